@@ -1,0 +1,93 @@
+"""Catalog: all declared streams, loaded by name from the package `streams`, each with its generation."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ioc.errors import DeclarationError, UsageError
+from ioc.vocabulary import Indicator, Stream
+from schemas import Contract, contracts
+from schemas.heartbeat import Heartbeat
+
+RULES = 1
+"""The kernel's own rules of counting; raised when a change of the kernel changes contributions or `known`."""
+REJECTS = "ioc.rejects"
+PROGRESS = "ioc.progress"
+ALERTS = "ioc.alerts"
+
+
+def generation(stream: Stream) -> str:
+    """Hash of what decides a stream's contributions (DESIGN "Generation"): 16 hex digits; titles and windows do not enter."""
+    source = inspect.getsource(inspect.getmodule(stream.contributions or stream.columns))  # type: ignore[arg-type]
+    parts = {
+        "rules": RULES,
+        "dimensions": stream.dimensions,
+        "times": stream.times,
+        "grain": stream.grain,
+        "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators},
+        "source": _code(source),
+        "contract": stream.contract.model_json_schema(),
+        "data": [path.read_text() for path in stream.data_files],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _code(source: str) -> str:
+    """The module's code that comes before its declaration, so that a new title does not ask for a rebuild."""
+    return source.split("\nSTREAM = ")[0]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The streams of a centre. `topics` are all event topics, also those of contracts no stream reads yet."""
+
+    streams: tuple[Stream, ...]
+    generations: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [i.name for s in self.streams for i in s.indicators] + [s.name for s in self.streams]
+        doubled = {n for n in names if names.count(n) > 1}
+        if doubled:
+            raise DeclarationError(f"declared twice: {', '.join(sorted(doubled))}")
+        self.generations.update({s.name: generation(s) for s in self.streams if s.name not in self.generations})
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All event topics, sorted."""
+        return tuple(sorted({c.topic for c in self._contracts() if c.topic != Heartbeat.topic}))
+
+    def _contracts(self) -> Iterable[Contract]:
+        return [*contracts().values(), *(s.contract for s in self.streams)]
+
+    def accepted(self, topic: str) -> dict[str, Contract]:
+        """The contracts accepted on a topic, by event type; heartbeats on every one."""
+        return {c.event_type: c for c in self._contracts() if c.topic in (topic, Heartbeat.topic)}
+
+    def of_topic(self, topic: str) -> tuple[Stream, ...]:
+        """The streams that read a topic."""
+        return tuple(s for s in self.streams if s.topic == topic)
+
+    def stream_of(self, indicator: str) -> Stream:
+        """The stream that declares an indicator.  Raises UsageError that names the ones there are."""
+        for stream in self.streams:
+            if any(i.name == indicator for i in stream.indicators):
+                return stream
+        names = ", ".join(i.name for i in self.indicators())
+        raise UsageError(f"no indicator {indicator!r}; there are {names}")
+
+    def indicators(self) -> list[Indicator]:
+        """All indicators, in the order of declaration."""
+        return [i for s in self.streams for i in s.indicators]
+
+
+def load(package: str = "streams") -> Catalog:
+    """The catalog of all `STREAM`s in the modules of a package."""
+    root = importlib.import_module(package)
+    modules = [importlib.import_module(f"{package}.{m.name}") for m in pkgutil.iter_modules(root.__path__) if not m.ispkg]
+    return Catalog(tuple(m.STREAM for m in modules if hasattr(m, "STREAM")))

@@ -1,0 +1,146 @@
+"""ClickHouse: the only file that knows clickhouse_connect. Queries come back as frames, inserts go out as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+import polars as pl
+import pyarrow as pa
+import stamina
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from urllib3.exceptions import HTTPError
+
+from ioc.errors import IocError, ServiceAway
+from ioc.settings import Settings
+
+WRITE = {"async_insert": 0, "insert_quorum": "auto", "insert_quorum_parallel": 0}
+"""A batch's rows of one table are one block, acknowledged when they are there (DESIGN 6)."""
+READ = {"max_query_size": 64 << 20, "output_format_arrow_string_as_string": 1, "output_format_arrow_compression_method": "none"}
+CLUSTER = ("insert_quorum", "insert_quorum_parallel")
+PATIENCE = 600.0
+"""Seconds a worker waits for an absent store before it gives up and ends."""
+
+
+class StoreError(IocError):
+    """The store refused a statement; the message is the server's own."""
+
+
+class Store:
+    """One database of a ClickHouse server or of the embedded store.
+
+    `patience`: seconds to try again while the server does not answer (0: at once ServiceAway).
+    """
+
+    def __init__(self, settings: Settings, database: str | None = None, *, patience: float = 0.0, readonly: bool = False) -> None:
+        self.settings = settings
+        self.database = database or settings.clickhouse_database
+        self.patience = patience
+        self._readonly = readonly
+        self._client: Any = None
+
+    def query(self, sql: str, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """The answer as a frame; DateTime64(3) as Datetime('ms', UTC)."""
+        table = self._try(lambda c: c.query_arrow(sql, settings=READ | dict(settings or {}), use_strings=None))
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def text(self, sql: str, form: str = "TabSeparatedWithNames") -> str:
+        """The answer of a read-only query in one of ClickHouse's output formats."""
+        answer: bytes = self._try(lambda c: c.raw_query(sql, fmt=form, settings={"readonly": 1}))
+        return answer.decode(errors="replace")
+
+    def insert(self, table: str, rows: pa.Table, *, durable: bool = False) -> None:
+        """Insert rows as one block; returns once they are there. `durable`: on disk, too."""
+        if rows.num_rows == 0:
+            return
+        settings = dict(WRITE) | ({"fsync_metadata": 1} if durable else {})
+        self._try(lambda c: c.insert_arrow(table, rows, settings=settings))
+
+    def command(self, sql: str) -> Any:
+        """Run a statement that returns nothing or one value."""
+        return self._try(lambda c: c.command(sql))
+
+    def create(self, statements: Iterable[str]) -> None:
+        """Create the database if it is missing, and run the statements in it."""
+        target, self.database = self.database, "default"
+        self.close()
+        self.command(f"CREATE DATABASE IF NOT EXISTS {target}")
+        self.database = target
+        self.close()
+        for statement in statements:
+            self.command(statement)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
+    def _try(self, call: Any) -> Any:
+        for attempt in stamina.retry_context(
+            on=ServiceAway, attempts=None, timeout=self.patience or 0.001, wait_initial=0.1, wait_max=5.0
+        ):
+            with attempt:
+                try:
+                    if self._client is None:
+                        self._client = self._connect()
+                    return call(self._client)
+                except (OperationalError, HTTPError, OSError) as error:
+                    self.close()
+                    raise ServiceAway(
+                        f"the store at {_shown(self.settings.clickhouse_url)} does not answer ({_first_line(error)})"
+                    ) from error
+                except ClickHouseError as error:
+                    raise StoreError(_first_line(error)) from error
+        raise AssertionError("unreachable")
+
+    def _connect(self) -> Any:
+        url = urlsplit(self.settings.clickhouse_url)
+        client = clickhouse_connect.get_client(
+            host=url.hostname or "127.0.0.1",
+            port=url.port or (8443 if url.scheme == "https" else 8123),
+            secure=url.scheme == "https",
+            username=unquote(url.username or "default"),
+            password=unquote(url.password or ""),
+            database=self.database,
+            compress=url.hostname not in ("127.0.0.1", "localhost"),
+            autogenerate_session_id=False,
+            query_retries=0,
+            send_receive_timeout=300,
+            connect_timeout=5,
+        )
+        if self._readonly:
+            client.set_client_setting("readonly", "1")
+        return client
+
+
+def literal(value: Any) -> str:
+    """A value as a ClickHouse literal.
+
+    >>> literal("it's"), literal([1, "a"]), literal((1, 2))
+    ("'it\\\\'s'", "[1,'a']", '(1,2)')
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "NULL"}[value]
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, bytes):
+        return f"unhex('{value.hex()}')"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    inner = ",".join(literal(v) for v in value)
+    return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+
+
+def _shown(url: str) -> str:
+    """The address without the password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:500]

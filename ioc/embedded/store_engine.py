@@ -1,0 +1,148 @@
+"""The embedded engine: one chDB folder, a fresh connection for every request."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from ioc.embedded.store_protocol import Ask, StoreError, summary
+from ioc.embedded.store_sql import Statement, outside
+from ioc.errors import ServiceAway
+
+# Settings of every request unless it brings its own, and why.
+DEFAULTS = {
+    "max_threads": "2",  # one query must not take every core from the workers beside it
+    "max_memory_usage": str(2 << 30),  # bytes a query; the engine's own default is no limit
+    "async_insert": "0",  # 26.9 defaults to 1; an answered insert must be in the table
+    "session_timezone": "UTC",
+}
+# Settings of the engine, given when it opens. Its caches default to 5 GiB each, more than a workstation has to spare.
+ENGINE = {
+    "max_server_memory_usage": str(6 << 30),
+    "mark_cache_size": str(256 << 20),
+    "primary_index_cache_size": str(256 << 20),
+    "index_mark_cache_size": str(64 << 20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine gave: the bytes in the asked format, and the summary header."""
+
+    body: bytes
+    summary: str
+
+
+def literal(value: str) -> str:
+    """A ClickHouse string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def identifier(name: str) -> str:
+    """A ClickHouse identifier in backticks."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+class Engine:
+    """A chDB folder held open by one handle that never runs a request's query."""
+
+    def __init__(self, address: str, handle: Any) -> None:
+        self._address = address
+        self._handle = handle
+        self._guard = threading.Lock()
+        self._give_default()
+        row = self._row("SELECT displayName(), version()")
+        self.display_name, self.version = row[0], row[1]
+        tables = self._row("SELECT arrayJoin(groupArray(name)) FROM system.table_functions")
+        self.forbidden = outside(tables, self._row("SELECT name FROM system.functions"))
+
+    @classmethod
+    def open(cls, path: Path) -> Engine:
+        """Open the folder; ServiceAway when another process has it open or it cannot be used."""
+        address = f"{path.resolve()}?" + "&".join(f"{name}={value}" for name, value in ENGINE.items())
+        try:
+            return cls(address, chdb.connect(address))
+        except RuntimeError as error:
+            raise ServiceAway(f"the store in {path} cannot be opened: {' '.join(str(error).split())}") from None
+
+    def _row(self, sql: str) -> list[str]:
+        text: str = self._handle.query(sql, "TabSeparated").bytes().decode()
+        return text.replace("\t", "\n").splitlines()
+
+    def _give_default(self) -> None:
+        """Make an empty `default` an ordinary database: chDB's own shows the whole file system as tables."""
+        if self._row("SELECT count() FROM system.tables WHERE database = 'default'") == ["0"]:
+            self._handle.query("DROP DATABASE IF EXISTS default")
+        self._handle.query("CREATE DATABASE IF NOT EXISTS default ENGINE = Atomic")
+
+    def classify(self, sql: bytes) -> tuple[int, bool]:
+        """(number of statements, whether it may write), by the engine's own parser; 0 statements: it does not parse."""
+        with self._guard:
+            found = self._handle._conn.classify_query(sql.decode("utf-8", "replace"))
+        return found["statement_count"], found["query_class"].name not in ("READ_ONLY", "UNKNOWN")
+
+    def run(self, ask: Ask, statement: Statement) -> Answer:
+        """Run one request in a connection of its own; StoreError carries the engine's code and message."""
+        try:
+            connection = chdb.connect(self._address)
+            try:
+                connection.query(self._opening(ask, statement.inline))
+                if statement.inline:
+                    return _insert(connection, ask.sql, statement)
+                result = connection.query(ask.sql, ask.format, params=ask.params)
+                return _answer(result)
+            finally:
+                connection.close()
+        except RuntimeError as error:
+            raise StoreError.of(str(error)) from None
+        finally:
+            if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
+                with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
+                    self._handle.query("CREATE DATABASE IF NOT EXISTS default ENGINE = Atomic")
+
+    def _opening(self, ask: Ask, inline: bool) -> str:
+        """USE before SET, since readonly=1 would stand; the log comment carries the id by which `kill` finds the query."""
+        settings = DEFAULTS | ask.settings | {"log_comment": ask.query_id}
+        if inline:  # an insert stream takes no bound parameters, but the session does
+            settings |= {f"param_{name}": value for name, value in ask.params.items()}
+        if ask.readonly:
+            settings["readonly"] = ask.readonly
+        sets = ", ".join(f"{name} = {literal(value)}" for name, value in settings.items())
+        return f"USE {identifier(ask.database)}; SET {sets}"
+
+    def kill(self, query_id: str = "") -> None:
+        """Cancel the query of one request, or all that run."""
+        which = f"Settings['log_comment'] = {literal(query_id)}" if query_id else "1"
+        connection = chdb.connect(self._address)
+        try:
+            connection.query(f"KILL QUERY WHERE {which} ASYNC")
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+def _insert(connection: Any, sql: bytes, statement: Statement) -> Answer:
+    stream = connection.send_insert(sql[: statement.head].decode(), statement.format)
+    try:
+        stream.append(sql[statement.data :])
+        done = stream.finish()
+    except RuntimeError:
+        with contextlib.suppress(RuntimeError):  # what went wrong matters, not that it cannot be undone twice
+            stream.cancel()
+        raise
+    rows, size = done.rows_written, done.bytes_written
+    return Answer(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
+
+
+def _answer(result: Any) -> Answer:
+    body = result.bytes() or b""  # a copy: get_memview() points into freed memory once the result is gone (chdb 4.4.0)
+    rows, size = result.rows_written(), result.bytes_written()
+    read = (result.storage_rows_read(), result.storage_bytes_read())
+    return Answer(body, summary(*read, rows, size, rows or result.rows_read(), len(body), result.elapsed()))

@@ -1,0 +1,193 @@
+"""Supervise: child processes started in order, restarted when they fall, stopped in reverse, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Literal
+
+from ioc.embedded.children import spawn, stop, tail
+from ioc.errors import IocError
+
+State = Literal["starting", "ready", "restarting", "away", "ended"]
+REFUSED = (1, 2)  # exit codes that mean "I was told something impossible": trying for ever would not help
+
+
+class Stopping(Exception):
+    """`Supervisor.shutdown` was called while something was waited for: not an error, leave and close."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process to keep running. `command` is asked anew at every start; `ready` is given the process id."""
+
+    name: str
+    command: Callable[[], list[str]]
+    ready: Callable[[int], bool]
+    env: Mapping[str, str] = field(default_factory=dict)  # added to the supervisor's own environment
+    before: Callable[[], object] = _nothing  # once, before the first start; may take long
+    after: Callable[[], object] = _nothing  # once, after it was ready for the first time
+    patience: float = 120  # seconds it may take to become ready
+    grace: float = 15  # seconds between SIGTERM and SIGKILL
+    may_end: bool = False  # exit code 0 is its proper end, not a fall
+
+
+@dataclass
+class Service:
+    """What is known of a child: state, process and since when (seconds of the epoch)."""
+
+    name: str
+    state: State = "starting"
+    pid: int | None = None
+    since: float = field(default_factory=time.time)
+
+
+class Supervisor:
+    """Keeps children running. All methods but `shutdown` belong to one thread: the kernel kills the children when it ends."""
+
+    def __init__(
+        self,
+        logs: Path,
+        progress: Callable[[str], None],
+        changed: Callable[[list[Service]], None] = lambda _: None,
+        *,
+        first_pause: float = 0.5,
+        longest_pause: float = 30,
+        calm: float = 60,
+    ) -> None:
+        """Pauses between restarts double from `first_pause`; after `calm` seconds of running they begin anew."""
+        self.logs, self.progress, self._changed = logs, progress, changed
+        self.first_pause, self.longest_pause, self.calm = first_pause, longest_pause, calm
+        self._kept: list[_Kept] = []
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+
+    def start(self, child: Child) -> None:
+        """Start the child and come back when it is ready; IocError when it gave up or was too slow, Stopping on `shutdown`."""
+        self.run(child.before)
+        kept = _Kept(child, self)
+        self._kept.append(kept)
+        kept.launch()
+        end = time.monotonic() + child.patience
+        while kept.service.state not in ("ready", "ended"):
+            self._turn()
+            if kept.service.state == "away":
+                raise IocError(kept.last_words)
+            if time.monotonic() > end:
+                raise IocError(f"{child.name} was not ready within {child.patience:.0f} s; its log ends with:\n{tail(kept.log)}")
+        self.run(child.after)
+
+    def run(self, work: Callable[[], object]) -> None:
+        """Do the work while watching the children that run already; raises what it raises, Stopping on `shutdown`."""
+        failed: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self._turn()
+        if failed:
+            raise failed[0]
+
+    def watch(self) -> None:
+        """Restart what falls, until `shutdown`."""
+        with suppress(Stopping):
+            while True:
+                self._turn()
+
+    def shutdown(self) -> None:
+        """Ask for the end (from a signal handler or another thread); asked twice, children are killed at once."""
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    def close(self) -> None:
+        """Stop all children, the last one started first."""
+        for kept in reversed(self._kept):
+            if kept.process is not None and kept.process.poll() is None:
+                self.progress(f"stopping {kept.child.name}")
+            if kept.process is not None:
+                stop(kept.process, kept.child.grace, self._hurry.is_set)
+            kept.turn("away", None)
+        self._kept.clear()
+
+    def _turn(self) -> None:
+        for kept in self._kept:
+            kept.look()
+        if self._stop.wait(0.05):
+            raise Stopping
+
+    def tell(self) -> None:
+        """Report all services to whoever listens."""
+        self._changed([kept.service for kept in self._kept])
+
+
+class _Kept:
+    """One child under supervision: its process, how often it fell and when it may start again."""
+
+    def __init__(self, child: Child, owner: Supervisor) -> None:
+        self.child, self.owner = child, owner
+        self.log = owner.logs / f"{child.name}.log"
+        self.process: Popen[bytes] | None = None
+        self.service = Service(child.name)
+        self.last_words = ""
+        self._pause = owner.first_pause
+        self._started = self._due = 0.0
+        self._refusals: deque[float] = deque(maxlen=4)
+
+    def launch(self) -> None:
+        self.process = spawn(self.child.command(), {**os.environ, **self.child.env}, self.log)
+        self._started = time.monotonic()
+        self.turn("starting", self.process.pid)
+
+    def look(self) -> None:
+        """One look at the child: it may have become ready, fallen, been too slow, or its pause is over."""
+        now, state = time.monotonic(), self.service.state
+        if state == "restarting" and now >= self._due:
+            try:
+                self.launch()
+            except (OSError, IocError) as error:  # no memory, no disk: the next attempt may find some
+                self.owner.progress(f"{self.child.name} could not be started: {error}")
+                self._fell(REFUSED[0], now)
+        elif self.process is not None and state in ("starting", "ready"):
+            if (code := self.process.poll()) is not None:
+                self._fell(code, now)
+            elif state == "starting" and self.child.ready(self.process.pid):
+                self.turn("ready", self.process.pid)
+            elif state == "starting" and now - self._started > self.child.patience:
+                stop(self.process, self.child.grace)  # the next look finds it fallen
+
+    def _fell(self, code: int, now: float) -> None:
+        if self.process is not None:
+            stop(self.process, 0)  # whatever it left in its group
+        if code == 0 and self.child.may_end:
+            return self.turn("ended", None)
+        if code in REFUSED:
+            self._refusals.append(now)
+        if len(self._refusals) == self._refusals.maxlen and now - self._refusals[0] < 60:
+            self.last_words = f"{self.child.name} refused to run (exit code {code}); its log ends with:\n{tail(self.log)}"
+            self.owner.progress(self.last_words)
+            return self.turn("away", None)
+        if now - self._started > self.owner.calm:
+            self._pause = self.owner.first_pause
+        self.owner.progress(f"{self.child.name} ended (exit code {code}); starting it again in {self._pause:g} s")
+        self._due, self._pause = now + self._pause, min(2 * self._pause, self.owner.longest_pause)
+        return self.turn("restarting", None)
+
+    def turn(self, state: State, pid: int | None) -> None:
+        self.service = Service(self.child.name, state, pid)
+        self.owner.tell()

@@ -1,0 +1,1 @@
+"""Gateway: events over HTTP, with a verdict for each."""

@@ -1,0 +1,106 @@
+"""Bodies: one HTTP request or one file, cut into the bytes of single events. Pure.
+
+An event is passed on as the bytes its producer wrote, never as JSON written again: a reject keeps its evidence, and a number
+such as 1e400 or a name that stands twice is judged by `ioc.exact` and not changed on the way to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
+
+from ioc.exact import Headers, Reject
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_WALK = json.JSONDecoder(parse_int=str, parse_float=str)
+"""Finds where a value ends; numbers stay text, so that one with a million digits costs nothing."""
+
+
+def is_array(body: bytes) -> bool:
+    """Whether the body claims to be a batch.
+
+    >>> is_array(b" [1]"), is_array(b"{}")
+    (True, False)
+    """
+    return body.lstrip(b" \t\r\n").startswith(b"[")
+
+
+def elements(body: bytes, most: int | None = None) -> list[bytes] | Reject:
+    """The bytes of each element of a JSON array, or the reject of the whole body. `most`: more elements are too_large.
+
+    >>> elements(b'[{"a": 1}, null ]')
+    [b'{"a": 1}', b'null']
+    >>> elements(b'[1, 2').message
+    'not a JSON array: expected , or ] at character 5'
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        return Reject("bad_json", "", f"not UTF-8 at byte {error.start}; JSON is UTF-8")
+    place, found = _after_blank(text, 0), list[bytes]()
+    if not text.startswith("[", place):
+        return Reject("not_cloudevent", "", "a batch is a JSON array of events: [{...}, {...}]")
+    place = _after_blank(text, place + 1)
+    closed = text.startswith("]", place)
+    while not closed:
+        try:
+            _, end = _WALK.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            return Reject("bad_json", "", f"not a JSON array: {error}")
+        found.append(text[place:end].encode())
+        if most is not None and len(found) > most:
+            return Reject("too_large", "", f"more than {most} events; send several batches")
+        place = _after_blank(text, end)
+        closed = text.startswith("]", place)
+        if not closed and not text.startswith(",", place):
+            return Reject("bad_json", "", f"not a JSON array: expected , or ] at character {place}")
+        place = place if closed else _after_blank(text, place + 1)
+    place = _after_blank(text, place + 1)
+    return found if place == len(text) else Reject("bad_json", "", f"not a JSON array: more text at character {place}")
+
+
+def _after_blank(text: str, place: int) -> int:
+    match = _BLANK.match(text, place)
+    return match.end() if match else place
+
+
+def gunzip(body: bytes, limit: int) -> bytes | None:
+    """The unpacked body, or None when it is larger than `limit` bytes. Raises ValueError when it is not gzip.
+
+    At most `limit` + 1 bytes are ever unpacked, whatever the body claims.
+    """
+    unpacked = b""
+    while body:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += member.decompress(body, limit + 1 - len(unpacked))
+        except zlib.error as error:
+            raise ValueError(f"not gzip: {error}") from None
+        if len(unpacked) > limit:
+            return None
+        if not member.eof:
+            raise ValueError("not gzip: the body ends too early")
+        body = member.unused_data
+    return unpacked
+
+
+def kafka_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """HTTP headers of binary mode as Kafka headers: `ce-id` becomes `ce_id`, percent-encoded text becomes UTF-8.
+
+    >>> kafka_headers([(b"ce-subject", b"Thanh%20H%C3%B3a"), (b"host", b"x")])[0][1].decode()
+    'Thanh Hóa'
+    """
+    found: list[tuple[str, bytes]] = []
+    for name, value in headers:
+        if name.lower().startswith(b"ce-"):
+            found.append(("ce_" + name.decode("latin-1").lower()[3:], unquote_to_bytes(_unquoted(value.strip()))))
+    return [*found, ("content-type", b"application/json")] if found else found
+
+
+def _unquoted(value: bytes) -> bytes:
+    if len(value) > 1 and value[:1] == value[-1:] == b'"':
+        return re.sub(rb"\\(.)", rb"\1", value[1:-1])
+    return value

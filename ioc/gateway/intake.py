@@ -1,0 +1,58 @@
+"""Intake: reads the events of one HTTP request, within limits that hold before anything is parsed."""
+
+from __future__ import annotations
+
+from fastapi import HTTPException, Request
+
+from ioc.exact import Headers, Reject
+from ioc.gateway import bodies
+from ioc.gateway.openapi import BATCH, JSON, MEDIA
+
+BODY_BYTES = 4 << 20
+"""Largest body, packed or unpacked: four of the largest events, or about 10,000 usual ones."""
+BATCH_EVENTS = 10_000
+"""Most events of one batch: their verdicts still take less than a second."""
+
+Document = tuple[bytes, Headers] | tuple[bytes, Headers, Reject]
+"""An event's bytes and `ce_` headers, and the reject where the body could not be cut into events."""
+
+
+async def read(request: Request) -> list[Document]:
+    """The events of a request, not yet judged. Raises HTTPException 413 and 415."""
+    media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    media, charset = media.strip(), parameters.replace('"', "").replace(" ", "").partition("charset=")[2].partition(";")[0]
+    if media not in MEDIA or charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise HTTPException(415, f"send {', '.join(MEDIA)} in UTF-8", {"Accept": ", ".join(MEDIA)})
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise HTTPException(415, "send the body as it is, or packed with gzip", {"Accept-Encoding": "gzip, identity"})
+    body = await limited(request)
+    if encoding == "gzip":
+        try:
+            unpacked = bodies.gunzip(body, BODY_BYTES)
+        except ValueError as error:
+            return [(body, (), Reject("bad_json", "", str(error)))]
+        body = unpacked if unpacked is not None else too_large()
+    headers = bodies.kafka_headers(request.headers.raw) if media == JSON else ()
+    if headers or (media != BATCH and not (media == JSON and bodies.is_array(body))):
+        return [(body, headers)]
+    cut = bodies.elements(body, BATCH_EVENTS)
+    return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]
+
+
+async def limited(request: Request) -> bytes:
+    """The body, read no further than the limit, whether its length was announced or not."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
+        too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            too_large()
+    return bytes(body)
+
+
+def too_large() -> bytes:
+    """Raises the HTTPException of a body that is too large."""
+    raise HTTPException(413, f"a body is at most {BODY_BYTES} bytes, unpacked; send several")

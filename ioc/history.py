@@ -1,0 +1,128 @@
+"""History: the events of one entity in their own order, and the difference each of them makes. Pure.
+
+For an event at offset o the difference is contributions(items with offset <= o) - contributions(items with offset < o),
+whether or not the stored history is already ahead of o. So late, repeated, out-of-order and corrected events come out
+right without any code in the stream, and a worker that lost a race writes what the winner wrote.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from ioc.exact import Reject
+from ioc.vocabulary import Dims, Measures, Stream
+
+Contributions = dict[tuple[str, Dims, int], Measures]
+"""Summed by (indicator, dimensions, at)."""
+
+
+class Item(NamedTuple):
+    """One event of an entity. The first five fields are its order, never its arrival."""
+
+    time: int
+    sequence: int
+    rank: int
+    source: str
+    id: str
+    offset: int
+    hash: int
+    replaces: str | None
+    step: tuple[Any, ...]
+    """The stream's own item (NamedTuple), as `contributions` sees it."""
+
+
+class History:
+    """The events of one entity that count, each with its offset; `offset` is the highest of them (-1: none yet)."""
+
+    __slots__ = ("_latest", "items", "offset", "stream")
+
+    def __init__(self, stream: Stream, items: list[Item] | None = None) -> None:
+        self.stream = stream
+        self.items = items or []
+        self.offset = max((item.offset for item in self.items), default=-1)
+        self._latest: Contributions | None = None
+
+    def add(self, item: Item) -> Contributions | Reject | None:
+        """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
+        for other in self.items:
+            if other.id == item.id and other.source == item.source and other.offset < item.offset:
+                if other.hash == item.hash:
+                    return None
+                return Reject(
+                    "id_reused",
+                    "id",
+                    f"{item.id!r} of {item.source!r} was used at offset {other.offset} with other data; send a new id",
+                )
+        if self.offset < item.offset:
+            return self._append(item)
+        # the stored row is ahead: look at the prefix only, and keep the row
+        before = [other for other in self.items if other.offset < item.offset]
+        after = sorted([*before, item])
+        try:
+            return difference(self._sum(after), self._sum(before))
+        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
+            return _raised(error)
+
+    def _append(self, item: Item) -> Contributions | Reject:
+        before = self._latest if self._latest is not None else self._sum(self.items)
+        after = list(self.items)
+        insort(after, item)
+        try:
+            latest = self._sum(after)
+        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
+            return _raised(error)
+        self.items, self.offset, self._latest = after, item.offset, latest
+        return difference(latest, before)
+
+    def _sum(self, items: Sequence[Item]) -> Contributions:
+        assert self.stream.contributions is not None
+        total: Contributions = {}
+        for indicator, dims, at, measures in self.stream.contributions(steps(items)):
+            key = (indicator, dims, at)
+            known = total.get(key)
+            total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
+        return total
+
+    def lifecycle(self) -> tuple[int | None, int | None, int | None, Dims]:
+        """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
+        if self.stream.lifecycle is None:
+            return None, None, None, ()
+        return self.stream.lifecycle(steps(self.items))
+
+    def pack(self) -> str:
+        """The history as JSON, for the table `entities`."""
+        return orjson.dumps([(*item[:8], tuple(item.step)) for item in self.items]).decode()
+
+    @classmethod
+    def unpack(cls, stream: Stream, text: str | bytes) -> History:
+        """The history of a row of `entities`."""
+        assert stream.item is not None
+        make = stream.item
+        return cls(stream, [Item(*row[:8], make(*row[8])) for row in orjson.loads(text)])
+
+
+def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
+    """What the stream sees: the items in order, without those that a correction replaces."""
+    replaced = {(item.source, item.replaces) for item in items if item.replaces is not None}
+    if not replaced:
+        return [item.step for item in items]
+    return [item.step for item in items if (item.source, item.id) not in replaced]
+
+
+def difference(after: Contributions, before: Contributions) -> Contributions:
+    """after - before, without rows whose measures are all zero."""
+    result = {key: measures for key, measures in after.items() if before.get(key) != measures}
+    for key, measures in before.items():
+        if key not in after:
+            result[key] = tuple(-m for m in measures)
+        elif key in result:
+            result[key] = tuple(map(int.__sub__, result[key], measures))
+    return {key: measures for key, measures in result.items() if any(measures)}
+
+
+def _raised(error: Exception) -> Reject:
+    return Reject("contributions", "", f"the declaration cannot count this event: {type(error).__name__}: {error}")

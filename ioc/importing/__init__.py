@@ -1,0 +1,1 @@
+"""Importing: logs of other systems, through a mapping file, into event topics."""

@@ -1,0 +1,172 @@
+"""Import: the past of a log into Kafka, in order, with its own reception times.
+
+Events are sorted by (event time, position in the file). The header `ioc-received` is the running maximum of event times; a time
+before the first year or after the moment of import does not move it, so that one wrong clock in a log harms nobody. One heartbeat
+in every partition opens and one closes the import, so that quiet partitions move on with the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from ioc.errors import UsageError
+from ioc.importing.mapping import Map
+from ioc.importing.shift import shifted
+from ioc.importing.spill import Item, Sorted
+from ioc.importing.translate import Outgoing, Statistics, read_events
+from ioc.kafka import Sender, send_to_all
+from ioc.settings import Settings
+from ioc.times import from_datetime, iso
+
+RECEIVED = "ioc-received"
+"""Header: reception time in decimal milliseconds, ASCII."""
+RATE = 30_000
+"""Events a second that `--speed max` is taken to send when the end of sending has to be foretold."""
+NAP = 0.005
+"""Seconds: shorter waits are not worth leaving the loop for."""
+STEP = 1_000
+"""Events between two reports of progress."""
+EVENT_BYTES = 700
+"""A usual event with its key, for the memory of the sort."""
+
+
+@dataclass
+class Sent:
+    """What an import did. `next`: (topic, partition) -> the position after the last record, for waiting until it is counted."""
+
+    read: int = 0
+    """Rows of the log."""
+    sent: int = 0
+    """Events, without the heartbeats."""
+    next: dict[tuple[str, int], int] = field(default_factory=dict)
+    first_ms: int = 0
+    last_ms: int = 0
+    """The first and the last reception time."""
+    shift_ms: int = 0
+    statistics: Statistics = field(default_factory=Statistics)
+
+
+async def run_import(
+    settings: Settings,
+    files: Sequence[Path],
+    log_map: Map,
+    *,
+    speed: float | None,
+    shift_to_now: bool,
+    limit: int | None,
+    topics: Callable[[str], str],
+    progress: Callable[[int, int | None], None],
+) -> Sent:
+    """Read, sort, shift, pace and send. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in
+    the order of time; `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total once known.
+
+    Nothing is sent before everything has been read.  Raises UsageError (`bad_file`), ServiceAway, KafkaError.
+    """
+    if speed is not None and speed <= 0:
+        raise UsageError("--speed is a number above 0 (times real time) or max")
+    statistics = Statistics()
+    progress(0, None)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    ordered = await asyncio.to_thread(in_order, read_events(files, log_map, statistics), settings.data_dir)
+    with ordered:
+        total = len(ordered) if limit is None else min(limit, len(ordered))
+        window = Window(from_datetime(datetime(settings.first_year, 1, 1, tzinfo=UTC)), int(time.time() * 1000))
+        events: Callable[[], Iterator[Outgoing]] = lambda: (Outgoing(*item[2:]) for item in islice(ordered, total))  # noqa: E731
+        shift = 0
+        if shift_to_now:
+            shift, window = await asyncio.to_thread(_shift, events, total, window, speed)
+        first = next(_valid(events(), window, shift), window.last)
+        sent = Sent(statistics.rows, 0, {}, first, first, shift, statistics)
+        async with Sender(settings) as sender:
+            names = sorted({topics(topic) for topic in log_map.topics()})
+            await _beat(sender, names, log_map.source, first)
+            await _send(sender, events(), sent, window, speed, topics, lambda done: progress(done, total))
+            await _beat(sender, names, log_map.source, sent.last_ms)
+            sent.next = dict(sender.next)
+        progress(sent.sent, total)
+        return sent
+
+
+@dataclass(frozen=True)
+class Window:
+    """The event times that move the reception time: from the first year to the moment of import, in milliseconds."""
+
+    first: int
+    last: int
+
+    def __contains__(self, ms: object) -> bool:
+        return isinstance(ms, int) and self.first <= ms <= self.last
+
+
+def in_order(events: Iterable[Outgoing], folder: Path) -> Sorted:
+    """Events by (event time, position in the file); one without a readable time stays behind the one before it in the file."""
+
+    def items() -> Iterator[Item]:
+        at = 0
+        for position, event in enumerate(events):
+            at = at if event.time_ms is None else event.time_ms
+            yield (at, position, *event)
+
+    return Sorted(items(), folder, EVENT_BYTES)
+
+
+def _shift(events: Callable[[], Iterator[Outgoing]], total: int, window: Window, speed: float | None) -> tuple[int, Window]:
+    """The shift by which the last event falls at the expected end of sending, and the window that then holds."""
+    first, last = next(_valid(events(), window), None), max(_valid(events(), window), default=None)
+    if first is None or last is None:
+        raise UsageError("--shift-to-now: no event of the log has a time between the first year and now")
+    seconds = total / RATE if speed is None else (last - first) / 1000 / speed
+    end = window.last + int(seconds * 1000)
+    return end - last, Window(window.first, end)
+
+
+def _valid(events: Iterable[Outgoing], window: Window, shift: int = 0) -> Iterator[int]:
+    """The (shifted) event times that move the reception time."""
+    return (at for event in events if event.time_ms is not None and (at := event.time_ms + shift) in window)
+
+
+async def _send(
+    sender: Sender,
+    events: Iterable[Outgoing],
+    sent: Sent,
+    window: Window,
+    speed: float | None,
+    topics: Callable[[str], str],
+    progress: Callable[[int], None],
+) -> None:
+    """Send every event with its reception time; with a speed, when that time has come."""
+    clock = asyncio.get_running_loop().time
+    start, headers = clock(), [(RECEIVED, b"%d" % sent.first_ms)]
+    for event in events:
+        if sent.shift_ms:
+            event = shifted(event, sent.shift_ms)
+        if event.time_ms is not None and event.time_ms > sent.last_ms and event.time_ms in window:
+            sent.last_ms = event.time_ms
+            headers = [(RECEIVED, b"%d" % sent.last_ms)]
+            if speed and (wait := start + (sent.last_ms - sent.first_ms) / 1000 / speed - clock()) > NAP:
+                await sender.push()
+                progress(sent.sent)
+                await asyncio.sleep(wait)
+        await sender.post(topics(event.topic), event.key, event.value, headers)
+        sent.sent += 1
+        if sent.sent % STEP == 0:
+            progress(sent.sent)
+    await sender.flush()
+
+
+async def _beat(sender: Sender, topics: Sequence[str], source: str, at: int) -> None:
+    """A heartbeat of the import in every partition, received `at`."""
+    beat = {
+        "specversion": "1.0", "id": str(uuid.uuid4()), "source": source, "type": "vn.ioc.heartbeat.v1", "time": iso(at),
+        "data": {"origin": "import"},
+    }  # fmt: skip
+    await send_to_all(sender, topics, b"import", orjson.dumps(beat), [(RECEIVED, b"%d" % at)])

@@ -1,0 +1,120 @@
+"""Translate: rows of a log into CloudEvents, as a map says. Pure.
+
+A row that cannot be mapped is sent as what it is, the unreadable text in its place, so that it becomes a reject with a reason
+instead of being lost. No event is validated here: the worker does that for every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from ioc.importing.columns import Fields, Nulls, Statistics, field_reader, measure_reader, text_reader, time_reader
+from ioc.importing.mapping import EventMap, Map
+from ioc.importing.mapping_check import kinds
+from ioc.importing.sources import Row, read_rows
+from schemas import contracts
+from schemas.envelope import MAX_BYTES
+
+__all__ = ["Outgoing", "Statistics", "read_events", "translate"]
+
+
+class Outgoing(NamedTuple):
+    """One event to send. `time_ms` is None where the event's time cannot be read."""
+
+    time_ms: int | None
+    topic: str
+    key: bytes
+    value: bytes
+
+
+def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
+    """The events of all files, in the order of the files.  Raises UsageError (`bad_file`)."""
+    return translate(read_rows(files, log_map), log_map, statistics or Statistics())
+
+
+def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
+    """The events of rows, in their order; a row may give several events or none."""
+    makers = [_maker(log_map, event, statistics) for event in log_map.event]
+    for row in rows:
+        statistics.rows += 1
+        if row.trouble:
+            statistics.broken += 1
+            made = [_broken(row, log_map)]
+        else:
+            made = [event for make in makers if (event := make(row.fields)) is not None]
+            statistics.unmatched += not made
+        statistics.events += len(made)
+        for event in made:
+            statistics.undated += event.time_ms is None
+        yield from made
+
+
+def _broken(row: Row, log_map: Map) -> Outgoing:
+    """A row without columns, as an event that will be rejected at its time, with the cells for the one who looks."""
+    event_type = log_map.typed(log_map.event[0])
+    document = {
+        "specversion": "1.0", "id": f"{row.member}#{row.number}", "source": log_map.source, "type": event_type,
+        "time": row.trouble, "data": {"row": [cell[:1000] for cell in row.cells[:200]]},
+    }  # fmt: skip
+    return Outgoing(None, contracts()[event_type].topic, row.member.encode(), orjson.dumps(document))
+
+
+def _maker(log_map: Map, event: EventMap, statistics: Statistics) -> Callable[[Fields], Outgoing | None]:
+    """A function from a row to one [[event]], compiled once: no look at the map per row."""
+    contract = contracts()[log_map.typed(event)]
+    types = kinds(contract)
+    nulls = frozenset({None, *log_map.input.null})
+    wanted = _condition(event, nulls, log_map.case)
+    read_id, read_sequence = text_reader(event.id, nulls), text_reader(event.sequence, nulls) if event.sequence else None
+    read_time = time_reader(event.time, log_map.time, nulls, statistics, "time")
+    stated = [(name, field_reader(v, types[name], name, log_map, nulls, statistics)) for name, v in log_map.fields(event).items()]
+    measures = [measure_reader(measure, nulls, log_map.input.decimal, statistics) for measure in event.measurements]
+    named = contract.limits.field if contract.limits else ""
+    head = {"specversion": "1.0", "id": "", "source": log_map.source, "type": contract.event_type}
+    topic, entity_key = contract.topic, contract.entity_key
+
+    def make(row: Fields) -> Outgoing | None:
+        if not wanted(row):
+            return None
+        document: dict[str, Any] = {**head, "id": read_id(row)}
+        moment = read_time(row)
+        document["time"] = moment[1] if isinstance(moment, tuple) else moment
+        if read_sequence and (sequence := read_sequence(row)) is not None:
+            document["sequence"] = sequence
+        data = {name: value for name, read in stated if (value := read(row)) is not None}
+        if measures:
+            data[named] = [value for read in measures if (value := read(row)) is not None]
+        document["data"] = data
+        key = str(data.get(entity_key) or document["id"] or row["@member"])
+        # one byte more than an event may have is as much `too_large` as the whole, and Kafka takes it
+        value = orjson.dumps(document)[: MAX_BYTES + 1]
+        return Outgoing(moment[0] if isinstance(moment, tuple) else None, topic, key.encode(), value)
+
+    return make
+
+
+def _condition(event: EventMap, nulls: Nulls, case: str | None) -> Callable[[Fields], bool]:
+    tests = [
+        (column, ({want} if isinstance(want, str) else set(want)) if not isinstance(want, bool) else want)
+        for column, want in event.when.items()
+    ]
+    done: set[str | None] = set()
+
+    def wanted(row: Fields) -> bool:
+        for column, want in tests:
+            text = row.get(column)
+            if (text not in nulls) != want if isinstance(want, bool) else text not in want:
+                return False
+        if event.once and case:
+            name = row.get(case)
+            if name in done:
+                return False
+            if name not in nulls:  # a row without a case is not the first of any: each becomes a reject
+                done.add(name)
+        return True
+
+    return wanted

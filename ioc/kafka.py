@@ -1,0 +1,262 @@
+"""Kafka: the only file that knows aiokafka. Connections, topics, a sender, and reading single records."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
+
+from ioc.errors import ServiceAway
+from ioc.settings import Settings
+
+__all__ = [
+    "ConsumerRebalanceListener",
+    "KafkaError",
+    "Sender",
+    "TopicPartition",
+    "connection",
+    "consumer",
+    "create_topics",
+    "partitions",
+    "position_after",
+    "read_at",
+    "send_to_all",
+]
+
+TOPIC_CONFIG = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(4 << 20), "retention.ms": "-1"}
+"""Reception time is the broker's; a record may be larger than a contract allows, so that it is kept as a reject."""
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Connection arguments of every aiokafka client."""
+    arguments: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap.split(",")}
+    if settings.kafka_ca:
+        arguments["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca)
+    if settings.kafka_username:
+        arguments |= {
+            "security_protocol": "SASL_SSL" if settings.kafka_ca else "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    elif settings.kafka_ca:
+        arguments["security_protocol"] = "SSL"
+    return arguments
+
+
+def consumer(settings: Settings, group: str | None = None, **options: Any) -> AIOKafkaConsumer:
+    """A consumer that reads committed records only, from positions we set, and never commits by itself."""
+    arguments: dict[str, Any] = {
+        "group_id": group,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": "none",
+        "enable_auto_commit": False,
+        "max_partition_fetch_bytes": 8 << 20,
+        "fetch_max_bytes": 64 << 20,
+        "fetch_max_wait_ms": 100,
+    }
+    return AIOKafkaConsumer(**(connection(settings) | arguments | options))
+
+
+async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[str]:
+    """Create what is missing (name -> partitions) and wait until every partition has a leader. Returns the names created.
+
+    Raises ServiceAway when the broker cannot be reached.
+    """
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+    except (KafkaConnectionError, OSError) as error:
+        raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
+    try:
+        existing = set(await admin.list_topics())
+        missing = [name for name in topics if name not in existing]
+        replication = min(3, len((await admin.describe_cluster())["brokers"]))
+        answer = await admin.create_topics(
+            [NewTopic(name, topics[name], replication, topic_configs=TOPIC_CONFIG) for name in missing]
+        )
+        for name, code, *detail in answer.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise ServiceAway(f"topic {name} cannot be created: error {code} {detail}")
+        while any(
+            not t["partitions"] or any(p["leader"] < 0 for p in t["partitions"])
+            for t in await admin.describe_topics(list(topics))
+        ):
+            await asyncio.sleep(0.05)
+        return missing
+    finally:
+        await admin.close()
+
+
+async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """All partitions of a topic, in order.  Raises ServiceAway when the topic does not exist."""
+    await client._client.force_metadata_update()
+    numbers = client._client.cluster.partitions_for_topic(topic) or set()
+    if not numbers:
+        raise ServiceAway(f"topic {topic} does not exist; create it with `ioc topics apply`")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+async def read_at(settings: Settings, places: Mapping[TopicPartition, int], timeout: float = 15.0) -> dict[TopicPartition, Any]:
+    """The first committed record at or after each offset (or None where there is none before the end)."""
+    client = consumer(settings)
+    await client.start()
+    try:
+        client.assign(list(places))
+        ends = await client.end_offsets(list(places))
+        begins = await client.beginning_offsets(list(places))
+        found: dict[TopicPartition, Any] = {}
+        for place, offset in places.items():
+            if begins[place] <= offset < ends[place]:
+                client.seek(place, offset)
+            else:
+                found[place] = None
+                client.pause(place)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while len(found) < len(places) and asyncio.get_running_loop().time() < deadline:
+            for place, records in (await client.getmany(timeout_ms=200, max_records=len(places))).items():
+                found.setdefault(place, records[0])
+                client.pause(place)
+            for place in places:
+                if place not in found and await client.position(place) >= ends[place]:
+                    found[place] = None
+        if len(found) < len(places):
+            raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} did not give the records asked for within {timeout:.0f} s")
+        return found
+    finally:
+        await client.stop()
+
+
+def position_after(record: Any) -> int:
+    """The position that follows a record."""
+    return int(record.offset) + 1
+
+
+class Sender:
+    """Sends records: acks=all, idempotent, lz4, murmur2 keys. `async with Sender(settings) as sender`."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        self._settings = settings
+        self._options: dict[str, Any] = {
+            "acks": "all",
+            "enable_idempotence": True,
+            "compression_type": "lz4",
+            "linger_ms": 5,
+            "max_batch_size": 512 << 10,
+            "max_request_size": 4 << 20,
+        }
+        self._options |= options
+        self._pending: set[asyncio.Future[Any]] = set()
+        self._error: BaseException | None = None
+        self.next: dict[tuple[str, int], int] = {}
+        """(topic, partition) -> the position after the last record of ours that Kafka has."""
+        self.acknowledged = 0
+        self._open: dict[tuple[str, int], Any] = {}
+        self._counts: dict[str, int] = {}
+
+    async def __aenter__(self) -> Sender:
+        self._producer = AIOKafkaProducer(**(connection(self._settings) | self._options))
+        try:
+            await self._producer.start()
+        except (KafkaConnectionError, OSError) as error:
+            await self._producer.stop()
+            raise ServiceAway(f"Kafka at {self._settings.kafka_bootstrap} does not answer ({error})") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        partition: int | None = None,
+    ) -> asyncio.Future[Any]:
+        """Hand a record over; the future ends once Kafka has it (or raises KafkaError). Waits while the buffer is full."""
+        if self._error:
+            raise self._error
+        future: asyncio.Future[Any] = await self._producer.send(
+            topic, value=value, key=key, partition=partition, headers=list(headers)
+        )
+        self._pending.add(future)
+        future.add_done_callback(self._done)
+        return future
+
+    async def post(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        """Hand over one of many records: like `send`, with a future a batch instead of one a record (measured: 165k/s for 50k/s).
+
+        Batches leave when full, and with `push` or `flush`. Do not mix with `send` where the order matters.
+        """
+        if self._error:
+            raise self._error
+        if topic not in self._counts:
+            self._counts[topic] = await self.partitions(topic)
+        place = (topic, _partition(key, self._counts[topic]))
+        batch = self._open.get(place)
+        if batch is None or batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            await self._submit(place)
+            batch = self._open[place] = self._producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value, headers=headers)
+
+    async def push(self) -> None:
+        """Let every batch of `post` leave, full or not."""
+        for place in list(self._open):
+            await self._submit(place)
+
+    async def _submit(self, place: tuple[str, int]) -> None:
+        batch = self._open.pop(place, None)
+        if batch is not None:
+            batch.close()
+            future = await self._producer.send_batch(batch, place[0], partition=place[1])
+            self._pending.add(future)
+            future.add_done_callback(partial(self._done, records=batch.record_count()))
+
+    def _done(self, future: asyncio.Future[Any], records: int = 1) -> None:
+        self._pending.discard(future)
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            self._error = error
+            return
+        meta = future.result()
+        place = (meta.topic, meta.partition)
+        self.next[place] = max(self.next.get(place, 0), meta.offset + records)
+        self.acknowledged += records
+
+    async def flush(self) -> None:
+        """Wait until Kafka has everything sent so far; raises the first error."""
+        await self.push()
+        while self._pending:
+            await asyncio.wait(list(self._pending))
+        if self._error:
+            raise self._error
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return len(await self._producer.partitions_for(topic))
+
+
+@lru_cache(1 << 16)
+def _partition(key: bytes, count: int) -> int:
+    """Murmur2 as Kafka's Java client has it; in plain Python it costs as much as the rest of sending, and keys repeat."""
+    return int(murmur2(key) & 0x7FFFFFFF) % count
+
+
+async def send_to_all(
+    sender: Sender, topics: Iterable[str], key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
+) -> None:
+    """One record into every partition of every topic; returns once Kafka has them."""
+    for topic in topics:
+        for partition in range(await sender.partitions(topic)):
+            await sender.send(topic, key, value, headers, partition)
+    await sender.flush()

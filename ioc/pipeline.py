@@ -1,0 +1,167 @@
+"""Pipeline: the one path from batches to rows. Worker, replay, rebuild, benchmark and tests all end here.
+
+    batches -> decode -> history | columns -> panes -> rows of one poll, one INSERT a table -> checkpoints, last
+
+Every row is a function of a log prefix and its version is an offset, so writing again, writing late and being two are
+harmless. What is in memory is kept only once it is in the store; when writing fails the caller starts again from `assign`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from ioc import state
+from ioc.archive import archive, reject_rows
+from ioc.batch import Batch, record_hash
+from ioc.catalog import REJECTS, Catalog
+from ioc.clickhouse import Store
+from ioc.decode import Decoded, Decoder, Rules, reception
+from ioc.errors import IocError
+from ioc.exact import Reject
+from ioc.measure import measure
+from ioc.panes import NOTHING, Panes
+from ioc.rejects import unpack
+from ioc.settings import Settings
+from ioc.state import Checkpoint, Place
+from ioc.vocabulary import Stream
+from ioc.work import Part, Work
+
+MEASURE = "measure"
+NOT_OURS = Reject("bad_json", "", "not a record of the gateway, which alone writes this topic")
+PANE_BYTES = 400
+"""About what a pane takes in memory."""
+
+
+class Pipeline:
+    """Counts batches into one store. `sealed`: a run, whose records carry their original reception. Not thread-safe.
+
+    `archive_values`: keep every event's bytes (off: coordinates and verdicts only).
+    """
+
+    def __init__(
+        self, catalog: Catalog, store: Store, settings: Settings, *, sealed: bool = False, archive_values: bool = True
+    ) -> None:
+        self.catalog, self.store, self.settings = catalog, store, settings
+        self.sealed, self.archive_values = sealed, archive_values
+        self.checkpoints: dict[Place, Checkpoint] = {}
+        self._parts: dict[tuple[str, Place], Part] = {}
+        self._decoders: dict[str, Decoder] = {}
+        self._partitions: dict[str, int] = {}
+
+    # ---- partitions come and go
+
+    def assign(self, places: Sequence[Place], partitions: Mapping[str, int]) -> dict[Place, Checkpoint]:
+        """Take partitions over: their checkpoints, from which the caller must go on reading.
+
+        `partitions`: how many each topic has. A run's batches bear the live topics' names; its database keeps them apart.
+        """
+        self._partitions |= partitions
+        stored = state.checkpoints(self.store, MEASURE, {topic for topic, _ in places})
+        floors = {s.name: state.highest_known(self.store, self.catalog.generations[s.name]) for s in self._streams(places)}
+        for place in places:
+            owners = self._owners(place[0])
+            known = [stored[owner, *place] for owner in owners if (owner, *place) in stored]
+            behind = len(known) < len(owners)
+            self.checkpoints[place] = Checkpoint() if behind else min(known, key=lambda c: c.next)
+            for stream in self._streams([place]):
+                self._parts[stream.name, place] = Part(Panes(floors[stream.name].get(place, NOTHING)))
+        return {place: self.checkpoints[place] for place in places}
+
+    def revoke(self, places: Sequence[Place]) -> None:
+        """Give partitions up: forget what is held of them."""
+        for place in places:
+            self.checkpoints.pop(place, None)
+            for stream in self._streams([place]):
+                self._parts.pop((stream.name, place), None)
+
+    def _streams(self, places: Sequence[Place]) -> list[Stream]:
+        topics = {topic for topic, _ in places}
+        return [s for s in self.catalog.streams if s.topic in topics]
+
+    def _owners(self, topic: str) -> list[str]:
+        """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own."""
+        return [self.catalog.generations[s.name] for s in self.catalog.of_topic(topic)] or [topic]
+
+    # ---- the path
+
+    def run(self, batches: Sequence[Batch]) -> None:
+        """Count one poll's batches, at most one of each partition, and return once everything is in the store.
+
+        Raises IocError when a batch does not begin where its partition's checkpoint ends; ServiceAway when the store stays away.
+        """
+        works = [self._decode(batch) for batch in batches]
+        rows: dict[str, list[pa.Table]] = {}
+        for stream in self.catalog.streams:
+            own = [w for w in works if w.batch.topic == stream.topic]
+            if own:
+                parts = {w.place: self._parts[stream.name, w.place] for w in own}
+                for name, table in measure(self.store, stream, self.catalog.generations[stream.name], own, parts):
+                    rows.setdefault(name, []).append(table)
+        for work in works:
+            rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
+            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self._owners(work.batch.topic)[0]))
+        for name, tables in rows.items():
+            self.store.insert(name, pa.concat_tables(tables))
+        self._checkpoint(works)
+        self._settle(works)
+
+    def _decode(self, batch: Batch) -> Work:
+        place = (batch.topic, batch.partition)
+        checkpoint = self.checkpoints[place]
+        if batch.start != checkpoint.next:
+            raise IocError(
+                f"{batch.topic}:{batch.partition}: a batch begins at {batch.start}, but the checkpoint ends at {checkpoint.next}"
+            )
+        decoded = self._refused(batch) if batch.topic == REJECTS else self._decoder(batch.topic).decode(batch, checkpoint.clock)
+        verdicts = ["accepted"] * len(batch)
+        for index in decoded.rejects:
+            verdicts[index] = "rejected"
+        for index in decoded.beats:
+            verdicts[index] = "heartbeat"
+        return Work(decoded, verdicts, place)
+
+    def _refused(self, batch: Batch) -> Decoded:
+        """A batch of `ioc.rejects`: what the gateway refused is a reject already."""
+        rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed)
+        received, before, clock = reception(batch, [], self.checkpoints[batch.topic, batch.partition].clock, rules)
+        decoded = Decoded(batch, received, before, clock)
+        for index, value in enumerate(batch.values):
+            record = unpack(value)
+            decoded.rejects[index] = Reject(record.reason, record.field, record.message) if record else NOT_OURS
+            if record:
+                decoded.refused[index] = record
+        return decoded
+
+    def _decoder(self, topic: str) -> Decoder:
+        if topic not in self._decoders:
+            stateless = frozenset(s.contract.event_type for s in self.catalog.of_topic(topic) if s.columns)
+            rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed, stateless)
+            self._decoders[topic] = Decoder(self.catalog.accepted(topic), rules)
+        return self._decoders[topic]
+
+    def _checkpoint(self, works: Sequence[Work]) -> None:
+        rows = {}
+        for work in works:
+            batch = work.batch
+            old = self.checkpoints[work.place]
+            new = replace(old, next=batch.next, clock=work.decoded.clock, partitions=self._partitions[batch.topic])
+            if len(batch):
+                last = (batch.offsets[-1], batch.timestamps[-1], batch.keys[-1], batch.values[-1])
+                new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
+            self.checkpoints[work.place] = new
+            rows.update({(owner, *work.place): new for owner in self._owners(batch.topic)})
+        self.store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
+
+    def _settle(self, works: Sequence[Work]) -> None:
+        """Everything is in the store: what the cache has no room for may go."""
+        held = max(len(self._parts), 1)
+        budget = (self.settings.cache_mb << 20) // held
+        for work in works:
+            for stream in self._streams([work.place]):
+                part = self._parts[stream.name, work.place]
+                part.panes.written(budget // 4 // PANE_BYTES)
+                part.seen.written()
+                part.entities.shrink(budget * 3 // 4)

@@ -1,0 +1,1 @@
+"""Province: the demo, a believable Thanh Hóa that emits events."""

@@ -1,0 +1,73 @@
+"""Event texts: the demo's events as bytes, from templates (ten times faster than a JSON encoder). Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from functools import cache
+from typing import NamedTuple
+
+from ioc.province.hours import OFFSET
+from ioc.times import DAY
+
+DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
+SOURCE = "/motcua/thanhhoa"
+
+
+class Outgoing(NamedTuple):
+    """An event to send: when it is sent (ms), its event time (ms), topic, key and value."""
+
+    due_ms: int
+    time_ms: int
+    topic: str
+    key: bytes
+    value: bytes
+
+
+@cache
+def day_text(day: int) -> str:
+    """A day (days since 1970) as `2026-11-24`."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def local(ms: int) -> str:
+    """RFC 3339 in the province's time, milliseconds only where there are some.
+
+    >>> local(1665019800000)
+    '2022-10-06T08:30:00+07:00'
+    """
+    day, clock = divmod(ms + OFFSET, DAY)
+    seconds, fraction = divmod(clock, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{day_text(day)}T{hour:02}:{minute:02}:{second:02}{f'.{fraction:03}' if fraction else ''}+07:00"
+
+
+@cache
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def changed(dossier: str, number: int, time: int, state: str, says: dict[str, str | int]) -> Outgoing:
+    """The event of a dossier's step; `number` counts its steps. Integers in `says` are times in ms."""
+    more = "".join(f',"{k}":"{local(v)}"' if isinstance(v, int) else f',"{k}":{_quoted(v)}' for k, v in says.items())
+    text = (
+        f'{{"specversion":"1.0","id":"{dossier}/{number}","source":"{SOURCE}","type":"vn.ioc.dossier.changed.v1",'
+        f'"time":"{local(time)}","sequence":"{number}","data":{{"dossier":"{dossier}","state":"{state}"{more}}}}}'
+    )
+    return Outgoing(time, time, DOSSIER, dossier.encode(), text.encode())
+
+
+def measured(cell: str, site: str, time: int, period: int, rat: str, device: str | None, values: tuple[float, ...]) -> Outgoing:
+    """The event of a cell's period. `values`: kbit/s down and up, % of resource blocks, dBm, users, kbit down."""
+    down, up, used, rsrp, users, volume = values
+    by = f',"device":"{device}"' if device else ""
+    text = (
+        f'{{"specversion":"1.0","id":"{device or cell}/{time}/{period}","source":"/ran/{site}","type":"vn.ioc.ran.measured.v1",'
+        f'"time":"{local(time)}","data":{{"cell":"{cell}","site":"{site}","period_s":{period},"rat":"{rat}"{by},"measurements":['
+        f'{{"name":"DRB.UEThpDl","value":{down:.1f},"unit":"kbit/s"}},{{"name":"DRB.UEThpUl","value":{up:.1f},"unit":"kbit/s"}},'
+        f'{{"name":"RRU.PrbTotDl","value":{used:.1f},"unit":"%"}},{{"name":"RSRP","value":{rsrp:.1f},"unit":"dBm"}},'
+        f'{{"name":"RRC.ConnMean","value":{users:.1f},"unit":"1"}},'
+        f'{{"name":"DRB.PdcpSduVolumeDL","value":{volume:.0f},"unit":"kbit"}}]}}}}'
+    )
+    return Outgoing(time, time, RAN, cell.encode(), text.encode())

@@ -1,0 +1,210 @@
+"""State: reading and writing the rows a worker counts with. One keyed SELECT and one INSERT a table, never FINAL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from ioc.clickhouse import Store, literal
+from ioc.decode import Clock
+from ioc.panes import Key
+from ioc.seen import LIMIT, Mark
+from ioc.vocabulary import Measures
+
+Place = tuple[str, int]
+"""Topic and partition."""
+TIME = pa.timestamp("ms", tz="UTC")
+_PLACE = {"topic": pa.string(), "partition": pa.int32(), "offset": pa.int64()}
+_MAYBE = {"key": pa.binary(), "value": pa.binary()}
+SCHEMAS: dict[str, dict[str, pa.DataType]] = {
+    "events": _PLACE
+    | {"key": pa.binary(), "headers": pa.list_(pa.struct({"name": pa.string(), "value": pa.binary()})), "value": pa.binary()}
+    | {"received_at": TIME, "type": pa.string(), "source": pa.string(), "id": pa.string(), "time": TIME, "entity": pa.string()}
+    | {"verdict": pa.string()},
+    "panes": {"generation": pa.string(), "indicator": pa.string(), "dims": pa.list_(pa.string()), "at": TIME, "known": TIME}
+    | _PLACE
+    | {"measures": pa.list_(pa.int64())},
+    "entities": {"generation": pa.string(), "entity": pa.string()}
+    | _PLACE
+    | {"opened_at": TIME, "ended_at": TIME, "due_at": TIME, "dims": pa.list_(pa.string()), "history": pa.string()},
+    "seen": {"generation": pa.string()} | _PLACE | {"hour": pa.uint32(), "identity": pa.binary(16), "hash": pa.uint64()},
+    "rejects": {"generation": pa.string()}
+    | _PLACE
+    | {"reason": pa.string(), "field": pa.string(), "message": pa.string()}
+    | _MAYBE
+    | {"received_at": TIME, "type": pa.string(), "source": pa.string(), "id": pa.string(), "size": pa.int64()},
+    "checkpoints": {
+        "generation": pa.string(),
+        "stage": pa.string(),
+        "topic": pa.string(),
+        "partition": pa.int32(),
+        "next": pa.int64(),
+    }
+    | {"received": pa.int64(), "live": pa.int64(), "partitions": pa.int32(), "last_offset": pa.int64(), "last_hash": pa.uint64()}
+    | {"lost": pa.int64()},
+    "indicators": {
+        "generation": pa.string(),
+        "indicator": pa.string(),
+        "window": pa.string(),
+        "dims": pa.list_(pa.string()),
+        "at": TIME,
+    }
+    | {
+        "value": pa.float64(),
+        "lo": pa.float64(),
+        "hi": pa.float64(),
+        "n": pa.int64(),
+        "stats": pa.map_(pa.string(), pa.float64()),
+    }
+    | {"first_value": pa.float64(), "restated": pa.bool_(), "until": TIME, "as_of": pa.uint64()},
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far a partition was counted: positions, the clock there, and the last record by which the log is recognised."""
+
+    next: int = 0
+    clock: Clock = Clock()
+    partitions: int = 0
+    last_offset: int = -1
+    last_hash: int = 0
+    lost: int = 0
+    """Positions that were skipped because the log no longer has them (`ioc doctor --accept-gap`)."""
+
+
+def table(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """An Arrow table in the form of a store table; columns in any order, those with a default left out."""
+    schema = SCHEMAS[name]
+    return pa.table({column: _array(columns[column], schema[column]) for column in schema})
+
+
+def _array(values: Any, dtype: pa.DataType) -> Any:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.cast(dtype)
+    if isinstance(values, pl.Series):
+        return values.to_arrow().cast(dtype)
+    return pa.array(values, dtype)
+
+
+def rows_table(name: str, rows: Iterable[Sequence[Any]]) -> pa.Table:
+    """The same from rows in the order of the schema."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS[name])
+    return table(name, dict(zip(SCHEMAS[name], columns, strict=True)))
+
+
+def checkpoints(store: Store, stage: str, topics: Iterable[str] | None = None) -> dict[tuple[str, str, int], Checkpoint]:
+    """The last checkpoint by (generation, topic, partition)."""
+    of_topics = f"AND topic IN {literal(tuple(topics))}" if topics is not None else ""
+    frame = store.query(
+        "SELECT generation, topic, partition, next, received, live, partitions, last_offset, last_hash, lost FROM checkpoints "
+        f"WHERE stage = {literal(stage)} {of_topics} ORDER BY next DESC LIMIT 1 BY generation, topic, partition"
+    )
+    return {
+        (g, t, p): Checkpoint(n, Clock(r, live), count, o, h, lost) for g, t, p, n, r, live, count, o, h, lost in frame.rows()
+    }
+
+
+def checkpoint_rows(stage: str, rows: Mapping[tuple[str, str, int], Checkpoint]) -> pa.Table:
+    """Checkpoints as rows of the table."""
+    return rows_table(
+        "checkpoints",
+        [
+            (g, stage, t, p, c.next, c.clock.received, c.clock.live, c.partitions, c.last_offset, c.last_hash, c.lost)
+            for (g, t, p), c in rows.items()
+        ],
+    )
+
+
+def histories(store: Store, generation: str, wanted: Mapping[Place, set[str]]) -> dict[tuple[Place, str], str]:
+    """The stored histories of entities, by place and entity; absent where there is none."""
+    names = sorted({name for entities in wanted.values() for name in entities})
+    if not names:
+        return {}
+    frame = store.query(
+        f"SELECT topic, partition, entity, history FROM entities WHERE generation = {literal(generation)} AND entity IN {literal(tuple(names))} "
+        "ORDER BY offset DESC LIMIT 1 BY generation, entity, topic, partition"
+    )
+    return {((t, p), e): h for t, p, e, h in frame.rows() if e in wanted.get((t, p), ())}
+
+
+def panes(store: Store, generation: str, wanted: Mapping[Place, set[Key]]) -> dict[tuple[Place, Key], tuple[int, Measures]]:
+    """The stored panes of the wanted keys, by place and key, with their offsets."""
+    keys = {key for lacking in wanted.values() for key in lacking}
+    if not keys:
+        return {}
+    ats, knowns = (tuple(sorted({key[i] for key in keys})) for i in (2, 3))
+    frame = store.query(
+        "SELECT topic, partition, indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), offset, measures FROM panes "
+        f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(sorted({k[0] for k in keys})))} "
+        f"AND at IN {_moments(ats)} AND known IN {_moments(knowns)} "
+        "ORDER BY offset DESC LIMIT 1 BY generation, indicator, at, dims, known, topic, partition"
+    )
+    found = {}
+    for topic, partition, indicator, dims, at, known, offset, measures in frame.rows():
+        key = (indicator, tuple(dims), at, known)
+        if key in wanted.get((topic, partition), ()):
+            found[(topic, partition), key] = (offset, tuple(measures))
+    return found
+
+
+def _moments(values: Sequence[int]) -> str:
+    return f"(SELECT fromUnixTimestamp64Milli(arrayJoin({literal(list(values))}), 'UTC'))"
+
+
+def highest_known(store: Store, generation: str) -> dict[Place, int]:
+    """The highest `known` (ms) of any pane, by place."""
+    frame = store.query(
+        f"SELECT topic, partition, toUnixTimestamp64Milli(max(known)) FROM panes WHERE generation = {literal(generation)} GROUP BY topic, partition"
+    )
+    return {(t, p): known for t, p, known in frame.rows()}
+
+
+def seen_hours(
+    store: Store, generation: str, wanted: Mapping[Place, Sequence[int]]
+) -> dict[tuple[Place, int], dict[bytes, Mark] | None]:
+    """All marks of the wanted hours, by place and hour; None for an hour that has more than fit."""
+    found: dict[tuple[Place, int], dict[bytes, Mark] | None] = {
+        (place, hour): {} for place, hours in wanted.items() for hour in hours
+    }
+    where = _seen_where(generation, wanted)
+    if not where:
+        return found
+    sizes = store.query(f"SELECT topic, partition, hour, count() FROM seen WHERE {where} GROUP BY topic, partition, hour")
+    for topic, partition, hour, count in sizes.rows():
+        if count > LIMIT // 2:
+            found[(topic, partition), hour] = None
+    small = {place: [h for h in hours if found[place, h] is not None] for place, hours in wanted.items()}
+    where = _seen_where(generation, small)
+    if where and len(sizes):
+        for topic, partition, hour, identity, digest, offset in store.query(
+            f"SELECT topic, partition, hour, identity, hash, offset FROM seen WHERE {where} ORDER BY offset DESC"
+        ).iter_rows():
+            marks = found[(topic, partition), hour]
+            assert marks is not None
+            marks[identity] = (offset, digest)
+    return found
+
+
+def seen_marks(
+    store: Store, generation: str, place: Place, hours: Sequence[int], identities: Sequence[bytes]
+) -> dict[bytes, Mark]:
+    """The marks of single identities in hours too large to keep."""
+    frame = store.query(
+        f"SELECT identity, hash, offset FROM seen WHERE {_seen_where(generation, {place: hours})} "
+        f"AND identity IN (SELECT unhex(arrayJoin({literal([i.hex() for i in identities])}))) ORDER BY offset DESC"
+    )
+    return {identity: (offset, digest) for identity, digest, offset in frame.rows()}
+
+
+def _seen_where(generation: str, wanted: Mapping[Place, Sequence[int]]) -> str:
+    places = [
+        f"(topic = {literal(topic)} AND partition = {partition} AND hour IN {literal(tuple(hours))})"
+        for (topic, partition), hours in wanted.items()
+        if hours
+    ]
+    return f"generation = {literal(generation)} AND ({' OR '.join(places)})" if places else ""

@@ -1,0 +1,233 @@
+"""Vocabulary: what a stream declares. Frozen data and pure functions; nothing here computes a number by itself.
+
+A stream with state gives `contributions(history) -> rows`; one without gives `columns(frame) -> {indicator: frame}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ioc.errors import DeclarationError
+from ioc.times import DAY, MINUTE
+from schemas import Contract
+
+Dims = tuple[str, ...]
+Measures = tuple[int, ...]
+Row = tuple[str, Dims, int, Measures]
+"""A contribution: indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
+Matrix = NDArray[np.int64]
+"""Summed measures, shape (rows, measures)."""
+Floats = NDArray[np.float64]
+
+WINDOWS = ("1h", "1d", "7d", "day", "week", "month", "quarter", "year")
+UNKNOWN = "?"
+"""The value of a dimension no event has stated."""
+ALL = "*"
+"""In results: summed over this dimension."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """The value is the sum of one measure."""
+
+    measures: tuple[str, ...] = ("count",)
+    names: tuple[str, ...] = ()
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 0]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        value = sums[:, 0].astype(np.float64)
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The value is part over whole times `scale` (or its complement); NaN where the whole is 0."""
+
+    part: str
+    whole: str
+    scale: float = 100.0
+    complement: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Part, whole and the count of events."""
+        return (self.part, self.whole, "n")
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 2]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        part = sums[:, 1] - sums[:, 0] if self.complement else sums[:, 0]
+        value = _over(part, sums[:, 1]) * self.scale
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The value is a weighted mean: sum(value * weight) / sum(weight), never a mean of means. `scale`: steps of 1 in the sum."""
+
+    scale: float = 1.0
+    measures: tuple[str, ...] = ("sum", "weight", "n")
+    names: tuple[str, ...] = ()
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 2]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        value = _over(sums[:, 0], sums[:, 1]) / self.scale
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Quantiles from a histogram over `edges`; exact to the bucket, whose bounds are lo and hi.
+
+    The value is interpolated within the bucket by rank (Prometheus' histogram_quantile does the same).
+    """
+
+    edges: tuple[float, ...]
+    quantiles: tuple[float, ...] = (0.5,)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """One count a bucket [edge, next edge); the last is open."""
+        return tuple(f"ge_{edge:g}" for edge in self.edges)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantiles: p50, p90. The first is the value."""
+        return tuple(f"p{q * 100:g}" for q in self.quantiles)
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        total: Matrix = sums.sum(axis=1)
+        return total
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) for each quantile in turn, each of shape (rows,)."""
+        return tuple(column for q in self.quantiles for column in self._quantile(sums, q))
+
+    def _quantile(self, sums: Matrix, q: float) -> tuple[Floats, Floats, Floats]:
+        cumulated = sums.cumsum(axis=1)
+        total = cumulated[:, -1]
+        rank = np.maximum(np.ceil(total * q), 1)
+        bucket = (cumulated < rank[:, None]).sum(axis=1).clip(max=len(self.edges) - 1)
+        rows = np.arange(len(sums))
+        edges = np.array([*self.edges, np.inf])
+        lo, hi = edges[bucket], edges[bucket + 1]
+        inside = sums[rows, bucket]
+        before = cumulated[rows, bucket] - inside
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(
+                np.isinf(hi), lo, lo + (np.where(np.isinf(hi), lo, hi) - lo) * (rank - before) / np.where(inside == 0, 1, inside)
+            )
+        empty = total <= 0
+        return tuple(np.where(empty, np.nan, column) for column in (value, lo, hi))  # type: ignore[return-value]
+
+    def one_hot(self, value: float) -> Measures:
+        """The measures of one value: 1 in its bucket (values below the first edge count in the first)."""
+        bucket = max(int(np.searchsorted(self.edges, value, side="right")) - 1, 0)
+        return tuple(int(i == bucket) for i in range(len(self.edges)))
+
+
+Value = Count | Ratio | Mean | Quantiles
+
+
+def _over(part: Matrix, whole: Matrix) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A number on the wall: its titles, unit, rule, and how its value comes from summed measures.
+
+    `level`: a running sum over all time (backlog), exact at any instant; else it is summed over `windows`.
+    `groupings`: the sets of dimensions that are rolled into `indicators`; any other is computed on demand from panes.
+    """
+
+    name: str
+    vi: str
+    en: str
+    unit: str
+    rule: str
+    value: Value = field(default_factory=Count)
+    level: bool = False
+    windows: tuple[str, ...] = WINDOWS
+    groupings: tuple[Dims, ...] = ((),)
+    legal: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = [w for w in self.windows if w not in WINDOWS]
+        if unknown:
+            raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream: the contract it reads, its dimensions, indicators and how events contribute.
+
+    `item` is a NamedTuple whose first field is `time` (ms) and whose others are fields of the contract's data: what the
+    history of an entity keeps of an event. `rank` orders events of one entity that have the same time and sequence.
+    `times`: fields of data that are times; they are given as ms and must lie within [first year, event time + 10 years].
+    `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
+    """
+
+    name: str
+    contract: Contract
+    dimensions: Dims
+    indicators: tuple[Indicator, ...]
+    contributions: Callable[[Sequence[Any]], list[Row]] | None = None
+    item: type[tuple[Any, ...]] | None = None
+    rank: Callable[[Any], int] | None = None
+    lifecycle: Callable[[Sequence[Any]], tuple[int | None, int | None, int | None, Dims]] | None = None
+    columns: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]] | None = None
+    times: tuple[str, ...] = ()
+    grain: int = MINUTE
+    delay: int = MINUTE
+    restate: int = 35 * DAY
+    data_files: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.contributions is None) == (self.columns is None):
+            raise DeclarationError(f"stream {self.name}: declare either contributions(history) or columns(frame)")
+        if self.contributions and (self.item is None or self.rank is None):
+            raise DeclarationError(f"stream {self.name}: contributions need an item type and a rank")
+        fields = self.contract.data_model().model_fields
+        used = [*self.times, *(self.item._fields[1:] if self.item else ())]  # type: ignore[attr-defined]
+        for name in used:
+            if name not in fields:
+                raise DeclarationError(
+                    f"stream {self.name}: {self.contract.data_model().__name__} has no field {name!r}; it has {', '.join(fields)}"
+                )
+        for indicator in self.indicators:
+            for name in {d for grouping in indicator.groupings for d in grouping}:
+                if name not in self.dimensions:
+                    raise DeclarationError(
+                        f"{indicator.name}: no dimension {name!r}; {self.name} has {', '.join(self.dimensions)}"
+                    )
+
+    @property
+    def topic(self) -> str:
+        """The topic the stream reads."""
+        return self.contract.topic
+
+    def indicator(self, name: str) -> Indicator:
+        """The indicator of that name.  Raises KeyError."""
+        return {i.name: i for i in self.indicators}[name]

@@ -1,0 +1,57 @@
+"""Dossier events (hồ sơ thủ tục hành chính): one event a change of a dossier at a one-stop desk or portal.
+
+States are those of the national public-service portal (Cổng DVCQG); the number is its code `TrangThaiHoSo`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.envelope import Code, Envelope, Strict, Text, Timestamp
+
+STATES: dict[str, tuple[int, str]] = {
+    "registered": (1, "Mới đăng ký"),
+    "received": (2, "Được tiếp nhận"),
+    "refused": (3, "Không được tiếp nhận"),
+    "processing": (4, "Đang xử lý"),
+    "supplement": (5, "Yêu cầu bổ sung giấy tờ"),
+    "payment": (6, "Yêu cầu thực hiện nghĩa vụ tài chính"),
+    "withdrawn": (7, "Công dân yêu cầu rút hồ sơ"),
+    "stopped": (8, "Dừng xử lý"),
+    "completed": (9, "Đã xử lý xong"),
+    "returned": (10, "Đã trả kết quả"),
+}
+State = Literal[
+    "registered", "received", "refused", "processing", "supplement", "payment", "withdrawn", "stopped", "completed", "returned"
+]
+Channel = Literal["counter", "online", "post"]
+"""KenhThucHien: 1 Trực tiếp, 2 Trực tuyến, 3 Bưu chính công ích."""
+ServiceLevel = Literal["level_1", "level_2", "level_3", "level_4", "information", "partial", "full"]
+"""Mức 1-4 before Decree 42/2022/NĐ-CP; cung cấp thông tin, một phần, toàn trình since."""
+
+
+class Dossier(Strict):
+    """What a dossier event says. A field holds from the event that states it; what is not stated stays as it was."""
+
+    dossier: Annotated[Code, Field(description="mã hồ sơ, e.g. H56.20-20221006-0001")]
+    state: Annotated[State, Field(description="; ".join(f"{name} = {code} {vi}" for name, (code, vi) in STATES.items()))]
+    agency: Annotated[Code, Field(description="cơ quan giải quyết, e.g. 000.00.20.H56")] | None = None
+    procedure: Annotated[Code, Field(description="mã thủ tục hành chính, e.g. 1.004194")] | None = None
+    channel: Annotated[Channel, Field(description="kênh thực hiện: trực tiếp, trực tuyến, bưu chính")] | None = None
+    service_level: Annotated[ServiceLevel, Field(description="mức độ dịch vụ công trực tuyến")] | None = None
+    unit: Annotated[Code, Field(description="mã đơn vị hành chính (xã, phường)")] | None = None
+    due_at: Annotated[Timestamp, Field(description="ngày hẹn trả")] | None = None
+    department: Annotated[Text, Field(description="phòng ban xử lý")] | None = None
+    activity: Annotated[Text, Field(description="nội dung xử lý")] | None = None
+
+
+class DossierChanged(Envelope[Dossier]):
+    """A dossier changed its state, its due time or its agency."""
+
+    event_type: ClassVar[str] = "vn.ioc.dossier.changed.v1"
+    topic: ClassVar[str] = "ioc.events.dossier"
+    entity_key: ClassVar[str] = "dossier"
+
+    type: Literal["vn.ioc.dossier.changed.v1"]

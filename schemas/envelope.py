@@ -1,0 +1,115 @@
+"""Envelope: the CloudEvents 1.0 attributes every event carries, and the types contracts are made of.
+
+Strict on purpose: a misspelt attribute is told to the producer instead of being ignored, and a time without an
+offset is refused instead of being guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+TIMESTAMP = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+"""`[0-9]`, not `\\d`: that would let the digits of every other script through."""
+CODE = r"^[^\x00-\x20*]([^\x00-\x1f*]*[^\x00-\x20*])?$"
+SEQUENCE = r"^[0-9]{1,18}$"
+PATTERNS = {
+    TIMESTAMP: "must be an RFC 3339 time with an offset, e.g. 2022-10-06T08:30:00+07:00",
+    CODE: "must be a code without control characters, without `*` and without a blank at either end",
+    SEQUENCE: "must be 1 to 18 digits in a string",
+}
+"""What a producer is told whose text does not match."""
+
+
+def calendar_date(value: str) -> str:
+    """Refuse days the calendar does not have (30 February), which the pattern cannot see."""
+    try:
+        datetime.fromisoformat(value[:10])
+    except ValueError:
+        raise PydanticCustomError("timestamp", "not a day of the calendar: {day}", {"day": value[:10]}) from None
+    return value
+
+
+Timestamp = Annotated[
+    str,
+    Field(pattern=TIMESTAMP, description="RFC 3339 with offset, e.g. 2022-10-06T08:30:00+07:00; finer than 1 ms is cut off"),
+    AfterValidator(calendar_date),
+]
+Code = Annotated[str, Field(min_length=1, max_length=128, pattern=CODE)]
+"""A code: no control characters, no blank at an end, no `*` (which stands for "all" in results)."""
+Text = Annotated[str, Field(max_length=500)]
+MAX_BYTES = 1 << 20
+"""Largest event in bytes; topics take 4 MiB, so that a larger one is kept as a reject instead of being lost."""
+
+
+class Strict(BaseModel):
+    """No conversion, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The unit a named quantity must have and the closed range its value must lie in."""
+
+    unit: str
+    low: float
+    high: float
+    meaning: str
+
+
+@dataclass(frozen=True)
+class NamedLimits:
+    """`data.<field>` is a list of {name, unit, value}; names in `table` must keep its unit and range (else `unit_mismatch`)."""
+
+    field: str
+    table: Mapping[str, Limit]
+
+
+Data = TypeVar("Data", bound=Strict)
+Model = type[Strict]
+
+
+class Envelope(Strict, Generic[Data]):
+    """A CloudEvents 1.0 document. A subclass of `Envelope[Data]` is the contract of one event type."""
+
+    event_type: ClassVar[str]
+    topic: ClassVar[str]
+    entity_key: ClassVar[str]
+    """The field of `data` that is the Kafka key: all events of one entity lie in one partition."""
+    limits: ClassVar[NamedLimits | None] = None
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(min_length=1, max_length=256, description="unique within `source`; a repeat is a duplicate")]
+    source: Annotated[str, Field(min_length=1, max_length=256, description="the producing system, e.g. /portal/thanhhoa")]
+    type: str
+    time: Annotated[Timestamp, Field(description="event time: when the fact became true")]
+    datacontenttype: Literal["application/json"] | None = None
+    dataschema: Text | None = None
+    subject: Text | None = None
+    sequence: Annotated[str, Field(pattern=SEQUENCE, description="orders events of one entity with the same time")] | None = None
+    replaces: (
+        Annotated[str, Field(min_length=1, max_length=256, description="id of the earlier event this one corrects")] | None
+    ) = None
+    partitionkey: Text | None = None
+    traceparent: Text | None = None
+    tracestate: Text | None = None
+    data: Data
+
+    @classmethod
+    def data_model(cls) -> Model:
+        """The model of `data`."""
+        model: Any = cls.model_fields["data"].annotation
+        return model  # type: ignore[no-any-return]
+
+    def key(self) -> bytes:
+        """The Kafka key: the entity in UTF-8; empty where the key is free."""
+        return getattr(self.data, self.entity_key).encode() if self.entity_key else b""

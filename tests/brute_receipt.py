@@ -1,0 +1,104 @@
+"""Brute force over the receipt log: the truths of a dossier board, from the CSV with plain Python and nothing of the project.
+
+Received at `case:startdate`, resolved at `case:enddate` (never before the start), due at `case:deadline`. Times are integer
+milliseconds; what happens at `at` itself is not yet seen (half-open). Run as a program it prints the known truths.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+DATA = Path(os.environ.get("IOC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+"""Where the real data lies; tests skip where it does not."""
+RECEIPT = DATA / "dossiers" / "receipt.csv.gz"
+UCC5G = DATA / "ran" / "ucc5g" / "5G-production-dataset.zip"
+DAY = 86_400_000
+CHANNELS = {"Internet": "online", "e-mail": "online", "Desk": "counter", "Intern": "counter", "Post": "post"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dossier; `end` is None while it is open."""
+
+    name: str
+    agency: str
+    channel: str
+    start: int
+    end: int | None
+    due: int
+
+
+def ms(text: str) -> int:
+    """Milliseconds of a time with offset, e.g. 2011-06-01T00:00:00+00:00."""
+    return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@cache
+def cases(path: Path = RECEIPT) -> tuple[Case, ...]:
+    """All dossiers of the log, in the order of their first row."""
+    found: dict[str, Case] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name = row["case:concept:name"]
+            if name in found:
+                continue
+            start = ms(row["case:startdate"])
+            end = max(start, ms(row["case:enddate"])) if row["case:enddate"] else None
+            agency = "/".join(part for part in (row["case:department"], row["case:group"]) if part)
+            found[name] = Case(name, agency, CHANNELS[row["case:channel"]], start, end, ms(row["case:deadline"]))
+    return tuple(found.values())
+
+
+def _of(agency: str | None, among: Sequence[Case] | None) -> list[Case]:
+    return [c for c in (among if among is not None else cases()) if agency is None or c.agency == agency]
+
+
+def backlog(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers received and not resolved before `at_ms`."""
+    return sum(c.start < at_ms and not (c.end is not None and c.end < at_ms) for c in _of(agency, among))
+
+
+def overdue(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers of the backlog that were due before `at_ms`. One resolved when due, or before, never is overdue."""
+    count = 0
+    for c in _of(agency, among):
+        since = max(c.due, c.start)
+        count += since < at_ms and (c.end is None or (c.end > since and c.end >= at_ms))
+    return count
+
+
+def received(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers received in [from, to)."""
+    return sum(from_ms <= c.start < to_ms for c in _of(agency, among))
+
+
+def resolved(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers resolved in [from, to)."""
+    return sum(c.end is not None and from_ms <= c.end < to_ms for c in _of(agency, among))
+
+
+def late(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers resolved in [from, to), after their due time."""
+    return sum(c.end is not None and from_ms <= c.end < to_ms and c.end > c.due for c in _of(agency, among))
+
+
+def handling_days(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> float | None:
+    """Median days from reception to resolution of the dossiers resolved in [from, to); None where there are none."""
+    days = [(c.end - c.start) / DAY for c in _of(agency, among) if c.end is not None and from_ms <= c.end < to_ms]
+    return median(days) if days else None
+
+
+if __name__ == "__main__":
+    everything = (0, ms("2100-01-01T00:00:00+00:00"))
+    june = ms("2011-06-01T00:00:00+00:00")
+    print(f"received {received(*everything)}, resolved {resolved(*everything)}, of which late {late(*everything)}")
+    print(f"2011-06-01T00:00Z: backlog {backlog(june)}, overdue {overdue(june)}")
+    print(f"median handling {handling_days(*everything):.1f} days")

@@ -1,0 +1,172 @@
+"""Sources: what a file is, its bytes say; what cannot be read is told with the columns there are."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ioc.errors import UsageError
+from ioc.importing import sources
+from ioc.importing.mapping import Map, load_map
+from ioc.importing.sources import Row, read_rows
+from ioc.importing.translate import read_events
+from tests.ioc.importing.test_mapping import verdict
+
+CSV = 'no,what\nA,"one, ""two"""\n\nB,three\n'
+XES = """<?xml version="1.0" encoding="UTF-8"?>
+<log xes.version="1.0" xmlns="http://www.xes-standard.org/">
+  <extension name="Concept" prefix="concept" uri="http://www.xes-standard.org/concept.xesext"/>
+  <global scope="event"><string key="concept:name" value="__INVALID__"/></global>
+  <classifier name="Activity" keys="concept:name"/>
+  <string key="concept:name" value="the log"/>
+  <trace>
+    <string key="concept:name" value="H56-1"/><int key="size" value="3"/>
+    <event><string key="concept:name" value="start"><string key="nested" value="no"/></string>
+      <date key="time:timestamp" value="2022-10-06T08:30:00.000+07:00"/><boolean key="paid" value="true"/></event>
+    <event><string key="concept:name" value="stop"/><date key="time:timestamp" value="2022-10-07T08:30:00+07:00"/>
+      <list key="l"><values><string key="inner" value="x"/></values></list></event>
+  </trace>
+  <trace><string key="concept:name" value="H56-2"/><event>
+    <string key="concept:name" value="start"/><date key="time:timestamp" value="2022-10-08T08:30:00+07:00"/></event></trace>
+</log>
+"""
+XES_MAP = """
+source = "/import/xes"
+type = "vn.ioc.dossier.changed.v1"
+case = "case:concept:name"
+[data]
+dossier = "{case:concept:name}"
+[[event]]
+when = { "concept:name" = "start" }
+id = "{case:concept:name}/start"
+time = "{time:timestamp}"
+data = { state = "received" }
+[[event]]
+when = { "concept:name" = "stop" }
+id = "{case:concept:name}/stop"
+time = "{time:timestamp}"
+data = { state = "completed" }
+"""
+
+
+def a_map(*columns: str, **given: object) -> Map:
+    event = {"id": "{@member}#{@row}", "time": "".join(f"{{{column}}}" for column in columns), "data": {}}
+    return Map.model_validate({"source": "/x", "event": [event], "input": given})
+
+
+def read(path: Path, log_map: Map | None = None) -> list[Row]:
+    return list(read_rows([path], log_map or a_map("no", "what")))
+
+
+def packed(folder: Path, members: dict[str, str]) -> Path:
+    with zipfile.ZipFile(folder / "logs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return folder / "logs.zip"
+
+
+def test_plain_gzip_and_zip_give_the_same_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CSV, "utf-8-sig")  # with a byte order mark
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(CSV.encode()))
+    rubbish = {"__MACOSX/._a.csv": "\0", "x/.DS_Store": "\0", "read.me": "hi", "x/": ""}
+    expected = [("a.csv", "1", "A", 'one, "two"'), ("a.csv", "2", "B", "three")]
+    for path in (tmp_path / "a.csv", tmp_path / "a.csv.gz", packed(tmp_path, {"a.csv": CSV, **rubbish})):
+        assert [tuple(row.fields[c] for c in ("@member", "@row", "no", "what")) for row in read(path)] == expected
+
+
+def test_a_row_of_another_width_is_a_row_with_its_trouble(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CSV + "C\n")
+    *_, last = read(tmp_path / "a.csv")
+    assert last.trouble == "row 3 (line 5) has 1 columns, the header has 2"
+    assert last.cells == ["C"]
+
+
+def test_delimiter_and_encoding_are_the_maps(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("no;what\nA;Đang xử lý\n".encode("utf-16"))
+    (row,) = read(tmp_path / "a.csv", a_map("no", "what", delimiter=";", encoding="utf-16"))
+    assert row.fields["what"] == "Đang xử lý"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty; a log begins with"),
+        (b"nr,what\n", "has no column no; it has nr, what"),
+        (b"no,what,what\n", "has several columns named what"),
+        (b"no,what\n\xff,x\n", "set `encoding` under [input]"),
+        (b'no,what\n"' + b"x" * 140_000, "field larger than field limit"),
+        (gzip.compress(CSV.encode())[:-12], "cannot be read: Compressed file ended"),
+        (b"\x1f\x8bnonsense", "cannot be read"),
+        (b"PK\x03\x04nonsense", "cannot be read: File is not a zip file"),
+        (b"<html></html>", "the root is <html>, not <log>"),
+        (b"<log><trace>", "cannot be read"),
+        (b"<log/>", "has no column no, what; it has"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path / "a.csv")
+    assert "bad_file" in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read(tmp_path / "none.csv")
+
+
+def test_a_zip_without_a_log_names_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no member like \*\.csv, \*\.xes .* it has read\.me"):
+        read(packed(tmp_path, {"read.me": "hi"}))
+
+
+def test_a_bomb_is_refused_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "FREE", 1 << 20)
+    text = "no,what\n" + "A,bbbbbbbbbbbbbbbb\n" * 200_000
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    for path in (tmp_path / "a.csv.gz", packed(tmp_path, {"a.csv": text})):
+        with pytest.raises(UsageError, match="the limits are 200 times"):
+            read(path)
+
+
+@pytest.mark.parametrize("name", ["log.xes", "log.xes.gz"])
+def test_xes_gives_events_with_the_attributes_of_their_trace(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(XES.encode()) if name.endswith("gz") else XES.encode())
+    (tmp_path / "xes.toml").write_text(XES_MAP)
+    log_map = load_map(str(tmp_path / "xes.toml"))
+    rows = read(tmp_path / name, log_map)
+    assert rows[0].fields == {
+        "case:concept:name": "H56-1", "case:size": "3", "concept:name": "start", "paid": "true",
+        "time:timestamp": "2022-10-06T08:30:00.000+07:00", "@member": "log.xes", "@row": "1",
+    }  # fmt: skip
+    assert "inner" not in rows[1].fields
+    assert [verdict(e).id for e in read_events([tmp_path / name], log_map)] == ["H56-1/start", "H56-1/stop", "H56-2/start"]
+
+
+def test_xes_entities_are_neither_resolved_nor_fetched(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    for entity in (f'<!ENTITY e SYSTEM "file://{secret}">', '<!ENTITY e "boom">'):
+        (tmp_path / "a.xes").write_text(
+            f'<!DOCTYPE log [{entity}]><log><trace><event><string key="no" value="a"/>&e;</event></trace></log>'
+        )
+        with pytest.raises(UsageError, match="DOCTYPE"):
+            read(tmp_path / "a.xes")
+
+
+def test_a_large_xes_log_is_read_in_little_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    import psutil
+
+    event = '<event><string key="no" value="a"/><string key="what" value="b"/></event>'
+    with gzip.open(tmp_path / "a.xes.gz", "wt") as file:
+        file.write("<log>" + f"<trace>{event * 1000}</trace>" * 150 + "</log>")
+    tracemalloc.stop()
+    before = psutil.Process().memory_info().rss
+    assert sum(1 for _ in read_rows([tmp_path / "a.xes.gz"], a_map("no", "what"))) == 150_000
+    assert psutil.Process().memory_info().rss - before < 40 << 20

@@ -1,0 +1,71 @@
+"""Real services for tests: a broker and a store, each a process of its own on a free port, gone when the test run is gone.
+
+Synchronous on purpose: they serve as session fixtures, and every test brings its own client and event loop.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ioc.embedded import broker as embedded_broker
+from ioc.embedded.children import spawn, stop
+from ioc.embedded.ports import answers, listens
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Poll the condition until it is true; after `seconds` fail with `what`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(name: str, command: list[str], folder: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a child; its output in folder/<name>.log, shown when it ends before it is ready."""
+    log = folder / f"{name}.log"
+    child = spawn(command, {**os.environ, "PYTHONPATH": str(ROOT)}, log)
+    try:
+        wait_until(lambda: ready() or child.poll() is not None, f"{name} is ready; see {log}")
+        assert child.poll() is None, f"{name} ended at its start:\n{log.read_text()[-3000:]}"
+        yield child
+    finally:
+        stop(child, 10)
+
+
+@contextmanager
+def running_broker(folder: Path, port: int = 0) -> Iterator[str]:
+    """A broker with its data in the folder (made if absent); yields its bootstrap address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    embedded_broker.resolve_jars(print)
+    command = embedded_broker.command(folder, port, free_port(), fast_start=True)
+    with running("broker", command, folder, lambda: listens(port)):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def running_store(folder: Path, port: int = 0) -> Iterator[str]:
+    """An embedded store with its data in the folder (made if absent); yields its URL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    command = [sys.executable, "-m", "ioc.embedded.store", "--path", str(folder / "store"), "--port", str(port)]
+    with running("store", command, folder, lambda: answers(port, "/ping")):
+        yield f"http://127.0.0.1:{port}"
