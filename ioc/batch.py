@@ -13,6 +13,9 @@ from ioc.exact import Headers
 RECEIVED = "ioc-received"
 """Header that carries the original reception time (decimal ms, ASCII) where it is trusted: loading a past, and in runs."""
 
+LONGEST = 14
+"""Digits of a reception in ms: to the year 5138. A longer number is rubbish and would not fit the arrays."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -36,13 +39,10 @@ class Batch:
         return len(self.offsets)
 
     def received(self, index: int) -> int | None:
-        """The original reception in the header of a record, or None where there is none or it is no number."""
+        """The original reception in the header of a record, or None where there is none or it is no such number."""
         for name, raw in self.headers.get(index, ()):
-            if name == RECEIVED:
-                try:
-                    return int(raw)
-                except ValueError:
-                    return None
+            if name == RECEIVED:  # Kafka knows headers without a value, whatever the type says
+                return int(raw) if raw and len(raw) <= LONGEST and raw.isdigit() else None
         return None
 
     def cut(self, sizes: Iterable[int]) -> list[Batch]:

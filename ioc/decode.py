@@ -143,10 +143,12 @@ class Decoder:
         key = frame[shape.contract.entity_key].cast(pl.Binary)
         given = pl.Series([batch.keys[i] for i in index], dtype=pl.Binary)
         count = rules.partitions[batch.topic]
-        misrouted = murmur.partitions(given.fill_null(b"").to_list(), count) != batch.partition
+        right = (given == key).fill_null(False)
+        # a foreign key is refused before its place is looked at, and may be megabytes long
+        misrouted = murmur.partitions(key.zip_with(right, key.clear(len(key))).fill_null(b"").to_list(), count) != batch.partition
         verdicts = frame.select(
             time=in_time,
-            key=(given == key).fill_null(False),
+            key=right,
             place=pl.Series(~misrouted),
             stateless=pl.col("_replaces").is_null() if shape.contract.event_type in rules.stateless else pl.lit(True),
         )

@@ -20,6 +20,8 @@ from schemas.envelope import Envelope
 
 _CLOSE = b"}\n"
 _PREFIX: list[bytes] = []
+SMALL = 32
+"""A failing block of so few values is not halved again: pydantic is faster than so many parses (a flood of bad events)."""
 
 
 def _prefixes(count: int) -> list[bytes]:
@@ -66,13 +68,13 @@ def _table(shape: Shape, indices: Sequence[int], documents: Sequence[dict[str, A
 
 
 def _parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes]) -> tuple[list[pa.Table], list[int]]:
-    """Tables of all values that parse; a block that fails is halved until the bad value stands alone."""
+    """Tables of all values that parse; a block that fails is halved until it is small, then the exact lane takes it."""
     if not values:
         return [], []
     table = _block(shape, values)
     if table is not None:
         return [table.set_column(0, "o", pa.array(indices, pa.int64()))], []
-    if len(values) == 1:
+    if len(values) <= SMALL:
         return [], list(indices)
     half = len(values) // 2
     left, left_refused = _parse(shape, indices[:half], values[:half])
@@ -155,8 +157,12 @@ def _hash(shape: Shape, flat: pl.DataFrame) -> pl.Series:
 
 
 def _text(dtype: pl.DataType, name: str) -> pl.Expr:
-    """A value as text: `+value`, or `-` where there is none. Floats by their bits (-0.0 as 0.0), independent of formatting."""
+    """A value as text, or `-` where there is none: a string with its length before it (it may hold any separator), floats by
+    their bits (-0.0 as 0.0), independent of formatting."""
     column = pl.col(name)
     if dtype == pl.Float64:
-        column = (column + 0.0).map_batches(lambda s: pl.Series(s.name, s.to_numpy().view(np.int64)), return_dtype=pl.Int64)
+        # numpy adds the zero: polars takes `x + 0.0` for x, and -0.0 would stay what it is
+        column = column.map_batches(lambda s: pl.Series(s.name, (s.to_numpy() + 0.0).view(np.int64)), return_dtype=pl.Int64)
+    if dtype == pl.String:
+        return pl.concat_str(column.str.len_bytes().cast(pl.String), pl.lit("+"), column).fill_null("-")
     return pl.concat_str(pl.lit("+"), column.cast(pl.String)).fill_null("-")

@@ -65,7 +65,7 @@ class History:
         try:
             return difference(self._sum(after), self._sum(before))
         except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
-            return _raised(error)
+            return raised(error)
 
     def _append(self, item: Item) -> Contributions | Reject:
         before = self._latest if self._latest is not None else self._sum(self.items)
@@ -74,7 +74,7 @@ class History:
         try:
             latest = self._sum(after)
         except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
-            return _raised(error)
+            return raised(error)
         self.items, self.offset, self._latest = after, item.offset, latest
         return difference(latest, before)
 
@@ -89,9 +89,13 @@ class History:
 
     def lifecycle(self) -> tuple[int | None, int | None, int | None, Dims]:
         """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
+        nothing = (None, None, None, ())
         if self.stream.lifecycle is None:
-            return None, None, None, ()
-        return self.stream.lifecycle(steps(self.items))
+            return nothing
+        try:
+            return self.stream.lifecycle(steps(self.items))
+        except Exception:  # these columns only inform people: no reason to stop counting
+            return nothing
 
     def pack(self) -> str:
         """The history as JSON, for the table `entities`."""
@@ -124,5 +128,6 @@ def difference(after: Contributions, before: Contributions) -> Contributions:
     return {key: measures for key, measures in result.items() if any(measures)}
 
 
-def _raised(error: Exception) -> Reject:
+def raised(error: Exception) -> Reject:
+    """The reject of an event the declaration fails on."""
     return Reject("contributions", "", f"the declaration cannot count this event: {type(error).__name__}: {error}")

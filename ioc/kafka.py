@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NoOffsetForPartitionError, TopicAlreadyExistsError
 from aiokafka.partitioner import murmur2
 
 from ioc.errors import ServiceAway
@@ -19,13 +19,14 @@ from ioc.settings import Settings
 __all__ = [
     "ConsumerRebalanceListener",
     "KafkaError",
+    "NoOffsetForPartitionError",
     "Sender",
     "TopicPartition",
+    "bounds",
     "connection",
     "consumer",
     "create_topics",
     "partitions",
-    "position_after",
     "read_at",
     "send_to_all",
 ]
@@ -97,11 +98,27 @@ async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[s
 
 async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     """All partitions of a topic, in order.  Raises ServiceAway when the topic does not exist."""
-    await client._client.force_metadata_update()
-    numbers = client._client.cluster.partitions_for_topic(topic) or set()
+    cluster = await client._client.fetch_all_metadata()  # the public calls know subscribed topics only
+    numbers = cluster.partitions_for_topic(topic) or set()
     if not numbers:
         raise ServiceAway(f"topic {topic} does not exist; create it with `ioc topics apply`")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+async def bounds(settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, tuple[int, int]]:
+    """(beginning, end) offset of every partition of the topics.  Raises ServiceAway."""
+    client = consumer(settings)
+    try:
+        await client.start()
+    except (KafkaConnectionError, OSError) as error:
+        await client.stop()
+        raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
+    try:
+        places = [place for topic in topics for place in await partitions(client, topic)]
+        begins, ends = await client.beginning_offsets(places), await client.end_offsets(places)
+        return {place: (begins[place], ends[place]) for place in places}
+    finally:
+        await client.stop()
 
 
 async def read_at(settings: Settings, places: Mapping[TopicPartition, int], timeout: float = 15.0) -> dict[TopicPartition, Any]:
@@ -132,11 +149,6 @@ async def read_at(settings: Settings, places: Mapping[TopicPartition, int], time
         return found
     finally:
         await client.stop()
-
-
-def position_after(record: Any) -> int:
-    """The position that follows a record."""
-    return int(record.offset) + 1
 
 
 class Sender:

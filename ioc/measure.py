@@ -14,7 +14,7 @@ import pyarrow as pa
 from ioc import seen, state
 from ioc.clickhouse import Store
 from ioc.exact import Reject
-from ioc.history import History, Item
+from ioc.history import History, Item, raised
 from ioc.panes import Key, Panes, by_pane, known_at
 from ioc.state import Place
 from ioc.vocabulary import Measures, Stream
@@ -116,12 +116,14 @@ def _entity_rows(stream: Stream, generation: str, place: Place, part: Part, touc
 def _without_state(
     store: Store, stream: Stream, generation: str, works: Sequence[Work], parts: Mapping[Place, Part]
 ) -> Iterator[tuple[str, pa.Table]]:
-    marks = {w.place: _marks(stream, w) for w in works}
+    frames = {w.place: _countable(stream, w) for w in works}
+    marks = {place: (seen.hours(frame), seen.identities(frame)) for place, (frame, _) in frames.items()}
     _load_seen(store, generation, marks, parts)
     sums: dict[Place, tuple[pl.DataFrame, pl.DataFrame]] = {}
     for work in works:
-        frame = _count_once(stream, work, parts[work.place], *marks[work.place])
-        sums[work.place] = _sums(stream, work, frame)
+        frame, contributions = frames[work.place]
+        counts = _count_once(work, frame, parts[work.place], *marks[work.place])
+        sums[work.place] = _sums(stream, work, frame, {name: _only(part, frame, counts) for name, part in contributions.items()})
         found = parts[work.place].seen.changed()
         yield "seen", state.rows_table("seen", [(generation, *work.place, o, h, i, d) for h, i, d, o in found])
     keys = {place: _keys(stream, summed) for place, (summed, _) in sums.items()}
@@ -130,9 +132,30 @@ def _without_state(
         _add_sums(stream, parts[place].panes, keys[place], summed, rows)
 
 
-def _marks(stream: Stream, work: Work) -> tuple[list[int], list[bytes]]:
+def _countable(stream: Stream, work: Work) -> tuple[pl.DataFrame, Mapping[str, pl.DataFrame]]:
+    """The frame and its contributions. An event the declaration fails on is a reject before it is marked as seen."""
+    assert stream.columns is not None
     frame = work.decoded.frames[stream.contract.event_type]
-    return seen.hours(frame), seen.identities(frame)
+    try:
+        return frame, stream.columns(frame)
+    except Exception:  # whatever a declaration raises: find the events it fails on
+        good = []
+        for row in frame.iter_slices(1):
+            try:
+                stream.columns(row)
+            except Exception as error:  # a reject, never a crash loop
+                work.reject(row["_i"][0], raised(error))
+            else:
+                good.append(row["_i"][0])
+        frame = frame.filter(pl.col("_i").is_in(good))
+        return frame, stream.columns(frame)
+
+
+def _only(rows: pl.DataFrame, frame: pl.DataFrame, counts: list[bool]) -> pl.DataFrame:
+    """The contributions of the events that count."""
+    if all(counts):
+        return rows
+    return rows.filter(pl.col("_i").is_in(frame["_i"].filter(pl.Series(counts, dtype=pl.Boolean)).implode()))
 
 
 def _load_seen(
@@ -149,9 +172,8 @@ def _load_seen(
             parts[place].seen.put_marks(state.seen_marks(store, generation, place, large, wanted))
 
 
-def _count_once(stream: Stream, work: Work, part: Part, hours: list[int], identities: list[bytes]) -> pl.DataFrame:
-    """The frame without duplicates and re-used ids; their verdicts are set."""
-    frame = work.decoded.frames[stream.contract.event_type]
+def _count_once(work: Work, frame: pl.DataFrame, part: Part, hours: list[int], identities: list[bytes]) -> list[bool]:
+    """Which events of the frame count; the verdicts of duplicates and re-used ids are set."""
     indices, hashes = frame["_i"].to_list(), frame["_hash"].to_list()
     offsets = [work.batch.offsets[i] for i in indices]
     earlier = part.seen.judge(hours, identities, hashes, offsets)
@@ -160,17 +182,20 @@ def _count_once(stream: Stream, work: Work, part: Part, hours: list[int], identi
             work.verdicts[index] = "duplicate"
         elif mark is not None:
             work.reject(index, Reject("id_reused", "id", ID_REUSED.format(mark[0])))
-    return frame.filter(pl.Series([mark is None for mark in earlier], dtype=pl.Boolean))
+    return [mark is None for mark in earlier]
 
 
-def _sums(stream: Stream, work: Work, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _sums(
+    stream: Stream, work: Work, frame: pl.DataFrame, contributions: Mapping[str, pl.DataFrame]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(sums by pane with first and last offset, the rows behind them); measures as m0, m1, ..., dimensions as d0, d1, ..."""
-    assert stream.columns is not None
     levels = {i.name for i in stream.indicators if i.level}
     offsets = np.asarray(work.batch.offsets, np.int64)
+    times = np.zeros(len(work.batch), np.int64)
+    times[frame["_i"].to_numpy()] = frame["_time"].to_numpy()
     dims = [f"d{i}" for i in range(len(stream.dimensions))]
     parts = []
-    for name, rows in stream.columns(frame).items():
+    for name, rows in contributions.items():
         measures = stream.indicator(name).value.measures
         at = pl.col("at") if name in levels else pl.col("at") // stream.grain * stream.grain
         index = rows["_i"].to_numpy()
@@ -179,7 +204,7 @@ def _sums(stream: Stream, work: Work, frame: pl.DataFrame) -> tuple[pl.DataFrame
                 pl.lit(name).alias("indicator"),
                 *(pl.col(d).alias(dims[i]) for i, d in enumerate(stream.dimensions)),
                 at.alias("at"),
-                pl.Series("known", _known(stream, rows["at"].to_numpy(), work.decoded.before[index])),
+                pl.Series("known", _known(stream, times[index], work.decoded.before[index])),
                 pl.Series("offset", offsets[index]),
                 *(pl.col(m).cast(pl.Int64).alias(f"m{i}") for i, m in enumerate(measures)),
             )

@@ -93,6 +93,13 @@ class Pipeline:
         Raises IocError when a batch does not begin where its partition's checkpoint ends; ServiceAway when the store stays away.
         """
         works = [self._decode(batch) for batch in batches]
+        try:
+            self._count(works)
+        except BaseException:
+            self.revoke([w.place for w in works])  # what is in memory may not be in the store
+            raise
+
+    def _count(self, works: Sequence[Work]) -> None:
         rows: dict[str, list[pa.Table]] = {}
         for stream in self.catalog.streams:
             own = [w for w in works if w.batch.topic == stream.topic]

@@ -86,7 +86,8 @@ def unpack(value: bytes | None) -> Refused | None:
     try:
         said = orjson.loads(value or b"")
         texts = [said[name] for name in ("reason", "field", "message", "source", "id", "type", "sha256")]
-        if not all(isinstance(text, str) for text in texts) or not isinstance(said["size"], int):
+        numbers = type(said["size"]) is int and 0 <= said["size"] < 1 << 62
+        if not all(isinstance(text, str) for text in (*texts, said["received_at"])) or not numbers:
             return None
         headers = tuple((str(name), base64.b64decode(raw, validate=True)) for name, raw in said["headers"])
         body = base64.b64decode(said["value"], validate=True)

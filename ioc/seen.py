@@ -28,9 +28,9 @@ class Seen:
         self._new: list[tuple[int, bytes, int, int]] = []
 
     def lacking(self, hours: Sequence[int]) -> tuple[list[int], list[int]]:
-        """(hours to load whole, hours whose identities must be looked up)."""
+        """(hours to load, hours whose identities must be looked up: after loading, what is too large or was left out)."""
         wanted = sorted(set(hours))
-        return [h for h in wanted if h not in self._hours], [h for h in wanted if self._hours.get(h, ()) is None]
+        return [h for h in wanted if h not in self._hours], [h for h in wanted if self._hours.get(h) is None]
 
     def put_hour(self, hour: int, marks: dict[bytes, Mark] | None) -> None:
         """An hour as the store has it; None when it is too large."""
@@ -46,7 +46,7 @@ class Seen:
         """For each event, in offset order, the earlier mark it repeats, or None if it counts (and is marked from now on)."""
         found: list[Mark | None] = []
         for hour, identity, digest, offset in zip(hours, identities, hashes, offsets, strict=True):
-            marks = self._hours[hour]
+            marks = self._hours.get(hour)
             held = self._looked_up if marks is None else marks
             mark = held.get(identity)
             if mark is not None and mark[0] < offset:
@@ -56,7 +56,7 @@ class Seen:
             if mark is None or mark[0] > offset:
                 held[identity] = (offset, digest)
                 self._new.append((hour, identity, digest, offset))
-        for hour in set(hours):
+        for hour in self._hours.keys() & set(hours):
             self._hours.move_to_end(hour)
         return found
 
@@ -85,7 +85,10 @@ class Seen:
 def identities(frame: pl.DataFrame) -> list[bytes]:
     """128-bit hashes of (source, id, time) of a decoded frame."""
     text = frame.select(
-        pl.concat_str("_source", "_id", pl.col("_time").cast(pl.String), separator="\x00").cast(pl.Binary)
+        # the length keeps source and id apart: both may hold any character
+        pl.concat_str(
+            pl.col("_source").str.len_bytes().cast(pl.String), "_source", "_id", pl.col("_time").cast(pl.String), separator="\x00"
+        ).cast(pl.Binary)
     ).to_series()
     digest = xxhash.xxh3_128_digest
     return [digest(value) for value in text.to_list()]

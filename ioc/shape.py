@@ -51,7 +51,10 @@ def shape(contract: Contract) -> Shape:
     envelope = {name: info for name, info in contract.model_fields.items() if name != "data"}
     data = contract.data_model()
     schema = pa.schema([*(pa.field(n, _arrow(i.annotation)) for n, i in envelope.items()), pa.field("data", _struct(data))])
-    scalars = [pl.col("data").is_not_null()] + [check for name, info in envelope.items() for check in _checks(f"_{name}", info)]
+    itself = (pl.col("_replaces") == pl.col("_id")).fill_null(False)
+    scalars = [pl.col("data").is_not_null(), ~itself] + [
+        check for name, info in envelope.items() for check in _checks(f"_{name}", info)
+    ]
     lists: dict[str, tuple[pl.Expr, ...]] = {}
     for name, info in data.model_fields.items():
         item = _item(info.annotation)
@@ -133,7 +136,7 @@ def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
         elif isinstance(constraint, annotated_types.Le):
             checks.append(value <= constraint.le)
     if nullable:
-        return [check.fill_null(value.is_null()) for check in checks]
+        return [check.fill_null(False) | value.is_null() for check in checks]
     return [value.is_not_null(), *(check.fill_null(False) for check in checks)]
 
 

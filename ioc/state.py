@@ -167,7 +167,10 @@ def highest_known(store: Store, generation: str) -> dict[Place, int]:
 def seen_hours(
     store: Store, generation: str, wanted: Mapping[Place, Sequence[int]]
 ) -> dict[tuple[Place, int], dict[bytes, Mark] | None]:
-    """All marks of the wanted hours, by place and hour; None for an hour that has more than fit."""
+    """All marks of the wanted hours, by place and hour; None for an hour that has more than fit.
+
+    Hours that would not fit together are left out: for one batch they are looked up by key, too.
+    """
     found: dict[tuple[Place, int], dict[bytes, Mark] | None] = {
         (place, hour): {} for place, hours in wanted.items() for hour in hours
     }
@@ -175,10 +178,16 @@ def seen_hours(
     if not where:
         return found
     sizes = store.query(f"SELECT topic, partition, hour, count() FROM seen WHERE {where} GROUP BY topic, partition, hour")
-    for topic, partition, hour, count in sizes.rows():
+    held = dict.fromkeys(wanted, 0)
+    for topic, partition, hour, count in sizes.sort("hour", descending=True).rows():
+        place = (topic, partition)
         if count > LIMIT // 2:
-            found[(topic, partition), hour] = None
-    small = {place: [h for h in hours if found[place, h] is not None] for place, hours in wanted.items()}
+            found[place, hour] = None
+        elif held[place] + count > LIMIT:
+            del found[place, hour]
+        else:
+            held[place] += count
+    small = {place: [h for h in hours if found.get((place, h)) is not None] for place, hours in wanted.items()}
     where = _seen_where(generation, small)
     if where and len(sizes):
         for topic, partition, hour, identity, digest, offset in store.query(

@@ -14,7 +14,7 @@ TABLES = {
     "events": f"""({PLACE}, key Nullable(String), headers Array(Tuple(name String, value String)), value Nullable(String) CODEC(ZSTD(1)),
         received_at {MS}, type {WORD}, source {WORD}, id String, time Nullable({MS}), entity String, verdict {WORD})
         ENGINE = ReplacingMergeTree ORDER BY (topic, partition, offset)""",
-    "panes": f"""(generation {WORD}, indicator {WORD}, dims Array({WORD}), at {MS}, known {MS}, {PLACE}, measures Array(Int64))
+    "panes": f"""(generation {WORD}, indicator {WORD}, dims Array({WORD}), at {MS}, known {MS}, {PLACE}, measures Array(Int64), INDEX news offset TYPE minmax GRANULARITY 4)
         ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, indicator, at, dims, known, topic, partition)""",
     "entities": f"""(generation {WORD}, entity String, {PLACE}, opened_at Nullable({MS}), ended_at Nullable({MS}), due_at Nullable({MS}),
         dims Array({WORD}), history String CODEC(ZSTD(1)))

@@ -1,0 +1,61 @@
+# Two commands are enough: `make run` and `make test`. `make` alone prints the list.
+# Paths are relative and recipes use `python -m`, so a checkout may lie in a folder with blanks in its name.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.NOTPARALLEL:
+.PHONY: help install run test quick check
+unexport PYTHONHOME PYTHONPATH
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_REQUIRE_VIRTUALENV = 0
+export PIP_USER = 0
+
+PY := .venv/bin/python
+STAMP := .venv/.installed
+# what the installation depends on, and where it was made (an editable installation knows its folder)
+SUM = { cat pyproject.toml constraints.txt; pwd; } | cksum
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+	@echo 'Further arguments: make run ARGS="--no-demo", make test ARGS="-k dossier", PYTHON=python3.12 make install.'
+
+install: $(STAMP) ## make .venv and install everything into it; does nothing when nothing changed
+
+# The stamp is written last: what was broken off is made again. A new date on an unchanged file installs nothing.
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -x $(PY) ] && [ -f $@ ] && [ "$$(cat $@)" = "$$($(SUM))" ]; then touch $@; exit 0; fi; \
+	for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'No Python 3.11, 3.12 or 3.13 found on the PATH. Install one, or name it: make install PYTHON=/path/to/python3.11' >&2; exit 1; \
+	fi; \
+	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$found cannot make a virtual environment: its module venv or ensurepip is missing." >&2; \
+	    echo "On Debian and Ubuntu: apt-get install $$("$$found" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" >&2; exit 1; \
+	  fi; \
+	  echo "Making .venv with $$("$$found" --version)."; \
+	  "$$found" -m venv --clear .venv || exit 1; \
+	fi; \
+	echo 'Installing the packages of constraints.txt into .venv; this is done once and takes some minutes.'; \
+	$(PY) -m pip install -c constraints.txt setuptools && \
+	$(PY) -m pip install -c constraints.txt --no-build-isolation -e '.[embedded,grafana,test]' && \
+	$(SUM) > $@ && echo 'Installed.'
+
+run: install ## start the centre: broker, store, worker, gateway, demo feed; Ctrl-C stops it
+	@trap : INT; $(PY) -m ioc up $(ARGS); status=$$?; [ $$status -eq 130 ] || exit $$status
+
+test: install ## run all tests against a real broker and store, started on free ports
+	@$(PY) -m pytest $(ARGS)
+
+quick: install ## run the tests without the slow ones
+	@$(PY) -m pytest -m 'not slow' $(ARGS)
+
+check: install ## ruff, mypy, import layers, and the declarations
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	@# python -m, for the script .venv/bin/lint-imports does not survive a move of the folder
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(PY) -m ioc check

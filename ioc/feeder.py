@@ -1,0 +1,202 @@
+"""Feeder: carries batches from Kafka to the pipeline, below Faust's per-message path.
+
+It owns a consumer of its own group, seeks to our checkpoints when partitions are assigned, and hands each poll to the
+`measure` agent through a channel. It goes on polling while the pipeline is busy or the store is away, with its partitions
+paused, so that the group does not think it dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from ioc import kafka
+from ioc.batch import Batch, record_hash
+from ioc.errors import ForeignLog, IocError
+from ioc.kafka import TopicPartition
+from ioc.pipeline import Pipeline
+from ioc.settings import Settings
+from ioc.state import Checkpoint, Place
+
+log = structlog.get_logger()
+IN_FLIGHT = 2
+"""Polls on their way: one being counted, one waiting."""
+REVOKE_PATIENCE = 30.0
+"""Seconds a rebalance waits for polls on their way; what comes later is harmless (DESIGN 4.2)."""
+
+
+@dataclass
+class Poll:
+    """One poll's batches and the future that ends when they are counted."""
+
+    batches: list[Batch]
+    done: asyncio.Future[None]
+
+
+class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
+    """Feeds `put` with polls of the topics (Kafka name -> live name). `failed` is called with what cannot be survived."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        topics: Mapping[str, str],
+        group: str,
+        put: Callable[[Poll], Any],
+        failed: Callable[[BaseException], Any],
+    ) -> None:
+        self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
+        self._put, self._failed = put, failed
+        self._live = {live: name for name, live in topics.items()}
+        self._next: dict[TopicPartition, int] = {}
+        self._flying: set[asyncio.Future[None]] = set()
+        self._lock = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self.assigned = asyncio.Event()
+
+    async def run(self) -> None:
+        """Feed until `stop`."""
+        self._consumer = kafka.consumer(
+            self.settings,
+            self.group,
+            max_poll_interval_ms=300_000,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            rebalance_timeout_ms=60_000,
+        )
+        self._consumer.subscribe(list(self.topics), listener=self)
+        await self._consumer.start()
+        try:
+            while not self._stop.is_set():
+                await self._turn()
+        finally:
+            await self._consumer.stop()
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stop.set()
+
+    async def _turn(self) -> None:
+        """One poll; while too much is on its way, poll with everything paused."""
+        if len(self._flying) >= IN_FLIGHT:
+            paused = self._consumer.assignment()
+            self._consumer.pause(*paused)
+            await asyncio.wait(self._flying, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            await self._consumer.getmany(timeout_ms=0)
+            self._consumer.resume(*(paused & self._consumer.assignment()))
+            return
+        try:
+            records = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
+        except kafka.NoOffsetForPartitionError:
+            if self._consumer.assignment() <= self._next.keys():
+                raise
+            await asyncio.sleep(0.02)  # assigned, but our own positions are still being looked up
+            return
+        batches = []
+        for place in [p for p in self._next if p in self._consumer.assignment()]:
+            found = records.get(place, [])
+            position = await self._consumer.position(place) if found else self._next[place]
+            if found:
+                batches.append(Batch.of(self.topics[place.topic], place.partition, self._next[place], position, found))
+                self._next[place] = position
+        if batches:
+            poll = Poll(batches, asyncio.get_running_loop().create_future())
+            self._flying.add(poll.done)
+            poll.done.add_done_callback(self._flying.discard)
+            await self._put(poll)
+
+    async def count(self, poll: Poll) -> bool:
+        """Count a poll (called by the agent): what is no longer ours or no longer follows is left to its owner.
+
+        True when something was counted. Whatever goes wrong here ends the worker: no batch is ever skipped.
+        """
+        try:
+            async with self._lock:
+                held = self.pipeline.checkpoints
+                ours = [b for b in poll.batches if (p := (b.topic, b.partition)) in held and held[p].next == b.start]
+                if ours:
+                    await asyncio.to_thread(self.pipeline.run, ours)
+            if not poll.done.done():
+                poll.done.set_result(None)
+            return bool(ours)
+        except BaseException as error:
+            if not poll.done.done():
+                poll.done.set_exception(error)
+                poll.done.exception()  # retrieved: it is reported through `failed`
+            self._failed(error)
+            raise
+
+    # ---- rebalances (called by aiokafka between two polls)
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Let what is on its way be counted, then forget the partitions."""
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=REVOKE_PATIENCE)
+        async with self._lock:
+            self.pipeline.revoke([self._place(p) for p in revoked])
+        for place in revoked:
+            self._next.pop(place, None)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Start each partition from our checkpoint, after the log has shown the record the checkpoint ends with."""
+        try:
+            await self._assign(list(assigned))
+        except Exception as error:
+            self._failed(error)
+            raise
+
+    async def _assign(self, assigned: list[TopicPartition]) -> None:
+        if not assigned:
+            return
+        counts = {self.topics[name]: len(self._consumer.partitions_for_topic(name) or ()) for name in self.topics}
+        begins = await self._consumer.beginning_offsets(assigned)
+        ends = await self._consumer.end_offsets(assigned)
+        async with self._lock:
+            found = await asyncio.to_thread(self.pipeline.assign, [self._place(p) for p in assigned], counts)
+            lasts = {p: found[self._place(p)].last_offset for p in assigned if found[self._place(p)].last_offset >= 0}
+            records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
+            for place in assigned:
+                checkpoint = found[self._place(place)]
+                verify(place, checkpoint, begins[place], ends[place], records.get(place), counts[self.topics[place.topic]])
+                if checkpoint.last_offset < 0 and checkpoint.next < begins[place] and not checkpoint.partitions:
+                    checkpoint = replace(checkpoint, next=begins[place])
+                    self.pipeline.checkpoints[self._place(place)] = checkpoint
+                self._next[place] = checkpoint.next
+                self._consumer.seek(place, checkpoint.next)
+        log.info("partitions assigned", partitions=len(assigned), positions=sum(c.next for c in found.values()))
+        self.assigned.set()
+
+    def _place(self, place: TopicPartition) -> Place:
+        return self.topics[place.topic], place.partition
+
+
+def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, record: Any, partitions: int) -> None:
+    """Raise ForeignLog unless the log is the one the checkpoint counted (DESIGN 4.2e)."""
+    name = f"{place.topic}:{place.partition}"
+    if checkpoint.partitions and checkpoint.partitions != partitions:
+        raise ForeignLog(
+            f"{place.topic} has {partitions} partitions, but was counted with {checkpoint.partitions}: keys moved between"
+            " partitions; create the topic anew with as many as before, or start a new centre"
+        )
+    if end < checkpoint.next:
+        raise ForeignLog(f"{name} ends at {end}, before the {checkpoint.next} that were counted: another or a truncated log")
+    if checkpoint.last_offset < 0:
+        return
+    way = f"; if that is meant to be: `ioc doctor --accept-gap {name}`"
+    if begin > checkpoint.next:
+        raise ForeignLog(f"{name} begins at {begin}; records {checkpoint.next} to {begin - 1} were never counted and are gone{way}")
+    if begin > checkpoint.last_offset:
+        return  # retention took the record we would compare; what follows it is there
+    if record is None or record.offset != checkpoint.last_offset:
+        raise ForeignLog(f"{name} has no record at {checkpoint.last_offset}, which was counted: another log{way}")
+    if record_hash(record.offset, record.timestamp, record.key, record.value) != checkpoint.last_hash:
+        raise ForeignLog(f"{name} has another record at {checkpoint.last_offset} than the one that was counted{way}")
+
+
+def describe(error: BaseException) -> str:
+    """One line for the log and the terminal."""
+    return str(error) if isinstance(error, IocError) else f"{type(error).__name__}: {error}"

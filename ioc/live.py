@@ -1,0 +1,180 @@
+"""Live: bringing a centre up and onwards: topics and tables, going live, waiting until records are counted, runs, repairs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from uuid import uuid4
+
+import orjson
+
+from ioc import state, tables
+from ioc.catalog import ALERTS, PROGRESS, REJECTS, Catalog
+from ioc.clickhouse import Store, literal
+from ioc.errors import ServiceAway, UsageError, WrongGeneration
+from ioc.kafka import Sender, TopicPartition, bounds, create_topics, send_to_all
+from ioc.pipeline import MEASURE
+from ioc.settings import Settings
+from ioc.state import Place
+from ioc.times import iso
+from schemas.heartbeat import Heartbeat
+
+
+def prepare(settings: Settings, catalog: Catalog) -> None:
+    """Create the topics, the database and its tables where they are missing. May be run again at any time."""
+    event_topics = dict.fromkeys([*catalog.topics, REJECTS], settings.partitions)
+    asyncio.run(create_topics(settings, event_topics | {PROGRESS: 1, ALERTS: 1}))
+    tables.migrate(Store(settings), catalog)
+
+
+def check_generations(store: Store, catalog: Catalog) -> None:
+    """Raise WrongGeneration when the store was counted under other declarations."""
+    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
+    changed = [s.name for s in catalog.streams if stored.get(s.name) != catalog.generations[s.name]]
+    if changed:
+        raise WrongGeneration(f"the declarations of {', '.join(changed)} changed since the store was counted; run `ioc rebuild`")
+
+
+# ---- going live
+
+
+def heartbeat(origin: str, now_ms: int) -> bytes:
+    """A heartbeat event."""
+    event = {
+        "specversion": "1.0",
+        "id": uuid4().hex,
+        "source": f"/ioc/{origin}",
+        "type": Heartbeat.event_type,
+        "time": iso(now_ms),
+        "data": {"origin": origin},
+    }
+    return orjson.dumps(event)
+
+
+async def beat(sender: Sender, catalog: Catalog) -> None:
+    """One live heartbeat in every partition of every event topic."""
+    await send_to_all(sender, catalog.topics, None, heartbeat("pacemaker", time.time_ns() // 1_000_000))
+
+
+async def go_live(settings: Settings, catalog: Catalog) -> None:
+    """The first live heartbeats: from here on the log's own time counts, and the pacemaker keeps beating."""
+    async with Sender(settings) as sender:
+        await beat(sender, catalog)
+
+
+def is_live(store: Store) -> bool:
+    """Whether any partition has had a live heartbeat."""
+    return bool(store.query(f"SELECT count() > 0 AS found FROM checkpoints WHERE stage = {literal(MEASURE)} AND live IS NOT NULL")["found"][0])
+
+
+# ---- waiting
+
+
+def counted(store: Store, catalog: Catalog) -> dict[Place, int]:
+    """Positions up to which every stream has counted, by topic and partition."""
+    owners = set(catalog.generations.values()) | {REJECTS} | set(catalog.topics)
+    positions: dict[Place, int] = {}
+    for (generation, topic, partition), checkpoint in state.checkpoints(store, MEASURE).items():
+        if generation in owners:
+            positions[topic, partition] = min(positions.get((topic, partition), checkpoint.next), checkpoint.next)
+    return positions
+
+
+def wait_counted(
+    store: Store,
+    catalog: Catalog,
+    wanted: Mapping[Place, int],
+    progress: Callable[[int], None] | None = None,
+    patience: float | None = None,
+) -> None:
+    """Return once the checkpoints have passed the positions. `progress` gets how many positions are still to come.
+
+    Raises ServiceAway when nothing moves for `patience` seconds.
+    """
+    left, moved = -1, time.monotonic()
+    while True:
+        positions = counted(store, catalog)
+        now_left = sum(max(0, position - positions.get(place, 0)) for place, position in wanted.items())
+        if progress:
+            progress(now_left)
+        if now_left == 0:
+            return
+        if now_left != left:
+            left, moved = now_left, time.monotonic()
+        if patience is not None and time.monotonic() - moved > patience:
+            raise ServiceAway(f"the worker has not counted on for {patience:.0f} s ({left} records to come); see `ioc status`")
+        time.sleep(0.1)  # the checkpoints are polled: nothing tells a client when they move
+
+
+# ---- runs
+
+
+def run_names(run: str) -> tuple[str, Callable[[str], str]]:
+    """The database of a run, and the name of its topic for a live topic.
+
+    >>> database, topic = run_names("morning")
+    >>> database, topic("ioc.events.dossier")
+    ('ioc_run_morning', 'ioc.run.morning.events.dossier')
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", run):
+        raise UsageError(f"{run!r} cannot name a run; use up to 41 of a-z, 0-9, - and _, e.g. morning-1")
+    return f"ioc_run_{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
+
+
+def of_run(settings: Settings, run: str | None) -> Settings:
+    """The settings with the run's database (or as they are)."""
+    return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
+
+
+def open_run(settings: Settings, catalog: Catalog, run: str, source: str = "import") -> None:
+    """Create a run's database and topics (as many partitions as the live ones) and note it in `runs`."""
+    database, topic = run_names(run)
+    live = asyncio.run(_partitions(settings, catalog))
+    asyncio.run(create_topics(settings, {topic(name): count for name, count in live.items()} | {topic(PROGRESS): 1}))
+    tables.migrate(Store(settings, database), catalog)
+    Store(settings).command(f"INSERT INTO runs (name, source, state) VALUES ({literal(run)}, {literal(source)}, 'open')")
+
+
+async def _partitions(settings: Settings, catalog: Catalog) -> dict[str, int]:
+    found = await bounds(settings, catalog.topics)
+    return {name: len([p for p in found if p.topic == name]) for name in catalog.topics}
+
+
+# ---- repairs
+
+
+def accept_gap(settings: Settings, catalog: Catalog, topic: str, partition: int) -> tuple[int, int]:
+    """Go on at the log's beginning although records were lost; recorded in the checkpoint. Returns (old, new) position."""
+    store = Store(settings)
+    begin, end = asyncio.run(bounds(settings, [topic]))[TopicPartition(topic, partition)]
+    rows = {}
+    old = 0
+    for owner in [catalog.generations[s.name] for s in catalog.of_topic(topic)] or [topic]:
+        checkpoint = state.checkpoints(store, MEASURE, [topic]).get((owner, topic, partition))
+        if checkpoint is None:
+            raise UsageError(f"{topic}:{partition} has no checkpoint, so there is no gap to accept")
+        old = checkpoint.next
+        position = begin if begin > checkpoint.next else end
+        lost = checkpoint.lost + max(0, position - checkpoint.next)
+        rows[owner, topic, partition] = replace(checkpoint, next=position, last_offset=-1, last_hash=0, lost=lost)
+        if position < checkpoint.next:
+            raise UsageError(f"{topic}:{partition} ends at {end}, before the checkpoint {checkpoint.next}: another log; start a new centre for it")
+    store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
+    return old, position
+
+
+def rewind(settings: Settings, catalog: Catalog, topic: str | None = None, hours: int | None = None) -> int:
+    """Delete checkpoints so that counting starts again earlier: all of them, or those younger than `hours`. Returns how many.
+
+    Harmless: what is counted again gives the same rows. Positions are never set by hand; a whole older row takes over.
+    """
+    where = "1" if topic is None else f"topic = {literal(topic)}"
+    if hours is not None:
+        where += f" AND written_at > now64(3) - INTERVAL {int(hours)} HOUR"
+    store = Store(settings)
+    count = int(store.query(f"SELECT count() AS n FROM checkpoints WHERE stage = {literal(MEASURE)} AND {where}")["n"][0])
+    store.command(f"ALTER TABLE checkpoints DELETE WHERE stage = {literal(MEASURE)} AND {where} SETTINGS mutations_sync = 2")
+    return count

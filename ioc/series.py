@@ -1,0 +1,81 @@
+"""Series: an indicator's latest and first-final values over a range of steps, from summed panes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ioc.vocabulary import ALL, Dims, Indicator, Matrix
+from ioc.windows import LEVEL, Ints, changes, enters, leaves
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Panes summed by step: dimensions d0, d1, ... in `dims`; `at` and `known` = max(at, known), floored to the step (ms);
+    `sums` of shape (rows, measures)."""
+
+    dims: pl.DataFrame
+    at: Ints
+    known: Ints
+    sums: Matrix
+
+
+def grouped(entries: Entries, names: Dims, groupings: tuple[Dims, ...]) -> Entries:
+    """The entries once for each grouping, with `*` in the dimensions it sums over."""
+    frames = [
+        entries.dims.with_columns(pl.lit(ALL).alias(f"d{i}") for i, name in enumerate(names) if name not in grouping)
+        for grouping in groupings
+    ]
+    count = len(groupings)
+    return Entries(pl.concat(frames), np.tile(entries.at, count), np.tile(entries.known, count), np.tile(entries.sums, (count, 1)))
+
+
+def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
+    """Rows of the steps in (first, last] at which a value differs from the step before.
+
+    `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`; and `_changed`,
+    false for steps where something entered or left without a difference (an older row there must be overwritten).
+    """
+    out = leaves(window, entries.at, size) if window != LEVEL else np.full(len(entries.at), 1 << 62, np.int64)
+    latest, sums = _changes(entries, enters(entries.at, size), out, first, last)
+    final, first_sums = _changes(entries, enters(entries.known, size), out, first, last)
+    keys = latest.columns
+    both = (
+        latest.with_columns(_l=pl.int_range(len(latest), dtype=pl.Int64))
+        .join(final.with_columns(_f=pl.int_range(len(final), dtype=pl.Int64)), on=keys, how="full", coalesce=True)
+        .sort(keys)
+        .with_columns(pl.col("_l", "_f").forward_fill().over(keys[:-1]))
+        .fill_null(-1)
+    )
+    zero = np.zeros((1, entries.sums.shape[1]), np.int64)
+    now = measured(indicator, np.concatenate([sums, zero])[both["_l"].to_numpy()])
+    then = measured(indicator, np.concatenate([first_sums, zero])[both["_f"].to_numpy()])
+    rows = both.drop("_l", "_f").hstack(now).with_columns(first_value=then["value"], first_n=then["n"])
+    compared = [*now.columns, "first_value", "first_n"]
+    before = pl.col(compared).shift(1).over(keys[:-1], order_by="at")
+    opened = rows.with_columns(before.name.prefix("_before_"))
+    differs = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"_before_{c}")) for c in compared)
+    something = pl.col("n").ne(0) | pl.col("first_n").ne(0) | pl.col("_before_n").is_not_null()
+    return opened.filter(pl.col("at") > first).with_columns(_changed=differs & something).select(*keys, *compared, "_changed")
+
+
+def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
+    """Columns value, lo, hi, n, and one for each further name (p90, ...); null where there is no value."""
+    columns = indicator.value.bounds(sums)
+    frame = pl.DataFrame({"value": columns[0], "lo": columns[1], "hi": columns[2]})
+    extra = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
+    # an open bucket has no upper bound
+    frame = frame.with_columns(pl.col("hi").replace(float("inf"), None))
+    return frame.with_columns(pl.Series("n", indicator.value.n(sums)), **{k: pl.Series(v) for k, v in extra.items()}).fill_nan(None)
+
+
+def _changes(entries: Entries, into: Ints, out: Ints, first: int, last: int) -> tuple[pl.DataFrame, Matrix]:
+    """Sums where entries come in at `into` and go at `out`; what goes before it comes never counts."""
+    counts = into < out
+    dims = entries.dims.filter(pl.Series(counts))
+    sums = entries.sums[counts]
+    return changes(
+        pl.concat([dims, dims]), np.concatenate([into[counts], out[counts]]), np.concatenate([sums, -sums]), first, last
+    )

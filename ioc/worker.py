@@ -1,0 +1,193 @@
+"""Worker: the Faust app. The only file that knows Faust.
+
+    Feeder (service) -> channel -> measure (agent) -> ioc.progress -> roll (agent and timer)
+
+Two agents and two services; what they do lies in `ioc.feeder`, `ioc.pipeline` and `ioc.roll`. No exception leaves an agent's
+loop: Faust would take the failed message for done. What cannot be survived ends the worker, and the supervisor starts it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+from mode import Service
+
+from ioc import kafka
+from ioc.catalog import PROGRESS, REJECTS, Catalog, load
+from ioc.clickhouse import PATIENCE, Store
+from ioc.errors import IocError
+from ioc.feeder import Feeder, Poll, describe
+from ioc.live import beat, check_generations, of_run, run_names
+from ioc.pipeline import Pipeline
+from ioc.roll import Roller
+from ioc.settings import Settings
+
+log = structlog.get_logger()
+BEAT = 5.0
+"""Seconds between two heartbeats of the pacemaker."""
+ROLL = 1.0
+"""Seconds between two rolls: a provisional row is overwritten at most that often."""
+
+
+class Fate:
+    """Why the worker ends: the first error that cannot be survived."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.ended = asyncio.Event()
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker with this error."""
+        if self.error is None:
+            log.error("the worker ends", reason=describe(error))
+            self.error = error
+        self.ended.set()
+
+
+def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> faust.App:
+    """The Faust app of a centre, or of a run. Nothing is started."""
+    database, topic = run_names(run) if run else (settings.clickhouse_database, str)
+    names = {topic(name): name for name in ([*catalog.topics] if run else [*catalog.topics, REJECTS])}
+    pipeline = Pipeline(catalog, Store(settings, database, patience=PATIENCE), settings, sealed=run is not None)
+    roller = Roller(catalog, Store(settings, database, patience=PATIENCE), settings)
+    found = faust.App(f"ioc.roll.{database}", **_faust(settings))
+    polls = found.channel(maxsize=2)
+    progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
+    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda poll: polls.put(poll), fate.fail)
+    wake = asyncio.Event()
+
+    @found.agent(polls, name="measure")
+    async def measure(stream: Any) -> None:
+        async for poll in stream:
+            assert isinstance(poll, Poll)
+            if await feeder.count(poll):
+                await progress.send(value=b"")
+
+    @found.agent(progress, name="roll")
+    async def roll(stream: Any) -> None:
+        async for _ in stream:
+            wake.set()
+
+    class Carrier(Service):
+        """Runs the feeder, the roller's timer and the pacemaker beside the agents."""
+
+        def leads(self) -> bool:
+            return TP(topic(PROGRESS), 0) in found.consumer.assignment()
+
+        @Service.task
+        async def _feed(self) -> None:
+            await self._survive(feeder.run())
+
+        @Service.task
+        async def _roll(self) -> None:
+            await self._survive(self._rolling())
+
+        @Service.task
+        async def _pace(self) -> None:
+            if run is None:
+                await self._survive(self._pacing())
+
+        @Service.task
+        async def _watch(self) -> None:
+            await feeder.assigned.wait()
+            _note(settings, run)
+            await fate.ended.wait()
+            feeder.stop()
+            os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
+
+        async def _survive(self, work: Any) -> None:
+            try:
+                await work
+            except Exception as error:
+                fate.fail(error)
+
+        async def _rolling(self) -> None:
+            while not self.should_stop:
+                try:
+                    await asyncio.wait_for(wake.wait(), ROLL)
+                except TimeoutError:
+                    pass
+                wake.clear()
+                started = time.monotonic()
+                if self.leads():
+                    await asyncio.to_thread(roller.step)
+                else:
+                    roller.forget()
+                await self.sleep(max(0.0, ROLL - (time.monotonic() - started)))
+
+        async def _pacing(self) -> None:
+            while not self.should_stop:
+                try:
+                    async with kafka.Sender(settings) as sender:
+                        while not self.should_stop:
+                            if self.leads() and roller.live:
+                                await beat(sender, catalog)
+                            await self.sleep(BEAT)
+                except (kafka.KafkaError, IocError) as error:
+                    log.warning("no heartbeat", reason=describe(error))
+                    await self.sleep(1.0)
+
+        async def on_stop(self) -> None:
+            feeder.stop()
+
+    found.service(Carrier)
+    return found
+
+
+def _faust(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "broker": ";".join(f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")),
+        "store": "memory://",
+        "datadir": str(settings.data_dir / "faust"),
+        "web_enabled": False,
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "stream_wait_empty": False,
+        "broker_session_timeout": 10.0,
+        "broker_heartbeat_interval": 2.0,
+        "producer_acks": -1,
+    }
+    if settings.kafka_username:
+        options["broker_credentials"] = faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism="SCRAM-SHA-512",
+            ssl_context=kafka.connection(settings).get("ssl_context"),
+        )
+    elif settings.kafka_ca:
+        options["broker_credentials"] = faust.SSLCredentials(kafka.connection(settings)["ssl_context"])
+    return options
+
+
+def _note(settings: Settings, run: str | None) -> None:
+    """Tell the supervisor that this process has its partitions."""
+    note = settings.data_dir / "run" / ("worker.ready" if run is None else f"worker-{run}.ready")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(os.getpid()))
+
+
+def main(settings: Settings, run: str | None = None) -> int:
+    """Run a worker until it is told to stop (0) or cannot go on (the error's exit code)."""
+    catalog = load()
+    check_generations(Store(of_run(settings, run), patience=30), catalog)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    fate = Fate()
+    worker = faust.Worker(app(catalog, settings, run, fate), loop=loop, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if fate.error is None:
+            return int(end.code or 0)
+    if fate.error is not None:
+        print(f"ioc worker: {describe(fate.error)}", file=sys.stderr)
+        return fate.error.exit_code if isinstance(fate.error, IocError) else 70
+    return 0

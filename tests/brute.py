@@ -1,0 +1,305 @@
+"""Brute force: from a list of log records the verdicts, panes and values that must come out. Plain Python, no code of the engine.
+
+Own JSON parse, own clock, own rules of dossiers and radio measurements, own murmur2; everything is counted anew for every event.
+Checks of the contracts are only as fine as the generated logs (`tests.logs`) need.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
+ENDS = ("completed", "returned", "refused", "withdrawn", "stopped")
+ORDER = ("registered", "received", "supplement", "payment", "processing", "completed", "returned", "refused", "withdrawn", "stopped")
+EDGES = (*range(60), *range(60, 120, 5), *range(120, 361, 15))
+COUNTERS = {
+    "DRB.UEThpDl": ("ran.dl_throughput", "kbit/s", 10),
+    "DRB.UEThpUl": ("ran.ul_throughput", "kbit/s", 10),
+    "RSRP": ("ran.rsrp", "dBm", 100),
+    "RRU.PrbTotDl": ("ran.prb_used", "%", 100),
+}
+LEVELS = ("dossier.backlog", "dossier.overdue", "dossier.due_soon")
+
+Event = dict[str, Any]
+Rows = dict[tuple[str, tuple[str, ...], int], tuple[int, ...]]
+PaneKey = tuple[str, tuple[str, ...], int, int, str, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of the log; timestamp in ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass
+class Truth:
+    """What must be in the store. Verdicts by (topic, partition, offset): (verdict, reason)."""
+
+    verdicts: dict[tuple[str, int, int], tuple[str, str]] = field(default_factory=dict)
+    panes: dict[PaneKey, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    histories: dict[tuple[str, int, str], list[Event]] = field(default_factory=dict)
+    """Accepted dossier events by topic, partition and dossier, in the order of arrival."""
+
+    def level(self, indicator: str, at: int, known: int | None = None) -> int:
+        """A level at an instant; `known`: as known then."""
+        return sum(m[0] for (i, _, a, k, *_), (_, m) in self.panes.items() if i == indicator and a < at and (known is None or k < known))
+
+
+def ms(text: str) -> int:
+    """Milliseconds of an RFC 3339 time."""
+    return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """Kafka's murmur2 partition, byte by byte as in Utils.java."""
+    mask, m, h = 0xFFFFFFFF, 0x5BD1E995, 0x9747B28C ^ len(key)
+    whole = len(key) // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(key[i : i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    if key[whole:]:
+        h = (h ^ int.from_bytes(key[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % count
+
+
+def truth(
+    records: Sequence[Record], partitions: int, *, sealed: bool = False, tolerance: int = 600, first: str = "2000-01-01T00:00:00+07:00"
+) -> Truth:
+    """Count the records of every partition, in offset order."""
+    result = Truth()
+    places: dict[tuple[str, int], list[Record]] = {}
+    for record in sorted(records, key=lambda r: r.offset):
+        places.setdefault((record.topic, record.partition), []).append(record)
+    for log in places.values():
+        _partition(result, log, partitions, sealed, tolerance * 1000, ms(first))
+    return result
+
+
+def clock(log: Sequence[Record], sealed: bool, tolerance_ms: int) -> list[tuple[int, int]]:
+    """(reception used, highest reception before) of each record of a partition."""
+    highest: int | None = None
+    live = False
+    found = []
+    for record in log:
+        header = next((int(raw) for name, raw in record.headers if name == "ioc-received"), None)
+        if header is not None and header > record.timestamp + tolerance_ms:
+            header = None
+        if not sealed and not live and header is None and _type(record) == "vn.ioc.heartbeat.v1":
+            live = True
+        trusted = header is not None and (sealed or not live)
+        received = header if trusted and header is not None else record.timestamp
+        found.append((received, received if highest is None else highest))
+        if trusted or sealed or live:
+            highest = received if highest is None else max(highest, received)
+    return found
+
+
+def _type(record: Record) -> str:
+    try:
+        return str(json.loads(record.value or b"")["type"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
+def _judge(record: Record, received: int, partitions: int, tolerance_ms: int, first: int) -> Event | str:
+    """The event, or the reason of its reject."""
+    try:
+        event = json.loads(record.value or b"")
+    except ValueError:
+        return "bad_json"
+    if not isinstance(event, dict) or not all(isinstance(event.get(n), str) for n in ("specversion", "id", "source", "type")):
+        return "not_cloudevent"
+    data = event.get("data")
+    right = {"vn.ioc.dossier.changed.v1": DOSSIER, "vn.ioc.ran.measured.v1": RAN, "vn.ioc.heartbeat.v1": record.topic}
+    if right.get(event["type"]) != record.topic:
+        return "unknown_type"
+    if event["type"] == "vn.ioc.heartbeat.v1":
+        return event
+    assert isinstance(data, dict)
+    if record.topic == DOSSIER and (data.get("state") not in ORDER or event.get("replaces") == event["id"]):
+        return "schema"
+    if record.topic == RAN and any(m["name"] in COUNTERS and m["unit"] != COUNTERS[m["name"]][1] for m in data["measurements"]):
+        return "unit_mismatch"
+    if record.topic == RAN and event.get("replaces") is not None:
+        return "schema"
+    at = ms(event["time"])
+    if at < first:
+        return "too_old"
+    if at > received + tolerance_ms:
+        return "too_new"
+    if data.get("due_at") is not None and not first <= ms(data["due_at"]) <= at + 3653 * DAY:
+        return "contributions"
+    key = data["dossier" if record.topic == DOSSIER else "cell"].encode()
+    if record.key != key:
+        return "key_mismatch"
+    if partition_of(key, partitions) != record.partition:
+        return "misrouted"
+    return event
+
+
+def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bool, tolerance_ms: int, first: int) -> None:
+    counted: dict[Any, tuple[int, Any]] = {}
+    times = clock(log, sealed, tolerance_ms)
+    for record, (received, before) in zip(log, times, strict=True):
+        place = (record.topic, record.partition, record.offset)
+        event = _judge(record, received, partitions, tolerance_ms, first)
+        if isinstance(event, str):
+            result.verdicts[place] = ("rejected", event)
+            continue
+        if event["type"] == "vn.ioc.heartbeat.v1":
+            result.verdicts[place] = ("heartbeat", "")
+            continue
+        at, data = ms(event["time"]), event["data"]
+        dossier = record.topic == DOSSIER
+        identity = (event["source"], event["id"], data["dossier"] if dossier else at)
+        if identity in counted:
+            same = counted[identity][1] == data
+            result.verdicts[place] = ("duplicate", "") if same else ("rejected", "id_reused")
+            continue
+        counted[identity] = (record.offset, data)
+        result.verdicts[place] = ("accepted", "")
+        if dossier:
+            history = result.histories.setdefault((record.topic, record.partition, data["dossier"]), [])
+            old = contributions(history)
+            history.append(event)
+            rows = minus(contributions(history), old)
+        else:
+            rows = radio(event)
+        known = max(at, before - MINUTE) // MINUTE * MINUTE
+        added: dict[PaneKey, tuple[int, ...]] = {}
+        for (indicator, dims, when), measures in rows.items():
+            bucket = when if indicator in LEVELS else when // MINUTE * MINUTE
+            key = (indicator, dims, bucket, known, record.topic, record.partition)
+            added[key] = plus(added.get(key), measures)
+        for key, measures in added.items():
+            if any(measures):
+                result.panes[key] = (record.offset, plus(result.panes.get(key, (0, None))[1], measures))
+
+
+def plus(a: tuple[int, ...] | None, b: tuple[int, ...]) -> tuple[int, ...]:
+    """Sum; None is nothing."""
+    return b if a is None else tuple(x + y for x, y in zip(a, b, strict=True))
+
+
+def minus(after: Rows, before: Mapping[Any, tuple[int, ...]]) -> Rows:
+    """after - before, without zeros."""
+    rows = {key: plus(after.get(key), tuple(-m for m in before[key])) if key in before else after[key] for key in {**after, **before}}
+    return {key: measures for key, measures in rows.items() if any(measures)}
+
+
+# ---- dossiers: what is true just before an instant, from the events before it
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """Without the replaced, by (time, sequence, state rank, source, id)."""
+    gone = {(e["source"], e["replaces"]) for e in events if e.get("replaces") is not None}
+    left = [e for e in events if (e["source"], e["id"]) not in gone]
+    return sorted(
+        left, key=lambda e: (ms(e["time"]), int(e.get("sequence") or 0), ORDER.index(e["data"]["state"]), e["source"], e["id"])
+    )
+
+
+@dataclass
+class State:
+    """A dossier as its events tell, one after the other."""
+
+    start: int | None = None
+    end: int | None = None
+    said: dict[str, Any] = field(default_factory=dict)
+    at_start: tuple[str, ...] = ()
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return tuple(self.said.get(n) or "?" for n in ("agency", "procedure", "channel"))
+
+
+def state_before(events: Sequence[Event], instant: int) -> State:
+    """The state from the events before the instant (in order, corrections done)."""
+    s = State()
+    ending = False
+    for event in events:
+        at, data = ms(event["time"]), event["data"]
+        if at >= instant or s.end is not None:
+            break
+        s.said |= {k: v for k, v in data.items() if v is not None}
+        ending = ending or data["state"] in ENDS
+        if data["state"] == "received" and s.start is None:
+            s.start, s.at_start = at, s.dims
+        if ending and s.start is not None:
+            s.end = at
+    return s
+
+
+def levels(events: Sequence[Event], instant: int) -> dict[str, tuple[str, ...] | None]:
+    """The dimensions under which a dossier counts in each level at the instant, or None."""
+    s = state_before(events, instant)
+    is_open = s.start is not None and s.end is None
+    due = ms(s.said["due_at"]) if s.said.get("due_at") else None
+    return {
+        "dossier.backlog": s.dims if is_open else None,
+        "dossier.overdue": s.dims if is_open and due is not None and due < instant else None,
+        "dossier.due_soon": s.dims if is_open and due is not None and due - 72 * HOUR < instant <= due else None,
+    }
+
+
+def contributions(history: Sequence[Event]) -> Rows:
+    """All rows of a dossier: levels by their changes at every instant that could matter, flows by their rules."""
+    events = in_order(history)
+    rows: Rows = {}
+
+    def add(indicator: str, dims: tuple[str, ...], at: int, measures: tuple[int, ...]) -> None:
+        rows[indicator, dims, at] = plus(rows.get((indicator, dims, at)), measures)
+
+    dues = [ms(e["data"]["due_at"]) for e in events if e["data"].get("due_at")]
+    for t in sorted({*(ms(e["time"]) for e in events), *dues, *(d - 72 * HOUR for d in dues)}):
+        was, becomes = levels(events, t), levels(events, t + 1)
+        for level in LEVELS:
+            if was[level] != becomes[level]:
+                for dims, sign in ((was[level], -1), (becomes[level], 1)):
+                    if dims is not None:
+                        add(level, dims, t, (sign,))
+    s = state_before(events, 1 << 60)
+    if s.start is not None:
+        add("dossier.received", s.at_start, s.start, (1,))
+        add("dossier.online_share", s.at_start, s.start, (int(s.at_start[2] == "online"), 1, 1))
+    if s.start is not None and s.end is not None:
+        late = int(bool(s.said.get("due_at")) and s.end > ms(s.said["due_at"]))
+        add("dossier.resolved", s.dims, s.end, (1,))
+        if late:
+            add("dossier.resolved_late", s.dims, s.end, (1,))
+        add("dossier.on_time_share", s.dims, s.end, (late, 1, 1))
+        bucket = bisect_right(EDGES, (s.end - s.start) // DAY) - 1
+        add("dossier.handling_days", s.dims, s.end, tuple(int(i == bucket) for i in range(len(EDGES))))
+    return {key: measures for key, measures in rows.items() if any(measures)}
+
+
+# ---- radio measurements
+
+
+def radio(event: Event) -> Rows:
+    """The rows of one measurement event."""
+    data, at = event["data"], ms(event["time"])
+    dims, seconds = (data["site"], data["cell"]), data["period_s"]
+    rows: Rows = {}
+    for measurement in data["measurements"]:
+        if measurement["name"] in COUNTERS:
+            indicator, _, scale = COUNTERS[measurement["name"]]
+            rows.setdefault((indicator, dims, at), (round(measurement["value"] * scale) * seconds, seconds, 1))
+    if data.get("rat") is not None:
+        rows["ran.nr_share", dims, at] = (seconds if data["rat"] == "NR" else 0, seconds, 1)
+    return rows

@@ -1,0 +1,38 @@
+"""What all tests share: one broker and one store a session, and how hard hypothesis tries.
+
+Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
+`IOC_TEST_DATA` is the folder of the real logs (`tests.data`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.services import running_broker, running_store
+
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50, print_blob=True)
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+# what a developer has set for a centre of his own must not reach the tests
+for name in [n for n in os.environ if n.startswith("IOC_") and n != "IOC_TEST_DATA"]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap address of a real broker that serves the whole session."""
+    with running_broker(tmp_path_factory.mktemp("session") / "broker") as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an embedded store that serves the whole session."""
+    with running_store(tmp_path_factory.mktemp("session") / "store") as url:
+        yield url

@@ -1,0 +1,82 @@
+"""Evidence: what stands behind a number, and as many of it as the number says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ioc import evidence as module
+from ioc.catalog import Catalog, load
+from ioc.clickhouse import Store
+from ioc.errors import UsageError
+from ioc.evidence import Found, evidence
+from ioc.read import answers
+from ioc.scope import scope
+from ioc.settings import Settings
+from ioc.times import DAY, to_ms
+from tests import brute_receipt as brute
+from tests.receipt import counted, needs_receipt
+
+JUNE = to_ms("2011-06-01T00:00:00Z")
+pytestmark = needs_receipt
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Catalog, Settings]]:
+    with counted(tmp_path_factory.mktemp("centre")) as settings:
+        yield Store(settings), load(), settings
+
+
+def behind(centre, indicator: str, **asked: object) -> tuple[float | None, int, list[Found]]:
+    """(value, n, evidence)."""
+    store, catalog, settings = centre
+    found = scope(store, catalog, indicator, **asked)
+    (answer,) = answers(store, found)
+    return answer.value, answer.n, list(evidence(store, catalog, settings, found))
+
+
+@pytest.mark.parametrize("indicator", ["dossier.backlog", "dossier.overdue", "dossier.due_soon"])
+@pytest.mark.parametrize("at", [JUNE, JUNE - 100 * DAY, to_ms("2012-02-01T00:00:00Z"), None])
+def test_behind_a_level_stand_as_many_dossiers_as_it_says(centre, indicator, at):
+    value, n, found = behind(centre, indicator, at=at)
+    assert value == n == len(found) == len({f.what["entity"] for f in found})
+    assert all(f.n == 1 for f in found)
+
+
+def test_the_197_open_dossiers_are_the_ones_of_the_log(centre):
+    _, _, found = behind(centre, "dossier.backlog", at=JUNE)
+    truth = {c.name for c in brute.cases() if c.start < JUNE and not (c.end is not None and c.end < JUNE)}
+    assert {f.what["entity"] for f in found} == truth
+    case = next(c for c in brute.cases() if c.name == found[0].what["entity"])
+    assert (found[0].what["opened_at"], found[0].what["due_at"]) == (case.start, case.due)
+    assert found[0].dims["agency"] == case.agency
+    assert found[0].topic == "ioc.events.dossier"
+    assert len(found[0].offsets) >= 2
+
+
+@pytest.mark.parametrize("window", ["1d", "7d", "month", "year", "all"])
+@pytest.mark.parametrize(
+    "indicator", ["dossier.received", "dossier.resolved_late", "dossier.on_time_share", "dossier.handling_days"]
+)
+def test_behind_a_flow_or_a_ratio_stand_as_many_dossiers_as_it_counts(centre, indicator, window):
+    _, n, found = behind(centre, indicator, at=JUNE + 5000, window=window)
+    assert n == sum(f.n for f in found) == len(found)
+
+
+def test_one_agency_has_its_own_evidence(centre):
+    agency = brute.cases()[0].agency
+    value, _, found = behind(centre, "dossier.backlog", at=JUNE, where={"agency": agency})
+    assert value == len(found) == brute.backlog(JUNE, agency) > 0
+    assert {f.dims["agency"] for f in found} == {agency}
+
+
+def test_small_chunks_find_the_same(centre, monkeypatch):
+    whole = behind(centre, "dossier.backlog", at=JUNE)[2]
+    monkeypatch.setattr(module, "CHUNK", 50)
+    assert behind(centre, "dossier.backlog", at=JUNE)[2] == whole
+
+
+def test_there_is_no_evidence_for_a_first_final(centre):
+    with pytest.raises(UsageError, match="latest values only"):
+        behind(centre, "dossier.backlog", at=JUNE, first=True)

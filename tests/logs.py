@@ -1,0 +1,146 @@
+"""Logs for tests: events by hand, and random ones that are hard on purpose (late, doubled, corrected, broken, misplaced)."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ioc.batch import Batch
+from tests.brute import DAY, DOSSIER, HOUR, MINUTE, ORDER, RAN, Record, ms, partition_of
+
+START = ms("2022-10-06T00:00:00Z")
+
+
+def text(at: int) -> str:
+    """RFC 3339, in ms."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")
+
+
+def dossier(name: str, identity: str, state: str, at: int, **more: Any) -> dict[str, Any]:
+    """A dossier event; `due_at` in ms; envelope fields (source, replaces, sequence) beside the data's."""
+    envelope = {k: more.pop(k) for k in ("source", "replaces", "sequence") if k in more}
+    if more.get("due_at") is not None:
+        more["due_at"] = text(more["due_at"])
+    data = {"dossier": name, "state": state, **more}
+    return {"specversion": "1.0", "id": identity, "source": "/s", "type": "vn.ioc.dossier.changed.v1", "time": text(at), **envelope, "data": data}
+
+
+def ran(cell: str, identity: str, at: int, value: float = 10.0, **more: Any) -> dict[str, Any]:
+    """A radio event with one throughput."""
+    envelope = {k: more.pop(k) for k in ("source", "replaces") if k in more}
+    data = {"cell": cell, "site": cell[:2], "period_s": 60, "rat": "NR", "measurements": [{"name": "DRB.UEThpDl", "value": value, "unit": "kbit/s"}], **more}
+    return {"specversion": "1.0", "id": identity, "source": "/r", "type": "vn.ioc.ran.measured.v1", "time": text(at), **envelope, "data": data}
+
+
+def beat(at: int) -> dict[str, Any]:
+    """A heartbeat."""
+    return {"specversion": "1.0", "id": f"b{at}", "source": "/p", "type": "vn.ioc.heartbeat.v1", "time": text(at), "data": {"origin": "pacemaker"}}
+
+
+def key_of(event: dict[str, Any]) -> bytes:
+    """The Kafka key an event must have."""
+    data = event["data"]
+    return str(data.get("dossier") or data.get("cell") or "").encode()
+
+
+def record(event: dict[str, Any] | bytes | None, offset: int, received: int, partitions: int = 1, **more: Any) -> Record:
+    """The record of an event in its right place; key, partition, headers and topic may be others."""
+    key = key_of(event) if isinstance(event, dict) else b"k"
+    topic = RAN if isinstance(event, dict) and "cell" in event["data"] else DOSSIER
+    value = json.dumps(event).encode() if isinstance(event, dict) else event
+    fields = {"topic": topic, "key": key, "partition": partition_of(key, partitions), **more}
+    return Record(offset=offset, value=value, timestamp=received, **fields)
+
+
+def batch(records: Sequence[Record], start: int | None = None, following: int | None = None) -> Batch:
+    """All records of one partition as a batch."""
+    return Batch(
+        records[0].topic,
+        records[0].partition,
+        records[0].offset if start is None else start,
+        records[-1].offset + 1 if following is None else following,
+        [r.offset for r in records],
+        [r.key for r in records],
+        [r.value for r in records],
+        [r.timestamp for r in records],
+        {i: r.headers for i, r in enumerate(records) if r.headers},
+    )
+
+
+def by_place(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
+    """The logs of the partitions."""
+    places: dict[tuple[str, int], list[Record]] = {}
+    for r in records:
+        places.setdefault((r.topic, r.partition), []).append(r)
+    return places
+
+
+def random_history(rng: random.Random, name: str, size: int) -> list[dict[str, Any]]:
+    """Events of one dossier with few times, so that ties, early ends and early dues are common."""
+    events: list[dict[str, Any]] = []
+    for i in range(size):
+        more: dict[str, Any] = {}
+        if rng.random() < 0.5:
+            more["agency"] = rng.choice("ABC")
+        if rng.random() < 0.3:
+            more["channel"] = rng.choice(("online", "counter"))
+        if rng.random() < 0.5:
+            more["due_at"] = START + rng.randrange(-4, 14) * DAY // 2
+        if rng.random() < 0.2:
+            more["sequence"] = str(rng.randrange(3))
+        if rng.random() < 0.2:
+            more["source"] = "/other"
+        if rng.random() < 0.15:
+            more["replaces"] = f"e{rng.randrange(size)}"
+            if more["replaces"] == f"e{i}":
+                del more["replaces"]
+        state = "received" if i == 0 and rng.random() < 0.8 else rng.choice(ORDER)
+        events.append(dossier(name, f"e{i}", state, START + rng.randrange(0, 16) * 6 * HOUR, **more))
+    return events
+
+
+def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Record]:
+    """A log of both topics: dossiers and radio cells, duplicates, re-used ids, corrections, rubbish, holes, beats, headers."""
+    pool = [e for d in range(3) for e in random_history(rng, f"D{d}", max(size // 6, 2))]
+    pool += [
+        ran(f"c{rng.randrange(3)}", f"r{rng.randrange(size)}", START + rng.randrange(0, 6) * 30_000, rng.choice((0, 1.25, 10)), rat=rng.choice(("NR", "LTE", None)))
+        for _ in range(size // 2)
+    ]
+    rng.shuffle(pool)
+    now, loading = START + 12 * DAY, rng.random() < 0.4
+    offsets: dict[tuple[str, int], int] = {}
+    log: list[Record] = []
+
+    def put(made: Record) -> None:
+        place = (made.topic, made.partition)
+        offset = offsets.get(place, 0) + (rng.randrange(1, 4) if rng.random() < 0.2 else 0)
+        offsets[place] = offset + 1
+        log.append(Record(made.topic, made.partition, offset, made.key, made.value, made.timestamp, made.headers))
+
+    for event in pool[:size]:
+        now += rng.choice((0, 0, 1_000, 20_000, MINUTE, 2 * MINUTE))
+        headers = (("ioc-received", str(ms(event["time"]) + rng.randrange(0, 3) * MINUTE).encode()),) if loading or rng.random() < 0.1 else ()
+        made = record(event, 0, now, partitions, headers=headers)
+        put(made)
+        chance = rng.random()
+        if chance < 0.15:
+            put(made)  # again, in the log
+        elif chance < 0.2:
+            put(record(event | {"data": event["data"] | ({"unit": "9"} if "dossier" in event["data"] else {"device": "x"})}, 0, now, partitions))
+        elif chance < 0.25:
+            put(record(json.dumps(event).encode()[:-3], 0, now, topic=made.topic, partition=made.partition))
+        elif chance < 0.28:
+            put(record(event | {"id": "m"}, 0, now, partition=(made.partition + 1) % partitions))
+        elif chance < 0.31:
+            put(record(event | {"id": "k"}, 0, now, partitions, key=b"D9", partition=made.partition))
+        elif chance < 0.34:
+            put(record(event | {"time": text(now + HOUR)}, 0, now, partitions))
+        elif chance < 0.37:
+            put(record(event | {"time": "1948-01-01T00:00:00Z"}, 0, now, partitions))
+        elif chance < 0.45:
+            put(record(beat(now), 0, now, topic=made.topic, partition=made.partition))
+            loading = False
+    return log

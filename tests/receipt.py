@@ -1,0 +1,73 @@
+"""The receipt log as a centre counts it, without Kafka: as batches, and counted into a real store."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+from ioc import murmur, tables
+from ioc.batch import RECEIVED, Batch
+from ioc.catalog import load
+from ioc.clickhouse import Store
+from ioc.importing.importer import in_order
+from ioc.importing.mapping import load_map
+from ioc.importing.translate import read_events
+from ioc.live import heartbeat
+from ioc.pipeline import Pipeline
+from ioc.settings import Settings
+from tests import brute_receipt as brute
+from tests.services import running_store
+
+TOPIC = "ioc.events.dossier"
+PARTITIONS = 4
+needs_receipt = pytest.mark.skipif(not brute.RECEIPT.exists(), reason=f"the receipt log is not at {brute.RECEIPT}")
+
+
+def batches(folder: Path) -> list[Batch]:
+    """What `ioc import receipt.csv.gz --map receipt` leaves in the log: one batch a partition, a heartbeat at both ends."""
+    records: list[list[tuple[bytes | None, bytes, int]]] = [[] for _ in range(PARTITIONS)]
+    with in_order(read_events([brute.RECEIPT], load_map("receipt")), folder) as events:
+        rows = [(at, key, value) for _, _, at, _, key, value in events]
+    latest = rows[0][0] or 0
+    for part in records:
+        part.append((None, heartbeat("import", latest), latest))
+    for (at, key, value), number in zip(rows, murmur.partitions([key for _, key, _ in rows], PARTITIONS).tolist(), strict=True):
+        latest = max(latest, at or 0)
+        records[number].append((key, value, latest))
+    for part in records:
+        part.append((None, heartbeat("import", latest), latest))
+    return [_batch(number, part) for number, part in enumerate(records)]
+
+
+def _batch(partition: int, records: Sequence[tuple[bytes | None, bytes, int]]) -> Batch:
+    size = len(records)
+    headers = {i: [(RECEIVED, b"%d" % at)] for i, (_, _, at) in enumerate(records)}
+    keys, values = [key for key, _, _ in records], [value for _, value, _ in records]
+    return Batch(TOPIC, partition, 0, size, range(size), keys, values, [time.time_ns() // 1_000_000] * size, headers)
+
+
+def count(store: Store, settings: Settings, log: Sequence[Batch], seed: int) -> None:
+    """Count the log, cut at random; every cut gives the same numbers."""
+    chance = random.Random(seed)
+    pipeline = Pipeline(load(), store, settings)
+    pipeline.assign([(TOPIC, b.partition) for b in log], {TOPIC: PARTITIONS})
+    pieces = [b.cut(chance.choices((1, 40, 700, 3000), k=100)) for b in log]
+    for together in zip_longest(*pieces):
+        pipeline.run([piece for piece in together if piece is not None])
+
+
+@contextmanager
+def counted(folder: Path, seed: int = 1) -> Iterator[Settings]:
+    """A running store in which the log was counted, cut at random; gives the settings that reach it."""
+    with running_store(folder) as url:
+        settings = Settings(clickhouse_url=url, data_dir=folder)
+        store = Store(settings)
+        tables.migrate(store, load())
+        count(store, settings, batches(folder), seed)
+        yield settings
