@@ -123,6 +123,9 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             if not poll.done.done():
                 poll.done.set_result(None)
             return bool(ours)
+        except asyncio.CancelledError:
+            poll.done.cancel()  # the worker was told to stop; the poll will be read again
+            raise
         except BaseException as error:
             if not poll.done.done():
                 poll.done.set_exception(error)

@@ -96,9 +96,12 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
                 await self._survive(self._pacing())
 
         @Service.task
-        async def _watch(self) -> None:
+        async def _ready(self) -> None:
             await feeder.assigned.wait()
             _note(settings, run)
+
+        @Service.task
+        async def _watch(self) -> None:
             await fate.ended.wait()
             feeder.stop()
             os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
@@ -177,6 +180,7 @@ def _note(settings: Settings, run: str | None) -> None:
 def main(settings: Settings, run: str | None = None) -> int:
     """Run a worker until it is told to stop (0) or cannot go on (the error's exit code)."""
     catalog = load()
+    (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -112,8 +112,7 @@ def test_odd_numbers_never_pass_only_the_fast_lane(number: str) -> None:
 
 
 def test_usual_numbers_do_pass_the_fast_lane() -> None:
-    assert [n for n in NUMBERS if lanes_agree(RAN, with_number("value", n))] != []
-    assert all(lanes_agree(RAN, with_number("value", n)) for n in ("0", "-0.0", "1e15", "1E2", "5e-324", "0.1"))
+    assert all(lanes_agree(RAN, with_number("value", n)) for n in ("0", "0.0", "1e6", "1E2", "5e-324", "0.1"))
     assert lanes_agree(RAN, with_number("period_s", "86400"))
 
 

@@ -1,0 +1,118 @@
+"""A centre for fault tests: broker, store and workers as processes of their own, each of which can be killed and started anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ioc import live
+from ioc.catalog import Catalog, load
+from ioc.clickhouse import Store
+from ioc.embedded import broker as embedded_broker
+from ioc.embedded.children import spawn, stop
+from ioc.embedded.ports import answers, listens
+from ioc.settings import Settings
+from tests.services import ROOT, free_port, wait_until
+
+WORKER = "import sys; from ioc.settings import Settings; from ioc.worker import main; sys.exit(main(Settings()))"
+
+
+class Centre:
+    """Use as a context manager. `kill(name)` is kill -9; `start(name)` starts it on the same port and folder."""
+
+    def __init__(self, folder: Path, partitions: int = 4) -> None:
+        self.folder = folder
+        self._ports = {name: free_port() for name in ("broker", "controller", "store")}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.catalog: Catalog = load()
+        self.settings = Settings(
+            data_dir=folder,
+            kafka_bootstrap=f"127.0.0.1:{self._ports['broker']}",
+            clickhouse_url=f"http://127.0.0.1:{self._ports['store']}",
+            partitions=partitions,
+        )
+
+    def __enter__(self) -> Centre:
+        embedded_broker.resolve_jars(print)
+        self.start("broker")
+        self.start("store")
+        live.prepare(self.settings, self.catalog)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in reversed(self._children.values()):
+            if child.poll() is None:
+                child.send_signal(signal.SIGCONT)
+                stop(child, 10)
+
+    @property
+    def store(self) -> Store:
+        """A client of the store that waits a while for an absent one."""
+        return Store(self.settings, patience=60)
+
+    def start(self, name: str, *, may_end: bool = False) -> None:
+        """Start the broker, the store, or a worker (any name that begins with `worker`), and wait until it serves."""
+        self._children[name] = spawn(self._command(name), self._env(name), self.folder / f"{name}.log")
+        wait_until(lambda: self._ready(name) or self.ended(name), f"{name} serves; see {self.folder}/{name}.log", 60)
+        assert may_end or not self.ended(name), self.log(name)[-3000:]
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """kill -9 (or another signal); for a final one, wait until the process is gone."""
+        self._children[name].send_signal(how)
+        if how in (signal.SIGKILL, signal.SIGTERM):
+            self._children[name].wait(30)
+
+    def ended(self, name: str) -> bool:
+        """Whether the process is gone."""
+        return self._children[name].poll() is not None
+
+    def exit_code(self, name: str) -> int | None:
+        """How the process ended, or None while it runs."""
+        return self._children[name].poll()
+
+    def log(self, name: str) -> str:
+        """What the process has printed."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def positions(self) -> int:
+        """Positions counted so far, over all partitions."""
+        return sum(live.counted(self.store, self.catalog).values())
+
+    def wait_counted(self, wanted: Mapping[tuple[str, int], int], patience: float = 90) -> None:
+        """Wait until the checkpoints have passed the positions."""
+        live.wait_counted(self.store, self.catalog, wanted, patience=patience)
+
+    def beat(self) -> None:
+        """Go live."""
+        asyncio.run(live.go_live(self.settings, self.catalog))
+
+    def _note(self, name: str) -> Path:
+        return self.folder / name / "run" / "worker.ready"
+
+    def _ready(self, name: str) -> bool:
+        if name == "broker":
+            return listens(self._ports["broker"])
+        if name == "store":
+            return answers(self._ports["store"], "/ping")
+        note = self._note(name)
+        return note.exists() and note.read_text() == str(self._children[name].pid)
+
+    def _env(self, name: str) -> dict[str, str]:
+        values = self.settings.model_dump(include={"kafka_bootstrap", "clickhouse_url", "partitions"})
+        own = {f"IOC_{key.upper()}": str(value) for key, value in values.items()}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(self.folder / name), **own}
+
+    def _command(self, name: str) -> list[str]:
+        if name == "broker":
+            home = self.folder / "kafka"
+            home.mkdir(exist_ok=True)
+            return embedded_broker.command(home, self._ports["broker"], self._ports["controller"], fast_start=True)
+        if name == "store":
+            where = ("--path", str(self.folder / "store"), "--port", str(self._ports["store"]))
+            return [sys.executable, "-m", "ioc.embedded.store", *where]
+        return [sys.executable, "-c", WORKER]

@@ -1,0 +1,95 @@
+"""Counting in tests: pipelines over a log, and what a store holds afterwards, the same for the real store and the fake one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from ioc import tables
+from ioc.catalog import Catalog, load
+from ioc.clickhouse import Store
+from ioc.pipeline import Pipeline
+from ioc.settings import Settings
+from tests.brute import DOSSIER, RAN, Record
+from tests.fake import FakeStore
+from tests.logs import batch, by_place
+
+CATALOG = load()
+TOPICS = (DOSSIER, RAN)
+
+
+def real_store(url: str, database: str, catalog: Catalog = CATALOG) -> Store:
+    """A database of its own on the embedded store, with all tables."""
+    store = Store(Settings(clickhouse_url=url), database)
+    store.command(f"DROP DATABASE IF EXISTS {database}") if database in _databases(url) else None
+    tables.migrate(store, catalog)
+    return store
+
+
+def _databases(url: str) -> list[str]:
+    found: list[str] = Store(Settings(clickhouse_url=url), "default").query("SELECT name FROM system.databases")["name"].to_list()
+    return found
+
+
+def pipeline(store: Store, partitions: int = 2, catalog: Catalog = CATALOG, topics: Sequence[str] = TOPICS, **settings: Any) -> Pipeline:
+    """A pipeline that has all partitions of the topics."""
+    sealed = settings.pop("sealed", False)
+    made = Pipeline(catalog, store, Settings(clickhouse_url="http://127.0.0.1:1", **settings), sealed=sealed)
+    made.assign([(t, p) for t in topics for p in range(partitions)], dict.fromkeys(topics, partitions))
+    return made
+
+
+def poll(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> bool:
+    """Count the next records of some partitions after the pipeline's checkpoints. False: there were none."""
+    batches = []
+    for place, records in by_place(log).items():
+        start = made.checkpoints[place].next
+        rest = [r for r in records if r.offset >= start]
+        if rest and (rng is None or rng.random() < 0.7):
+            size = len(rest) if rng is None else rng.randrange(1, most)
+            batches.append(batch(rest, start).cut([size])[0])
+    if batches:
+        made.run(batches)
+    return any(made.checkpoints[place].next <= records[-1].offset for place, records in by_place(log).items())
+
+
+def count(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> None:
+    """Count the rest of the log, cut at random."""
+    while poll(made, log, rng, most):
+        pass
+
+
+def panes(store: Store) -> dict[Any, Any]:
+    """(indicator, dims, at, known, topic, partition) -> (offset, measures)."""
+    if isinstance(store, FakeStore):
+        rows = [tuple(r[n] for n in _PANES) for r in store.tables["panes"].values()]
+    else:
+        rows = store.query(
+            "SELECT indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), topic, partition, offset, measures FROM panes FINAL"
+        ).rows()
+    return {(i, tuple(d), a, k, t, p): (o, tuple(m)) for i, d, a, k, t, p, o, m in rows}
+
+
+_PANES = ("indicator", "dims", "at", "known", "topic", "partition", "offset", "measures")
+
+
+def verdicts(store: Store) -> dict[tuple[str, int, int], tuple[str, str]]:
+    """(topic, partition, offset) -> (verdict, reason)."""
+    if isinstance(store, FakeStore):
+        events = [tuple(r[n] for n in ("topic", "partition", "offset", "verdict")) for r in store.tables["events"].values()]
+        rejects = [tuple(r[n] for n in ("topic", "partition", "offset", "reason")) for r in store.tables["rejects"].values()]
+    else:
+        events = store.query("SELECT topic, partition, offset, verdict FROM events FINAL").rows()
+        rejects = store.query("SELECT topic, partition, offset, reason FROM rejects FINAL").rows()
+    reasons = {(t, p, o): reason for t, p, o, reason in rejects}
+    assert reasons.keys() == {(t, p, o) for t, p, o, v in events if v == "rejected"}
+    return {(t, p, o): (v, reasons.get((t, p, o), "")) for t, p, o, v in events}
+
+
+def everything(store: Store) -> dict[str, list[Any]]:
+    """All rows that hold, of every table but the checkpoints."""
+    names = ("events", "rejects", "panes", "entities", "seen")
+    if isinstance(store, FakeStore):
+        return {name: sorted(map(str, store.tables[name].values())) for name in names}
+    return {name: store.query(f"SELECT * FROM {name} FINAL ORDER BY ALL").rows() for name in names}

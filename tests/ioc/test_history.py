@@ -1,0 +1,155 @@
+"""History: each event's difference is that of the log up to it, whatever order they come in and whoever is ahead."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ioc.exact import Reject
+from ioc.history import Contributions, History, Item, difference, raised
+from streams.dossiers import RANK, STREAM, Step
+from tests import brute
+from tests.logs import START, dossier, random_history
+
+DAY = brute.DAY
+
+
+def item(event: dict[str, Any], offset: int) -> Item:
+    """What `measure` makes of an event."""
+    data = event["data"]
+    at, due = brute.ms(event["time"]), data.get("due_at")
+    step = Step(at, data["state"], data.get("agency"), data.get("procedure"), data.get("channel"), brute.ms(due) if due else None)
+    sequence = int(event.get("sequence") or 0)
+    digest = hash(str(sorted(data.items()))) & 0xFFFF
+    return Item(at, sequence, RANK[step.state], event["source"], event["id"], offset, digest, event.get("replaces"), step)
+
+
+def add_up(total: Contributions, change: Contributions) -> Contributions:
+    keys = total.keys() | change.keys()
+    summed = {k: tuple(map(sum, zip(*[c[k] for c in (total, change) if k in c], strict=True))) for k in keys}
+    return {k: m for k, m in summed.items() if any(m)}
+
+
+def play(events: list[dict[str, Any]]) -> tuple[History, Contributions, list[Any]]:
+    """A history that took the events in this order: itself, the sum of differences, and the outcomes."""
+    history, total, outcomes = History(STREAM), {}, []
+    for offset, event in enumerate(events):
+        outcome = history.add(item(event, offset))
+        outcomes.append(outcome)
+        if isinstance(outcome, dict):
+            total = add_up(total, outcome)
+    return history, total, outcomes
+
+
+def truth(events: list[dict[str, Any]]) -> Contributions:
+    return brute.contributions(events)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 9))
+def test_any_order_of_arrival_ends_in_the_same_sum_as_the_brute_force(seed: int, size: int) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", size)
+    first = play(events)
+    for _ in range(3):
+        rng.shuffle(events)
+        history, total, _ = play(events)
+        assert total == first[1] == truth(events)
+        assert [i[:5] for i in history.items] == [i[:5] for i in first[0].items]
+
+
+def test_the_random_histories_are_no_easy_ones() -> None:
+    rng = random.Random(1)
+    sums = [truth(random_history(rng, "D", 8)) for _ in range(200)]
+    found = {key[0] for total in sums for key in total}
+    assert found == {i.name for i in STREAM.indicators}
+
+
+@given(st.integers(0, 10**9), st.integers(1, 9))
+def test_repeats_in_the_log_are_duplicates_and_other_data_under_a_used_id_is_refused(seed: int, size: int) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", size)
+    _, total, _ = play(events)
+    other = dossier("D", "e0", "received", START + DAY, department="x", source=events[0]["source"])
+    log = [*events, *rng.sample(events, len(events)), other]
+    history, again, outcomes = play(log)
+    assert again == total
+    assert outcomes[size : 2 * size] == [None] * size
+    assert isinstance(outcomes[-1], Reject)
+    assert outcomes[-1].reason == "id_reused"
+    assert len(history.items) == size
+
+
+@given(st.integers(0, 10**9), st.integers(1, 9), st.booleans())
+def test_a_history_that_is_ahead_gives_each_event_the_difference_it_had(seed: int, size: int, packed: bool) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", size)
+    log = [*events, *rng.sample(events, size // 2)]
+    rng.shuffle(log)
+    history, _, outcomes = play(log)
+    if packed:
+        history = History.unpack(STREAM, history.pack())
+    before = history.pack()
+    start = rng.randrange(len(log))
+    for offset in range(start, len(log)):
+        assert history.add(item(log[offset], offset)) == outcomes[offset]
+    assert history.pack() == before
+
+
+@given(st.integers(0, 10**9), st.integers(2, 9))
+def test_a_history_from_any_moment_goes_on_as_the_one_that_never_stopped(seed: int, size: int) -> None:
+    events = random_history(random.Random(seed), "D", size)
+    _, _, outcomes = play(events)
+    for stop in range(size):
+        stored = History.unpack(STREAM, play(events[:stop])[0].pack())
+        assert [stored.add(item(e, stop + i)) for i, e in enumerate(events[stop:])] == outcomes[stop:]
+
+
+def test_a_correction_counts_instead_of_what_it_replaces_whichever_comes_first() -> None:
+    wrong = dossier("D", "a", "received", START, agency="A", due_at=START + 2 * DAY)
+    right = dossier("D", "b", "received", START, agency="B", due_at=START + 3 * DAY, replaces="a")
+    last = dossier("D", "c", "received", START, agency="C", replaces="b")
+    only = truth([dossier("D", "c", "received", START, agency="C")])
+    for order in ([wrong, right, last], [last, right, wrong], [right, last, wrong], [wrong, last, right]):
+        assert play(order)[1] == only
+    assert play([wrong, right])[1] == truth([dossier("D", "b", "received", START, agency="B", due_at=START + 3 * DAY)])
+
+
+def test_a_correction_of_another_source_replaces_nothing() -> None:
+    events = [dossier("D", "a", "received", START), dossier("D", "b", "processing", START + DAY, replaces="a", source="/other")]
+    assert ("dossier.received", ("?", "?", "?"), START) in play(events)[1]
+
+
+def test_a_declaration_that_raises_is_a_reject_that_leaves_all_as_it_was() -> None:
+    def failing(history: Any) -> Any:
+        if any(step.state == "stopped" for step in history):
+            raise ValueError("no such end")
+        return STREAM.contributions(history) if STREAM.contributions else []
+
+    stream = replace(STREAM, contributions=failing, lifecycle=lambda history: 1 / 0)  # type: ignore[arg-type, return-value]
+    history = History(stream)
+    assert isinstance(history.add(item(dossier("D", "a", "received", START), 0)), dict)
+    before = history.pack()
+    bad = history.add(item(dossier("D", "b", "stopped", START + DAY), 1))
+    assert bad == raised(ValueError("no such end"))
+    assert bad.reason == "contributions"  # type: ignore[union-attr]
+    assert history.pack() == before
+    assert isinstance(history.add(item(dossier("D", "c", "completed", START + DAY), 2)), dict)
+    assert isinstance(history.add(item(dossier("D", "b", "stopped", START + DAY), 1)), Reject), "ahead: the same verdict"
+    assert history.lifecycle() == (None, None, None, ())
+
+
+def test_a_difference_has_no_zeros_and_takes_back_what_is_gone() -> None:
+    a, b, c = (("i", (), n) for n in range(3))
+    assert difference({a: (1, 0), b: (2, 2)}, {a: (1, 0), b: (2, 1), c: (3, 0)}) == {b: (0, 1), c: (-3, 0)}
+
+
+@pytest.mark.parametrize("name", ["D'1", 'D"\\', "Hồ sơ 1", "\U0001f3db"])
+def test_a_packed_history_is_the_history(name: str) -> None:
+    history, _, _ = play([dossier(name, "a", "received", START, agency=name, sequence="9" * 18, source=name)])
+    again = History.unpack(STREAM, history.pack())
+    assert (again.items, again.offset, again.lifecycle()) == (history.items, 0, history.lifecycle())

@@ -1,0 +1,235 @@
+"""Pipeline: the tables are a function of the log, however it is cut, repeated, interrupted or raced for; brute force is the judge."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ioc import seen, state
+from ioc.batch import Batch, record_hash
+from ioc.clickhouse import Store
+from ioc.errors import IocError, ServiceAway
+from tests import brute
+from tests.counting import CATALOG, count, everything, panes, pipeline, poll, real_store, verdicts
+from tests.fake import FakeStore, away
+from tests.logs import START, batch, beat, by_place, dossier, ran, random_log, record
+
+SEEDS = st.integers(0, 10**9)
+
+
+def right(store: Store, log: list[brute.Record], partitions: int = 2) -> None:
+    """The store holds what the brute force says."""
+    truth = brute.truth(log, partitions)
+    assert verdicts(store) == truth.verdicts
+    assert panes(store) == truth.panes
+
+
+def test_the_random_logs_hold_everything_that_is_hard() -> None:
+    found: Counter[tuple[str, str]] = Counter()
+    indicators: Counter[str] = Counter()
+    for seed in range(20):
+        truth = brute.truth(random_log(random.Random(seed), 40), 2)
+        found.update(truth.verdicts.values())
+        indicators.update(key[0] for key in truth.panes)
+    assert {reason for _, reason in found} >= {"id_reused", "bad_json", "key_mismatch", "misrouted", "too_old", "too_new", ""}
+    assert {verdict for verdict, _ in found} == {"accepted", "duplicate", "rejected", "heartbeat"}
+    assert min(found["accepted", ""], found["duplicate", ""]) > 50
+    assert set(indicators) >= {i.name for i in CATALOG.indicators()} - {"ran.ul_throughput", "ran.rsrp", "ran.prb_used"}
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_any_cuts_give_what_the_brute_force_gives(seed: int) -> None:
+    rng = random.Random(seed)
+    log = random_log(rng, 40)
+    store = FakeStore()
+    count(pipeline(store), log, rng, rng.choice((2, 6, 30)) + 1)
+    right(store, log)
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_two_workers_with_stale_caches_crashes_at_any_insert_and_late_writes_write_no_wrong_row(seed: int) -> None:
+    """The fake store also holds them to: two rows of one version are one row."""
+    rng = random.Random(seed)
+    log, store = random_log(rng, 30), FakeStore()
+    small = rng.random() < 0.5
+    with pytest.MonkeyPatch.context() as patch:
+        if small:
+            patch.setattr(seen, "LIMIT", 6)
+            patch.setattr(state, "LIMIT", 6)
+            patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
+        workers = [pipeline(store, cache_mb=8) for _ in range(2)]
+        late: list[tuple[str, pa.Table]] = []
+        faults = 0
+        for _ in range(16):
+            who = rng.randrange(2)
+            stop = store.inserts + rng.randrange(1, 8)
+            mode = rng.choice(("well", "well", "fails", "hangs"))
+
+            def before(n: int, table: str, rows: pa.Table, mode: str = mode, stop: int = stop) -> bool:
+                if mode == "fails" and n == stop:
+                    return away()
+                if mode == "hangs" and n >= stop:  # sent, and lands when all others are further on
+                    late.append((table, rows))
+                    return False
+                return True
+
+            store.before = before
+            try:
+                poll(workers[who], log, rng)
+            except ServiceAway:
+                faults += 1
+                workers[who] = pipeline(store, cache_mb=8)
+            if mode == "hangs":
+                faults += 1
+                workers[who] = pipeline(store, cache_mb=8)
+            if late and rng.random() < 0.4:
+                for name, rows in late:
+                    store.land(name, rows)
+                late.clear()
+            if rng.random() < 0.1:
+                store.tables["checkpoints"].clear()  # rewound to the log's beginning
+                workers[rng.randrange(2)] = pipeline(store, cache_mb=8)
+        store.before = lambda n, table, rows: True
+        count(pipeline(store), log, rng)
+        for name, rows in late:
+            store.land(name, rows)
+    right(store, log)
+
+
+@pytest.mark.parametrize("nth", range(1, 12))
+def test_stopping_at_any_insert_and_starting_again_gives_the_right_tables(nth: int) -> None:
+    """Seven tables a poll: stopping after each of them, twice over."""
+    log, store = random_log(random.Random(3), 60), FakeStore()
+    store.before = lambda n, table, rows: n != nth or away()
+    first = pipeline(store)
+    with pytest.raises(ServiceAway):
+        count(first, log, random.Random(1), 25)
+    with pytest.raises(KeyError):
+        count(first, log, random.Random(1), 25)  # what it holds in memory is not to be trusted; it must take its partitions again
+    count(pipeline(store), log, random.Random(2), 25)
+    right(store, log)
+
+
+def test_the_checkpoint_is_written_last() -> None:
+    store, order = FakeStore(), []
+    store.before = lambda n, table, rows: order.append(table) or True
+    count(pipeline(store), random_log(random.Random(3), 40))
+    assert set(order) == {"entities", "seen", "panes", "events", "rejects", "checkpoints"}
+    assert order.index("checkpoints") == len(order) - 1
+
+
+def test_one_poll_is_one_insert_a_table_for_all_partitions() -> None:
+    store, order = FakeStore(), []
+    store.before = lambda n, table, rows: order.append(table) or True
+    log = random_log(random.Random(4), 80, 4)
+    assert len(by_place(log)) > 4
+    count(pipeline(store, 4), log)
+    assert len(order) == len(set(order))
+
+
+# ---- on the real store
+
+
+def test_the_real_store_holds_what_the_brute_force_says(store_url: str) -> None:
+    for seed in (1, 2, 3):
+        log = random_log(random.Random(seed), 120)
+        store = real_store(store_url, f"pipeline_cuts_{seed}")
+        count(pipeline(store), log, random.Random(seed), 40)
+        right(store, log)
+        assert len(panes(store)) > 50
+
+
+def test_other_cuts_and_a_second_pass_from_the_beginning_change_nothing_in_the_real_store(store_url: str) -> None:
+    log = random_log(random.Random(7), 150)
+    store, other = real_store(store_url, "pipeline_again"), real_store(store_url, "pipeline_whole")
+    count(pipeline(store), log, random.Random(1), 12)
+    count(pipeline(other), log)
+    once = everything(store)
+    assert min(len(rows) for rows in once.values()) > 2
+    assert everything(other) == once
+    store.command("TRUNCATE TABLE checkpoints")
+    count(pipeline(store), log, random.Random(2), 50)
+    assert everything(store) == once
+    right(store, log)
+
+
+def test_takeovers_and_crashes_on_the_real_store_end_in_the_truth(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, log = random.Random(11), random_log(random.Random(11), 100)
+    monkeypatch.setattr(seen, "LIMIT", 10)
+    monkeypatch.setattr(state, "LIMIT", 10)
+    monkeypatch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
+    store = real_store(store_url, "pipeline_faults")
+    insert, fault = store.insert, {"in": 0}
+
+    def failing(table: str, rows: pa.Table, *, durable: bool = False) -> None:
+        fault["in"] -= 1
+        if fault["in"] == 0:
+            raise ServiceAway("away")
+        insert(table, rows, durable=durable)
+
+    monkeypatch.setattr(store, "insert", failing)
+    workers, faults = [pipeline(store, cache_mb=8), pipeline(store, cache_mb=8)], 0
+    for _ in range(24):
+        who = rng.randrange(2)
+        fault["in"] = rng.randrange(1, 12)
+        try:
+            poll(workers[who], log, rng)
+        except ServiceAway:
+            faults += 1
+            workers[who] = pipeline(store, cache_mb=8)
+    fault["in"] = 0
+    count(pipeline(store), log, rng)
+    assert faults > 5
+    right(store, log)
+
+
+def test_a_new_pipeline_goes_on_where_the_checkpoint_says_with_its_clock(store_url: str) -> None:
+    store = real_store(store_url, "pipeline_checkpoint")
+    now = START + 10 * brute.DAY
+    log = [
+        record(dossier("D1", "a", "received", START), 0, now, headers=(("ioc-received", str(START).encode()),)),
+        record(beat(now), 1, now, key=b"", partition=0, topic=brute.DOSSIER),
+        record(dossier("D1", "b", "processing", START), 5, now + 1),
+    ]
+    first = pipeline(store, 1, topics=(brute.DOSSIER,))
+    first.run([batch(log, 0, 8)])
+    place = (brute.DOSSIER, 0)
+    assert first.checkpoints[place].last_hash == record_hash(5, now + 1, log[2].key, log[2].value)
+    again = pipeline(store, 1, topics=(brute.DOSSIER,))
+    assert again.checkpoints == first.checkpoints
+    kept = again.checkpoints[place]
+    assert (kept.next, kept.clock.received, kept.clock.live, kept.last_offset, kept.partitions) == (8, now + 1, 1, 5, 1)
+    again.run([Batch(brute.DOSSIER, 0, 8, 11, [], [], [], [])])  # only transaction markers
+    assert again.checkpoints[place].next == 11
+    assert again.checkpoints[place].last_offset == 5
+
+
+def test_a_batch_that_does_not_begin_at_the_checkpoint_is_refused() -> None:
+    store = FakeStore()
+    made = pipeline(store, 1)
+    records = [record(ran("c", str(i), START + i), i, START + brute.HOUR) for i in range(4)]
+    made.run([batch(records[:2], 0)])
+    for bad in (batch(records[:2], 0), batch(records[3:], 3), batch(records[1:], 1)):
+        with pytest.raises(IocError, match="a batch begins at"):
+            made.run([bad])
+    made.run([batch(records[2:], 2)])
+    right(store, records, 1)
+
+
+def test_partitions_given_up_and_taken_again_start_from_the_store() -> None:
+    store, log = FakeStore(), random_log(random.Random(5), 60)
+    made = pipeline(store)
+    poll(made, log, random.Random(1), 10)
+    made.revoke([(brute.DOSSIER, 0)])
+    with pytest.raises(KeyError):
+        made.run([batch([r for r in log if (r.topic, r.partition) == (brute.DOSSIER, 0)])])
+    made.assign([(brute.DOSSIER, 0)], {brute.DOSSIER: 2})
+    count(made, log, random.Random(2))
+    right(store, log)

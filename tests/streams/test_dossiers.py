@@ -1,0 +1,108 @@
+"""Dossiers: levels at any instant and flows are what the events say, and no event changes the past."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ioc.history import History
+from streams.dossiers import DAYS, STREAM, handled
+from tests import brute
+from tests.ioc.test_history import item, play
+from tests.logs import START, dossier, random_history
+
+DAY, HOUR = brute.DAY, brute.HOUR
+
+
+@given(st.integers(0, 10**9), st.integers(1, 9))
+def test_levels_at_any_instant_are_those_of_the_events_before_it(seed: int, size: int) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", size)
+    total = play(events)[1]
+    ordered = brute.in_order(events)
+    for _ in range(20):
+        instant = START + rng.randrange(-5 * DAY, 9 * DAY) if rng.random() < 0.5 else START + rng.randrange(-8, 20) * 6 * HOUR + rng.randrange(2)
+        for level, dims in brute.levels(ordered, instant).items():
+            found: dict[tuple[str, ...], int] = {}
+            for (indicator, where, at), (n,) in ((k, m) for k, m in total.items() if k[0] == level):
+                if at < instant:
+                    found[where] = found.get(where, 0) + n
+                assert indicator == level
+            assert {d: n for d, n in found.items() if n} == ({dims: 1} if dims else {})
+
+
+@given(st.integers(0, 10**9), st.integers(0, 8), st.integers(1, 20 * DAY))
+def test_an_event_later_than_all_of_the_history_never_changes_what_was_before_it(seed: int, size: int, later: int) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", size)
+    history = play(events)[0]
+    at = max((brute.ms(e["time"]) for e in events), default=START) + later
+    (last,) = random_history(rng, "D", 1)
+    last = {k: v for k, v in last.items() if k != "replaces"} | {"id": "last", "time": brute_text(at)}
+    change = history.add(item(last, size))
+    assert isinstance(change, dict)
+    assert all(row_at >= at for _, _, row_at in change)
+
+
+def brute_text(at: int) -> str:
+    return str(dossier("D", "x", "received", at)["time"])
+
+
+def rows(*events: dict[str, object]) -> dict[str, dict[int, int]]:
+    """First measures by indicator and days after the start."""
+    found: dict[str, dict[int, int]] = {}
+    for (indicator, _, at), measures in play(list(events))[1].items():
+        found.setdefault(indicator, {})[(at - START) // DAY] = measures[0]
+    return found
+
+
+def test_overdue_begins_at_the_due_time_without_any_event_and_is_taken_back_by_an_early_end() -> None:
+    received = dossier("D", "a", "received", START, due_at=START + 5 * DAY)
+    assert rows(received)["dossier.overdue"] == {5: 1}
+    assert "dossier.overdue" not in rows(received, dossier("D", "b", "completed", START + 5 * DAY))
+    assert rows(received, dossier("D", "b", "completed", START + 6 * DAY))["dossier.overdue"] == {5: 1, 6: -1}
+
+
+def test_due_soon_is_the_72_hours_before_the_due_time() -> None:
+    received = dossier("D", "a", "received", START, due_at=START + 5 * DAY)
+    assert rows(received)["dossier.due_soon"] == {2: 1, 5: -1}
+    assert rows(received, dossier("D", "b", "completed", START + 3 * DAY))["dossier.due_soon"] == {2: 1, 3: -1}
+    assert "dossier.due_soon" not in rows(received, dossier("D", "b", "completed", START + 2 * DAY))
+
+
+def test_a_moved_due_time_moves_overdue_with_it() -> None:
+    found = rows(
+        dossier("D", "a", "received", START, due_at=START + 2 * DAY), dossier("D", "b", "supplement", START + DAY, due_at=START + 9 * DAY)
+    )
+    assert found["dossier.overdue"] == {9: 1}
+
+
+def test_a_change_of_agency_moves_the_backlog_and_leaves_what_was_received() -> None:
+    total = play([dossier("D", "a", "received", START, agency="A"), dossier("D", "b", "processing", START + DAY, agency="B")])[1]
+    backlog = {(dims[0], (at - START) // DAY): m[0] for (i, dims, at), m in total.items() if i == "dossier.backlog"}
+    assert backlog == {("A", 0): 1, ("A", 1): -1, ("B", 1): 1}
+    assert [dims[0] for i, dims, _ in total if i == "dossier.received"] == ["A"]
+
+
+def test_a_dossier_that_is_never_received_counts_nothing() -> None:
+    assert rows(dossier("D", "a", "registered", START), dossier("D", "b", "refused", START + DAY)) == {}
+
+
+def test_the_handling_time_falls_into_the_bucket_of_its_days() -> None:
+    for days in (0, 0.99, 1, 59.5, 60, 64.9, 119, 120, 359, 360, 9_999):
+        measures = handled(days)
+        bucket = measures.index(1)
+        assert sum(measures) == 1
+        assert DAYS.edges[bucket] <= days
+        assert bucket + 1 == len(DAYS.edges) or days < DAYS.edges[bucket + 1]
+
+
+def test_the_lifecycle_tells_reception_end_due_time_and_dimensions() -> None:
+    history = History(STREAM)
+    assert history.lifecycle() == (None, None, None, ("?", "?", "?"))
+    history.add(item(dossier("D", "a", "received", START, agency="A", due_at=START + DAY), 0))
+    assert history.lifecycle() == (START, None, START + DAY, ("A", "?", "?"))
+    history.add(item(dossier("D", "b", "withdrawn", START + 2 * DAY), 1))
+    assert history.lifecycle() == (START, START + 2 * DAY, START + DAY, ("A", "?", "?"))
