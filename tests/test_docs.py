@@ -10,7 +10,7 @@ import pytest
 
 from ioc import vocabulary
 from ioc.catalog import load
-from ioc.exact import Reject, verdict
+from ioc.exact import Reject, exact
 from ioc.importing.mapping import load_map
 from ioc.importing.translate import read_events
 from ioc.settings import Settings
@@ -66,14 +66,14 @@ def test_the_worked_mapping_makes_events_without_a_reject(tmp_path: Path) -> Non
     (tmp_path / "permits.csv").write_text(block("csv"), "utf-8")
     (tmp_path / "permits.toml").write_text(block("toml"), "utf-8")
     events = list(read_events([tmp_path / "permits.csv"], load_map(str(tmp_path / "permits.toml"))))
-    verdicts = [verdict(event.value, (), contracts()) for event in events]
+    verdicts = [exact(event.value, (), contracts()) for event in events]
     assert [v for v in verdicts if isinstance(v, Reject)] == []
     assert len(verdicts) == 5
 
 
 def test_the_event_sent_in_the_readme_is_valid() -> None:
     (document,) = re.findall(r"<<'JSON'\n(.*?)\nJSON\n", README, re.DOTALL)
-    assert not isinstance(verdict(json.dumps(json.loads(document)).encode(), (), contracts()), Reject)
+    assert not isinstance(exact(json.dumps(json.loads(document)).encode(), (), contracts()), Reject)
 
 
 def test_the_worked_indicator_is_a_declaration() -> None:

@@ -1,0 +1,42 @@
+"""Command line: `ioc --help` is the way in. Exit codes: 0 well, 1 refused or failed, 2 usage, 3 a service is away."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from ioc.cli import centre, feed, numbers, project
+from ioc.errors import IocError
+
+HELP = """An operations center's event streaming: events in Kafka, indicators in ClickHouse, exact and replayable.
+
+Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.overdue`, `ioc indicators`.
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+for group in (centre, feed, numbers, project):
+    group.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; an error is one message and its exit code, a traceback only with IOC_DEBUG=1."""
+    try:
+        app()
+    except IocError as error:
+        print(f"ioc: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (BrokenPipeError, KeyboardInterrupt):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("IOC_DEBUG"):
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        print(
+            f"ioc: {type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all",
+            file=sys.stderr,
+        )
+        sys.exit(70)

@@ -1,0 +1,219 @@
+"""Centre: starting, watching and stopping it, and its processes one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ioc import live, rebuild, state
+from ioc.catalog import Catalog, load
+from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
+from ioc.cli.feed import load_history
+from ioc.cli.view import watch
+from ioc.clickhouse import Store
+from ioc.embedded import stack
+from ioc.errors import IocError, UsageError, WrongGeneration
+from ioc.kafka import bounds
+from ioc.pipeline import MEASURE
+from ioc.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, down, status, doctor, worker, gateway):
+        app.command()(command)
+    app.command("live")(go_live)
+    app.add_typer(store, name="store")
+
+
+def up(
+    data: Data = None,
+    demo: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="Feed a believable Thanh Hóa: 60 days of history, then live.")
+    ] = True,
+    loading: Annotated[
+        bool, typer.Option("--loading", help="With --no-demo: wait for `ioc live` before time counts (load a past first).")
+    ] = False,
+    detached: Annotated[
+        bool, typer.Option("-d", "--detach", help="Go on in the background; come back when all is ready.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Live events a second of the demo.")] = 50.0,
+    history: Annotated[str, typer.Option(help="How much past the demo loads first.")] = "60d",
+) -> None:
+    """Start the centre: broker, store, worker, gateway and a demo feed. Ctrl-C stops everything.
+
+    Example: ioc up --no-demo --data /srv/ioc -d
+    With IOC_KAFKA_BOOTSTRAP or IOC_CLICKHOUSE_URL set, those servers are used and none of its own is started.
+    """
+    settings = settings_of(data)
+    if detached:
+        again = [sys.executable, "-m", "ioc", *(a for a in sys.argv[1:] if a not in ("-d", "--detach"))]
+        stack.detach(settings, again, say)
+        found = stack.status(settings.data_dir)
+        say(f"the centre is ready (pid {found.pid}); ports {found.ports}; stop it with `ioc down`")
+        return
+    quiet_libraries()
+    catalog = load()
+    feed = ["--rate", str(rate), "--history", history] if demo else None
+    centre = stack.Stack(
+        settings,
+        progress=say,
+        before_worker=partial(_before_worker, catalog=catalog),
+        after_worker=partial(_after_worker, catalog=catalog, history=history if demo else None, loading=loading),
+        demo=feed,
+    )
+    centre.run(ready=partial(watch, catalog=catalog, stop=centre.shutdown))
+    say("stopped; `ioc up` goes on where it stopped")
+
+
+def _before_worker(settings: Settings, catalog: Catalog) -> None:
+    live.prepare(settings, catalog)
+    try:
+        live.check_generations(Store(settings), catalog)
+    except WrongGeneration:
+        say("the declarations changed: counting the archive again")
+        count = rebuild.rebuild(
+            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < rebuild.CHUNK else None
+        )
+        say(f"counted {count} records again")
+
+
+def _after_worker(settings: Settings, catalog: Catalog, history: str | None, loading: bool) -> None:
+    if history is not None:
+        load_history(settings, catalog, history)
+    if not loading and not live.is_live(Store(settings, patience=30)):
+        asyncio.run(live.go_live(settings, catalog))
+
+
+def go_live(data: Data = None) -> None:
+    """End the loading of a past: from now on time counts, and what is imported is late.
+
+    Example: ioc up --no-demo --loading -d && ioc import past.csv --map my.toml && ioc live
+    """
+    settings = connected(data)
+    if live.is_live(Store(settings)):
+        say("the centre is live already")
+        return
+    asyncio.run(live.go_live(settings, load()))
+    say("the centre is live")
+
+
+def down(data: Data = None) -> None:
+    """Stop the centre on the data folder. Example: ioc down --data /srv/ioc"""
+    found = settings_of(data)
+    say("stopped" if stack.down(found.data_dir) else f"no centre runs on {found.data_dir}")
+
+
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Show the centre's processes; exits 0 when all are ready, else 3. Example: ioc status --json"""
+    found = stack.status(settings_of(data).data_dir)
+    if as_json:
+        dump(found.as_dict())
+    elif not found.running:
+        say("no centre runs; start it with `ioc up`")
+    else:
+        rows = [(s.name, s.state, s.port, s.pid, local(int(s.since * 1000)) if s.since else "") for s in found.services]
+        out.print(table("", ("service", "state", "port", "pid", "since"), rows))
+    raise typer.Exit(0 if found.ready else 3)
+
+
+def doctor(
+    data: Data = None,
+    accept_gap: Annotated[
+        str | None, typer.Option("--accept-gap", metavar="TOPIC:PARTITION", help="Go on although records were lost.")
+    ] = None,
+    rewind: Annotated[
+        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier (harmless).")
+    ] = False,
+    hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Examine log, store and checkpoints, and mend what can be mended.
+
+    Example: ioc doctor; ioc doctor --accept-gap ioc.events.dossier:2
+    """
+    settings, catalog = connected(data), load()
+    quiet_libraries()
+    if accept_gap is not None:
+        topic, _, partition = accept_gap.rpartition(":")
+        if not topic or not partition.isdigit():
+            raise UsageError(f"--accept-gap {accept_gap!r}: write topic:partition, e.g. ioc.events.dossier:2")
+        old, new = live.accept_gap(settings, catalog, topic, int(partition))
+        say(f"{accept_gap}: goes on at {new} (was {old}); the loss is recorded. Start the worker again.")
+        return
+    if rewind:
+        say(f"{live.rewind(settings, catalog, hours=hours)} checkpoints deleted; restart the worker, it counts again from there")
+        return
+    findings = _findings(settings, catalog)
+    if as_json:
+        dump([{"what": what, "well": well, "detail": detail} for what, well, detail in findings])
+    else:
+        out.print(
+            table("", ("", "what", "finding"), [("ok" if well else "BAD", what, detail) for what, well, detail in findings])
+        )
+    raise typer.Exit(0 if all(well for _, well, _ in findings) else 1)
+
+
+def _findings(settings: Settings, catalog: Catalog) -> list[tuple[str, bool, str]]:
+    store = Store(settings)
+    free = shutil.disk_usage(settings.data_dir).free >> 30
+    found = [("disk", free >= 1, f"{free} GiB free at {settings.data_dir}")]
+    try:
+        live.check_generations(store, catalog)
+        found.append(("declarations", True, "the store was counted under these"))
+    except IocError as error:
+        found.append(("declarations", False, str(error)))
+    counted = live.counted(store, catalog)
+    lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
+    found.append(("accepted gaps", True, f"{lost} positions"))
+    for place, (begin, end) in sorted(asyncio.run(bounds(settings, catalog.topics)).items()):
+        at = counted.get((place.topic, place.partition), begin)
+        what = f"{place.topic}:{place.partition}"
+        if at > end or at < begin:
+            found.append((what, False, f"counted to {at}, but the log holds {begin} to {end}: another log, or records are gone"))
+        else:
+            found.append((what, True, f"counted to {at} of {end}" + (f", {end - at} to come" if end > at else "")))
+    return found
+
+
+def worker(data: Data = None, run: Run = None) -> None:
+    """Run one worker in the foreground (several share the partitions). Example: ioc worker --data /srv/ioc"""
+    from ioc.worker import main  # Faust takes a second to load
+
+    raise typer.Exit(main(connected(data), run))
+
+
+def gateway(data: Data = None) -> None:
+    """Run the HTTP gateway in the foreground, on 127.0.0.1. Example: IOC_GATEWAY_PORT=8088 ioc gateway"""
+    from ioc.gateway.app import serve
+
+    found = connected(data)
+    serve(found, found.gateway_port)
+
+
+store = typer.Typer(help="The store: serve an embedded one, or bring a database to this program's form.", no_args_is_help=True)
+
+
+@store.command()
+def serve(data: Data = None) -> None:
+    """Serve the embedded store in the foreground. Example: ioc store serve --data /srv/ioc"""
+    from ioc.embedded.store import serve as run
+
+    found = settings_of(data)
+    run(Path(found.data_dir) / "store", found.store_port)
+
+
+@store.command()
+def migrate(data: Data = None) -> None:
+    """Create database, tables and views where they are missing. Example: ioc store migrate"""
+    from ioc import tables
+
+    found = connected(data)
+    tables.migrate(Store(found), load())
+    say(f"{found.clickhouse_database} has this program's form")

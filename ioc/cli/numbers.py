@@ -1,0 +1,216 @@
+"""Numbers: what an indicator's value is, what stands behind it, what it means, and which events were refused."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from ioc import read
+from ioc.catalog import load
+from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
+from ioc.clickhouse import literal
+from ioc.errors import UsageError
+from ioc.evidence import evidence
+from ioc.scope import scope
+from ioc.times import iso
+from ioc.vocabulary import ALL, Indicator, Stream
+
+Name = Annotated[str, typer.Argument(metavar="INDICATOR", help="See `ioc indicators`.")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="Any time, past or future; without an offset the province's. Default: now."),
+]
+Window = Annotated[
+    str | None,
+    typer.Option("--window", help="1h 1d 7d, day week month quarter year (to date), or all; default 1d. Levels have none."),
+]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Only this value of a dimension; may be repeated.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(value)
+    app.command("evidence")(show_evidence)
+    app.command()(indicators)
+    app.command()(sql)
+    app.add_typer(rejects, name="rejects")
+
+
+def value(
+    indicator: Name,
+    at: At = None,
+    window: Window = None,
+    where: Where = None,
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="One value for each; may be repeated.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="As the wall showed it at that time (first final).")] = False,
+    known: Annotated[str | None, typer.Option("--known", metavar="TIME", help="From what was known at this time.")] = None,
+    run: Run = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Print the latest value of an indicator, from its panes.
+
+    Example: ioc value dossier.backlog --at 2011-06-01T00:00:00Z --by agency
+    """
+    _, store = reader(data, run)
+    found = read.value(
+        store, load(), indicator, moment(at), window, pairs(where or []), by or [], first, moment(known, "--known")
+    )
+    if as_json:
+        shown = [asdict(answer) | {"at": _iso(answer.at), "until": _iso(answer.until)} for answer in found]
+        dump(shown if by else shown[0])
+        return
+    for note in dict.fromkeys(n for answer in found for n in answer.notes):
+        say(f"note: {note}")
+    if by:
+        rows = [
+            (*(answer.dims[d] for d in by), number(answer.value), answer.n)
+            for answer in sorted(found, key=lambda a: -(a.value or 0))
+        ]
+        out.print(table("", (*by, found[0].unit if found else "value", "n"), rows))
+        return
+    out.print(" ".join([number(found[0].value), *_extra(found[0])]))
+
+
+def _iso(ms: int | None) -> str | None:
+    return None if ms is None else iso(ms)
+
+
+def _extra(answer: read.Answer) -> list[str]:
+    """Bounds and further quantiles, where there are some."""
+    extra = [f"{name}={number(v)}" for name, v in answer.stats.items() if number(v) != number(answer.value)]
+    if answer.lo != answer.hi:
+        extra.append(f"[{number(answer.lo)}, {'' if answer.hi is None else number(answer.hi)})")
+    return extra
+
+
+def show_evidence(
+    indicator: Name,
+    at: At = None,
+    window: Window = None,
+    where: Where = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many are shown; the count is always complete.")] = 50,
+    run: Run = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the entities or events behind a number; their count is the number.
+
+    Example: ioc evidence dossier.overdue --at 2011-06-01T00:00:00Z --where agency=General
+    """
+    settings, store = reader(data, run)
+    catalog = load()
+    asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []))
+    count, shown = 0, []
+    for found in evidence(store, catalog, settings, asked):
+        count += found.n
+        if len(shown) < limit or as_json:
+            shown.append(found)
+    if as_json:
+        dump({"indicator": indicator, "count": count, "evidence": [asdict(found) for found in shown[: limit or None]]})
+        return
+    if shown:
+        whats = list(shown[0].what)
+        rows = [
+            (
+                *(local(v) if isinstance(v, int) else v for v in f.what.values()),
+                *f.dims.values(),
+                f"{f.topic}:{f.partition} {','.join(map(str, f.offsets))}",
+            )
+            for f in shown
+        ]
+        out.print(table("", (*whats, *shown[0].dims, "records"), rows))
+    out.print(f"{count:,} behind {indicator}" + (f" ({len(shown)} shown; --limit shows more)" if len(shown) < count else ""))
+
+
+def indicators(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
+    """List the indicators, or explain one: meaning, rule, unit, dimensions. Example: ioc indicators dossier.overdue"""
+    catalog = load()
+    if name is not None:
+        stream = catalog.stream_of(name)
+        one = _described(stream, stream.indicator(name))
+        dump(one) if as_json else out.print(
+            table("", ("", ""), [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in one.items()])
+        )
+        return
+    rows = [_described(s, i) for s in catalog.streams for i in s.indicators]
+    if as_json:
+        dump(rows)
+    else:
+        out.print(table("", ("indicator", "tên", "title", "unit"), [(r["name"], r["vi"], r["en"], r["unit"]) for r in rows]))
+
+
+def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
+    return {
+        "name": indicator.name, "vi": indicator.vi, "en": indicator.en, "unit": indicator.unit, "rule": indicator.rule,
+        "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
+        "dimensions": list(stream.dimensions), "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
+        "measures": list(indicator.value.measures), "legal basis": indicator.legal, "stream": stream.name, "topic": stream.topic,
+    }  # fmt: skip
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="A read-only query; the views are v_<indicator> and v_now.")],
+    run: Run = None,
+    data: Data = None,
+) -> None:
+    """Ask the store in SQL; tab-separated with a header.
+
+    Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE agency = '*' ORDER BY at DESC LIMIT 5"
+    """
+    print(reader(data, run)[1].text(query), end="")
+
+
+rejects = typer.Typer(help="What was refused, and why.", no_args_is_help=True)
+
+
+@rejects.command("list")
+def list_rejects(
+    reason: Annotated[str | None, typer.Option(help="Only this reason, e.g. schema.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    run: Run = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List rejects, the newest first. Example: ioc rejects list --reason unit_mismatch"""
+    where = "1" if reason is None else f"reason = {literal(reason)}"
+    frame = reader(data, run)[1].query(
+        "SELECT topic, partition, offset, reason, field, message, source, id, toUnixTimestamp64Milli(received_at) AS received "
+        f"FROM rejects FINAL WHERE {where} ORDER BY received_at DESC, topic, partition, offset DESC LIMIT {limit}"
+    )
+    if as_json:
+        dump([row | {"received": iso(row["received"])} for row in frame.to_dicts()])
+        return
+    rows = [(f"{t}:{p}:{o}", r, f, m, f"{s} {i}".strip(), local(at)) for t, p, o, r, f, m, s, i, at in frame.rows()]
+    out.print(table("", ("record", "reason", "field", "what is right", "source, id", "received"), rows) if rows else "no rejects")
+
+
+@rejects.command("show")
+def show_reject(
+    place: Annotated[str, typer.Argument(metavar="TOPIC:PARTITION:OFFSET", help="As `ioc rejects list` prints it.")],
+    run: Run = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show one reject with its bytes. Example: ioc rejects show ioc.events.dossier:2:17"""
+    parts = place.rsplit(":", 2)
+    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+        raise UsageError(f"{place!r}: write topic:partition:offset, e.g. ioc.events.dossier:2:17")
+    frame = reader(data, run)[1].query(
+        "SELECT reason, field, message, source, id, type, size, toUnixTimestamp64Milli(received_at) AS received, hex(key) AS key, hex(value) AS value "
+        f"FROM rejects FINAL WHERE topic = {literal(parts[0])} AND partition = {parts[1]} AND offset = {parts[2]}"
+    )
+    if frame.is_empty():
+        raise UsageError(f"no reject at {place}; `ioc rejects list` shows what there is")
+    row = frame.to_dicts()[0]
+    row |= {name: bytes.fromhex(row[name] or "").decode(errors="backslashreplace") for name in ("key", "value")}
+    row["received"] = iso(row["received"])
+    if as_json:
+        dump(row)
+    else:
+        for name, content in row.items():
+            out.print(f"{name:>10}  {content}", markup=False)
