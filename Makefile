@@ -24,11 +24,14 @@ install: $(STAMP) ## make .venv and install everything into it; does nothing whe
 # The stamp is written last: what was broken off is made again. A new date on an unchanged file installs nothing.
 $(STAMP): pyproject.toml constraints.txt
 	@if [ -x $(PY) ] && [ -f $@ ] && [ "$$(cat $@)" = "$$($(SUM))" ]; then touch $@; exit 0; fi; \
-	for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
-	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && found=$$python && break; \
+	for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || continue; \
+	  found=$$python; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null && break; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo 'No Python 3.11, 3.12 or 3.13 found on the PATH. Install one, or name it: make install PYTHON=/path/to/python3.11' >&2; exit 1; \
+	  echo '$(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11, 3.12 or 3.13$(if $(PYTHON),, on the PATH).' >&2; \
+	  echo 'Install one, or name it: make install PYTHON=/path/to/python3.11' >&2; exit 1; \
 	fi; \
 	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 	  if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \

@@ -100,7 +100,10 @@ def reject_rows(decoded: Decoded, generation: str) -> pa.Table:
                 reject.field,
                 reject.message,
                 batch.keys[index],
+                value[:KEPT] if value is not None else None,
+                int(decoded.received[index]),
+                *_claimed(decoded, index),
+                size,
             )
-            + (value[:KEPT] if value is not None else None, int(decoded.received[index]), *_claimed(decoded, index), size)
         )
     return rows_table("rejects", rows)

@@ -102,8 +102,8 @@ class Decoder:
         lanes: dict[str, list[int]] = {}
         rest: Sequence[int] = range(len(batch))
         for kind, token in self._tokens.items():
-            fits = []
-            others = []
+            fits: list[int] = []
+            others: list[int] = []
             for i in rest:
                 value = batch.values[i]
                 usual = value is not None and token in value and b"\n" not in value and len(value) <= MAX_BYTES
@@ -180,7 +180,8 @@ class Decoder:
         return Reject(
             "misrouted",
             "",
-            f"in partition {batch.partition}; murmur2 of the key gives {right} of {count} (librdkafka: partitioner=murmur2_random)",
+            f"in partition {batch.partition}; murmur2 of the key gives {right} of {count} "
+            "(librdkafka: partitioner=murmur2_random)",
         )
 
 

@@ -18,6 +18,7 @@ from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
 from ioc.decode import Clock, Decoder, Rules
 from ioc.errors import IocError, UsageError
+from ioc.exact import Headers
 from ioc.history import History, steps
 from ioc.scope import Scope, moment
 from ioc.settings import Settings
@@ -119,7 +120,8 @@ def _row(measures: list[int] | tuple[int, ...]) -> Matrix:
 
 def _events(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
     stream = asked.stream
-    span = f"time < {moment(asked.until + stream.grain)}" + (f" AND time >= {moment(asked.start)}" if asked.start is not None else "")
+    since = f" AND time >= {moment(asked.start)}" if asked.start is not None else ""
+    span = f"time < {moment(asked.until + stream.grain)}{since}"
     where = (
         f"topic = {literal(stream.topic)} AND verdict = 'accepted' AND type = {literal(stream.contract.event_type)} AND {span}"
     )
@@ -145,7 +147,7 @@ def _batch(topic: str, partition: int, frame: pl.DataFrame) -> Batch:
     if frame["value"].null_count():
         raise IocError(f"the archive of {topic} holds no bytes of its events (only coordinates), so there is no evidence")
     offsets = frame["offset"].to_list()
-    headers = {
+    headers: dict[int, Headers] = {
         i: [(h["name"], _bytes(h["value"])) for h in found if h["name"] != "ioc-received"]
         for i, found in enumerate(frame["headers"].to_list())
         if found

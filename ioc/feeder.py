@@ -191,7 +191,8 @@ def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, 
         return
     way = f"; if that is meant to be: `ioc doctor --accept-gap {name}`"
     if begin > checkpoint.next:
-        raise ForeignLog(f"{name} begins at {begin}; records {checkpoint.next} to {begin - 1} were never counted and are gone{way}")
+        gone = f"records {checkpoint.next} to {begin - 1} were never counted and are gone"
+        raise ForeignLog(f"{name} begins at {begin}; {gone}{way}")
     if begin > checkpoint.last_offset:
         return  # retention took the record we would compare; what follows it is there
     if record is None or record.offset != checkpoint.last_offset:

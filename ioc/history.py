@@ -106,7 +106,7 @@ class History:
         """The history of a row of `entities`."""
         assert stream.item is not None
         make = stream.item
-        return cls(stream, [Item(*row[:8], make(*row[8])) for row in orjson.loads(text)])
+        return cls(stream, [Item._make((*row[:8], make(*row[8]))) for row in orjson.loads(text)])
 
 
 def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:

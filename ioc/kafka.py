@@ -86,7 +86,7 @@ async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[s
         for name, code, *detail in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise ServiceAway(f"topic {name} cannot be created: error {code} {detail}")
-        while any(
+        while any(  # noqa: ASYNC110 - nobody tells when a partition gets its leader
             not t["partitions"] or any(p["leader"] < 0 for p in t["partitions"])
             for t in await admin.describe_topics(list(topics))
         ):
@@ -121,7 +121,7 @@ async def bounds(settings: Settings, topics: Iterable[str]) -> dict[TopicPartiti
         await client.stop()
 
 
-async def read_at(settings: Settings, places: Mapping[TopicPartition, int], timeout: float = 15.0) -> dict[TopicPartition, Any]:
+async def read_at(settings: Settings, places: Mapping[TopicPartition, int], patience: float = 15.0) -> dict[TopicPartition, Any]:
     """The first committed record at or after each offset (or None where there is none before the end)."""
     client = consumer(settings)
     await client.start()
@@ -136,7 +136,7 @@ async def read_at(settings: Settings, places: Mapping[TopicPartition, int], time
             else:
                 found[place] = None
                 client.pause(place)
-        deadline = asyncio.get_running_loop().time() + timeout
+        deadline = asyncio.get_running_loop().time() + patience
         while len(found) < len(places) and asyncio.get_running_loop().time() < deadline:
             for place, records in (await client.getmany(timeout_ms=200, max_records=len(places))).items():
                 found.setdefault(place, records[0])
@@ -145,7 +145,7 @@ async def read_at(settings: Settings, places: Mapping[TopicPartition, int], time
                 if place not in found and await client.position(place) >= ends[place]:
                     found[place] = None
         if len(found) < len(places):
-            raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} did not give the records asked for within {timeout:.0f} s")
+            raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} did not give the records asked for within {patience:.0f} s")
         return found
     finally:
         await client.stop()

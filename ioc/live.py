@@ -67,7 +67,8 @@ async def go_live(settings: Settings, catalog: Catalog) -> None:
 
 def is_live(store: Store) -> bool:
     """Whether any partition has had a live heartbeat."""
-    return bool(store.query(f"SELECT count() > 0 AS found FROM checkpoints WHERE stage = {literal(MEASURE)} AND live IS NOT NULL")["found"][0])
+    found = store.query(f"SELECT count() AS found FROM checkpoints WHERE stage = {literal(MEASURE)} AND live IS NOT NULL")
+    return bool(found["found"][0])
 
 
 # ---- waiting
@@ -161,7 +162,8 @@ def accept_gap(settings: Settings, catalog: Catalog, topic: str, partition: int)
         lost = checkpoint.lost + max(0, position - checkpoint.next)
         rows[owner, topic, partition] = replace(checkpoint, next=position, last_offset=-1, last_hash=0, lost=lost)
         if position < checkpoint.next:
-            raise UsageError(f"{topic}:{partition} ends at {end}, before the checkpoint {checkpoint.next}: another log; start a new centre for it")
+            ends = f"{topic}:{partition} ends at {end}, before the checkpoint {checkpoint.next}"
+            raise UsageError(f"{ends}: another log; start a new centre for it")
     store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
     return old, position
 

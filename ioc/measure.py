@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ioc import seen, state
 from ioc.clickhouse import Store
@@ -229,8 +230,9 @@ def _sums(
     return summed, nonzero
 
 
-def _known(stream: Stream, time: np.ndarray, before: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return np.maximum(time, before - stream.delay) // stream.grain * stream.grain
+def _known(stream: Stream, time: NDArray[np.int64], before: NDArray[np.int64]) -> NDArray[np.int64]:
+    known: NDArray[np.int64] = np.maximum(time, before - stream.delay) // stream.grain * stream.grain
+    return known
 
 
 def _keys(stream: Stream, summed: pl.DataFrame) -> list[Key]:

@@ -17,7 +17,7 @@ from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
 from ioc.errors import WrongGeneration
 from ioc.scope import Scope, checked_by, moment, now, scope
-from ioc.times import iso
+from ioc.times import floor, iso
 from ioc.vocabulary import ALL, Matrix, Stream
 
 __all__ = ["Answer", "answers", "now", "value"]
@@ -73,7 +73,8 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
     groups = checked_by(asked.stream, list(by), asked.where)
     finals = _has_first_final(store, asked) if compare or asked.kind == "first" else False
     if asked.kind == "first" and not finals:
-        said = f"no first final at {iso(asked.at)}: not every partition's watermark has passed it, or it lies before their first reception"
+        why = "not every partition's watermark has passed it, or it lies before their first reception"
+        said = f"no first final at {iso(asked.at)}: {why}"
         empty = _answer(asked, {}, [], [])
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, restated=None, notes=(*asked.notes, said))]
     frame = store.query(_sql(asked, groups, finals))
@@ -87,7 +88,8 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
 def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
     names = asked.stream.dimensions
     columns = [f"dims[{names.index(d) + 1}] AS {d}" for d in groups]
-    columns.append("sumForEach(measures) AS sums" if asked.known is None else f"sumForEachIf(measures, known < {moment(asked.known)}) AS sums")
+    all_or_known = "sumForEach(measures)" if asked.known is None else f"sumForEachIf(measures, known < {moment(asked.known)})"
+    columns.append(f"{all_or_known} AS sums")
     columns += [f"sumForEachIf(measures, known < {moment(asked.at)}) AS first_sums"] if finals else []
     by = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(groups)}" if groups else ""
     return f"SELECT {', '.join(columns)} FROM panes FINAL WHERE {asked.condition()}{by}"
@@ -138,26 +140,25 @@ def _has_first_final(store: Store, asked: Scope) -> bool:
     if asked.kind in ("known", "provisional") or asked.at % asked.stream.grain:
         return False
     marks = watermarks(store, asked.stream, asked.generation)
-    if not marks or min(marks.values(), default=None) is None or any(m is None or m < asked.at for m in marks.values()):
+    if not marks or any(m is None or m < asked.at for m in marks.values()):
         return False
-    begins = first_receptions(store, asked.stream.topic)
-    return len(begins) == len(marks) and all(begin < asked.at for begin in begins.values())
+    begins = first_receptions(store, asked.stream.topic, list(marks))
+    return len(begins) == len(marks) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
 
 
 def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:
     """The watermark of every partition of the stream's topic (ms); None: nothing received there yet."""
-    found = {
-        p: c for (g, _, p), c in state.checkpoints(store, "measure", [stream.topic]).items() if g == generation
-    }
+    found = {p: c for (g, _, p), c in state.checkpoints(store, "measure", [stream.topic]).items() if g == generation}
     count = max((c.partitions for c in found.values()), default=0)
     received = {p: found[p].clock.received if p in found else None for p in range(count)}
     return {p: None if at is None else at - stream.delay for p, at in received.items()}
 
 
-def first_receptions(store: Store, topic: str) -> dict[int, int]:
+def first_receptions(store: Store, topic: str, partitions: Sequence[int]) -> dict[int, int]:
     """When the first record of every partition was received (ms), from the archive's first rows."""
-    frame: pl.DataFrame = store.query(
-        "SELECT partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
-        f"WHERE topic = {literal(topic)} ORDER BY topic, partition, offset LIMIT 1 BY partition"
+    one = (
+        "(SELECT partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
+        "WHERE topic = {} AND partition = {} ORDER BY topic, partition, offset LIMIT 1)"
     )
+    frame: pl.DataFrame = store.query(" UNION ALL ".join(one.format(literal(topic), partition) for partition in partitions))
     return dict(frame.rows())

@@ -14,6 +14,7 @@ from ioc import state
 from ioc.batch import Batch
 from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
+from ioc.exact import Headers
 from ioc.live import heartbeat
 from ioc.pipeline import MEASURE, Pipeline
 from ioc.settings import Settings
@@ -59,7 +60,8 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
                 _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
             if left < CHUNK:
                 break
-        store.command(f"INSERT INTO generations (stream, generation) VALUES ({literal(stream.name)}, {literal(catalog.generations[stream.name])})")
+        now_read = f"{literal(stream.name)}, {literal(catalog.generations[stream.name])}"
+        store.command(f"INSERT INTO generations (stream, generation) VALUES ({now_read})")
     return fed
 
 
@@ -69,7 +71,8 @@ def archived(store: Store, place: Place, start: int, end: int) -> Iterator[Batch
     while position < end:
         frame = store.query(
             "SELECT offset, key, headers, value, toUnixTimestamp64Milli(received_at) AS at, verdict FROM events FINAL "
-            f"WHERE topic = {literal(place[0])} AND partition = {place[1]} AND offset >= {position} AND offset < {end} ORDER BY offset LIMIT {CHUNK}",
+            f"WHERE topic = {literal(place[0])} AND partition = {place[1]} AND offset >= {position} AND offset < {end} "
+            f"ORDER BY offset LIMIT {CHUNK}",
             {"output_format_arrow_string_as_string": 0},
         )
         last = len(frame) < CHUNK
@@ -81,13 +84,17 @@ def archived(store: Store, place: Place, start: int, end: int) -> Iterator[Batch
 def _batch(place: Place, start: int, following: int, frame: pl.DataFrame) -> Batch:
     beat = heartbeat("replay", 0)  # the archive keeps of a heartbeat that it was one
     beats = [bytes(v) == b"heartbeat" for v in frame["verdict"].cast(pl.Binary).to_list()]
-    headers = {i: [(h["name"].decode(), h["value"]) for h in row] for i, row in enumerate(frame["headers"].to_list()) if row}
+    headers: dict[int, Headers] = {
+        i: [(h["name"].decode(), h["value"]) for h in row] for i, row in enumerate(frame["headers"].to_list()) if row
+    }
     values = [beat if is_beat else value for is_beat, value in zip(beats, frame["value"].to_list(), strict=True)]
-    return Batch(*place, start, following, frame["offset"].to_list(), frame["key"].to_list(), values, frame["at"].to_list(), headers)
+    offsets, keys, times = (frame[name].to_list() for name in ("offset", "key", "at"))
+    return Batch(*place, start, following, offsets, keys, values, times, headers)
 
 
 def _recognise(store: Store, generation: str, place: Place, reached: Checkpoint, old: Checkpoint) -> None:
     """The archive has another timestamp than the log, so the log's last record is recognised by the old checkpoint's hash."""
     row = replace(reached, last_offset=old.last_offset, last_hash=old.last_hash)
-    store.command(f"ALTER TABLE checkpoints DELETE WHERE generation = {literal(generation)} AND topic = {literal(place[0])} AND partition = {place[1]} SETTINGS mutations_sync = 2")
+    own = f"generation = {literal(generation)} AND topic = {literal(place[0])} AND partition = {place[1]}"
+    store.command(f"ALTER TABLE checkpoints DELETE WHERE {own} SETTINGS mutations_sync = 2")
     store.insert("checkpoints", state.checkpoint_rows(MEASURE, {(generation, *place): row}), durable=True)

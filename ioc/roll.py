@@ -6,8 +6,9 @@ the highest `as_of` (positions counted before the panes were read) wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from ioc.series import Entries, grouped, measured, series
 from ioc.settings import Settings
 from ioc.state import Checkpoint, Place
 from ioc.times import floor
-from ioc.vocabulary import Indicator, Stream
+from ioc.vocabulary import Indicator, Matrix, Stream
 from ioc.windows import LEVEL, leaves, step, window_start
 
 ROLL = "roll"
@@ -110,16 +111,17 @@ class Roller:
     def _beginning(self, stream: Stream) -> int:
         """Where first finals begin: steps before any partition's first reception have none."""
         frame = self.store.query(
-            f"SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events WHERE topic = {literal(stream.topic)} GROUP BY partition"
+            "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
+            f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
         )
         return floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
 
     def _changed(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> pl.DataFrame:
         """Indicator, dims and `at` of the panes changed since the last roll."""
         news = [
-            f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {progress.positions.get((topic, partition), 0)})"
+            f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {rolled})"
             for (topic, partition), c in counted.items()
-            if c.next > progress.positions.get((topic, partition), 0)
+            if c.next > (rolled := progress.positions.get((topic, partition), 0))
         ]
         return self.store.query(
             "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS at FROM panes "
@@ -173,20 +175,24 @@ class Roller:
         entries = self._entries(stream, generation, indicator, size, low, first if window == LEVEL else NEVER, last)
         found = series(indicator, window, size, grouped(entries, stream.dimensions, indicator.groupings), first, last)
         stored = self.store.query(
-            f"SELECT DISTINCT dims, toUnixTimestamp64Milli(at) AS at FROM indicators WHERE generation = {literal(generation)} "
+            f"SELECT DISTINCT dims, toUnixTimestamp64Milli(at) AS step FROM indicators WHERE generation = {literal(generation)} "
             f"AND indicator = {literal(indicator.name)} AND window = {literal(window)} "
             f"AND at > fromUnixTimestamp64Milli({first}) AND at <= fromUnixTimestamp64Milli({last})"
         )
         dims = [f"d{i}" for i in range(len(stream.dimensions))]
-        there = stored.select(*(pl.col("dims").list.get(i).alias(d) for i, d in enumerate(dims)), "at")
+        there = stored.select(*(pl.col("dims").list.get(i).alias(d) for i, d in enumerate(dims)), at="step")
         rows = _at_stored(found, there, dims)
         return rows.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(window), until=pl.col("at"))
 
-    def _entries(self, stream: Stream, generation: str, indicator: Indicator, size: int, low: int, opening: int, high: int) -> Entries:
+    def _entries(
+        self, stream: Stream, generation: str, indicator: Indicator, size: int, low: int, opening: int, high: int
+    ) -> Entries:
         """Panes with low <= at < high, summed by step; those before `opening` are summed into the step that ends there."""
         names = ", ".join(f"dims[{i + 1}] AS d{i}" for i in range(len(stream.dimensions)))
         groups = ", ".join(f"d{i}" for i in range(len(stream.dimensions)))
-        at, known = (f"greatest(intDiv(toUnixTimestamp64Milli({c}), {size}), {opening // size - 1})" for c in ("at", "greatest(at, known)"))
+        at, known = (
+            f"greatest(intDiv(toUnixTimestamp64Milli({c}), {size}), {opening // size - 1})" for c in ("at", "greatest(at, known)")
+        )
         since = f"AND at >= fromUnixTimestamp64Milli({low}) " if low != NEVER else ""
         frame = self.store.query(
             f"SELECT {names}, {at} AS a, {known} AS k, sumForEach(measures) AS m FROM panes FINAL "
@@ -218,10 +224,14 @@ class Roller:
             rows.append(found.sort(keys))
         return rows
 
-    def _open_rows(self, stream: Stream, generation: str, indicator: Indicator, ends: Mapping[str, int], now: int) -> pl.DataFrame:
+    def _open_rows(
+        self, stream: Stream, generation: str, indicator: Indicator, ends: Mapping[str, int], now: int
+    ) -> pl.DataFrame:
         names = [f"d{i}" for i in range(len(stream.dimensions))]
         starts = {w: NEVER if w == LEVEL else window_start(w, end) for w, end in ends.items()}
-        sums = ", ".join(f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts.values()))
+        sums = ", ".join(
+            f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts.values())
+        )
         low = min(starts.values())
         since = f"AND at >= fromUnixTimestamp64Milli({low}) " if low != NEVER else ""
         frame = self.store.query(
@@ -229,14 +239,18 @@ class Roller:
             f"WHERE generation = {literal(generation)} AND indicator = {literal(indicator.name)} {since}"
             f"AND at < fromUnixTimestamp64Milli({now}) GROUP BY {', '.join(names)}"
         )
-        width, rows = len(indicator.value.measures), []
+        width, rows, count = len(indicator.value.measures), [], len(indicator.groupings)
+        zero = np.zeros(len(frame), np.int64)
+        every = grouped(Entries(frame.select(names), zero, zero, zero[:, None]), stream.dimensions, indicator.groupings).dims
+        groups, sum_up = summing(every)
         for i, (window, end) in enumerate(ends.items()):
-            zero = np.zeros(len(frame), np.int64)
-            entries = grouped(Entries(frame.select(names), zero, zero, matrix(frame[f"m{i}"], width)), stream.dimensions, indicator.groupings)
-            groups, sums_of = _sum_by(entries)
+            sums_of = sum_up(np.tile(matrix(frame[f"m{i}"], width), (count, 1)))
             rows.append(groups.hstack(measured(indicator, sums_of)).with_columns(window=pl.lit(window), at=pl.lit(end, pl.Int64)))
         return pl.concat(rows).with_columns(
-            indicator=pl.lit(indicator.name), until=pl.lit(now, pl.Int64), first_value=pl.lit(None, pl.Float64), first_n=pl.lit(None, pl.Int64)
+            indicator=pl.lit(indicator.name),
+            until=pl.lit(now, pl.Int64),
+            first_value=pl.lit(None, pl.Float64),
+            first_n=pl.lit(None, pl.Int64),
         )
 
     def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
@@ -246,16 +260,18 @@ class Roller:
             if frame.is_empty():
                 continue
             names = known[frame["indicator"][0]]
-            restated = pl.col("first_n").is_not_null() & (pl.col("value").ne_missing(pl.col("first_value")) | pl.col("n").ne(pl.col("first_n")))
+            other = pl.col("value").ne_missing(pl.col("first_value")) | pl.col("n").ne(pl.col("first_n"))
+            restated = pl.col("first_n").is_not_null() & other
             full = frame.with_columns(dims=pl.concat_list(dims), restated=restated)
-            columns = {c: full[c] for c in ("indicator", "window", "dims", "value", "lo", "hi", "n", "first_value", "restated")}
-            stats = [{k: v for k, v in row.items() if v is not None} for row in full.select(names).to_dicts()] if names else [{}] * len(full)
-            times = {c: full[c].cast(pl.Datetime("ms", "UTC")) for c in ("at", "until")}
             size = len(full)
-            self.store.insert(
-                "indicators",
-                state.table("indicators", columns | times | {"stats": [list(s.items()) for s in stats], "generation": [generation] * size, "as_of": [as_of] * size}),
-            )
+            columns: dict[str, Any] = {
+                c: full[c] for c in ("indicator", "window", "dims", "value", "lo", "hi", "n", "first_value", "restated")
+            }
+            columns |= {c: full[c].cast(pl.Datetime("ms", "UTC")) for c in ("at", "until")}
+            stats = full.select(names).to_dicts() if names else [{}] * size
+            columns["stats"] = [[(k, v) for k, v in row.items() if v is not None] for row in stats]
+            columns |= {"generation": [generation] * size, "as_of": [as_of] * size}
+            self.store.insert("indicators", state.table("indicators", columns))
 
 
 def _at_stored(found: pl.DataFrame, there: pl.DataFrame, dims: list[str]) -> pl.DataFrame:
@@ -264,26 +280,26 @@ def _at_stored(found: pl.DataFrame, there: pl.DataFrame, dims: list[str]) -> pl.
     missing = there.join(changed, on=[*dims, "at"], how="anti").sort("at")
     if missing.is_empty():
         return changed
-    held = missing.join_asof(found.drop("_changed").sort("at"), on="at", by=dims, strategy="backward").drop_nulls("n")
+    held = missing.join_asof(
+        found.drop("_changed").sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False
+    ).drop_nulls("n")
     return pl.concat([changed, held.select(changed.columns)])
 
 
-def _sum_by(entries: Entries) -> tuple[pl.DataFrame, np.ndarray]:  # type: ignore[type-arg]
-    """Sums by dimensions."""
-    names = entries.dims.columns
-    ids = entries.dims.with_columns(_g=pl.struct(names).rank("dense").cast(pl.Int64) - 1)
-    order = ids.select(*names, "_g").unique("_g").sort("_g")
-    sums = np.zeros((len(order), entries.sums.shape[1]), np.int64)
-    np.add.at(sums, ids["_g"].to_numpy(), entries.sums)
-    return order.drop("_g"), sums
+def summing(dims: pl.DataFrame) -> tuple[pl.DataFrame, Callable[[Matrix], Matrix]]:
+    """The distinct rows of `dims`, sorted, and a function that sums a matrix with a row for each of `dims` to them."""
+    if dims.is_empty():
+        return dims, lambda sums: sums
+    order = dims.with_row_index("_row").sort(dims.columns)
+    rows = order["_row"].to_numpy()
+    starts = np.flatnonzero(order.select(new=pl.struct(dims.columns).rle_id().diff().fill_null(1) != 0)["new"].to_numpy())
+    return order[starts].drop("_row"), lambda sums: np.add.reduceat(sums[rows], starts, axis=0)
 
 
-def matrix(column: pl.Series, width: int) -> np.ndarray:  # type: ignore[type-arg]
+def matrix(column: pl.Series, width: int) -> Matrix:
     """A column of measure arrays as a matrix of shape (rows, width); an empty array (nothing was summed) is a row of zeros."""
     result = np.zeros((len(column), width), np.int64)
     full = (column.list.len() > 0).to_numpy()
     if full.any():
         result[full] = column.filter(pl.Series(full)).cast(pl.List(pl.Int64)).list.to_array(width).to_numpy()
     return result
-
-

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
 from ioc.errors import IocError, UsageError
-from ioc.times import DAY, PROVINCE, floor, iso, to_datetime
+from ioc.times import DAY, floor, iso
 from ioc.vocabulary import WINDOWS, Indicator, Stream
 from ioc.windows import window_start
 
@@ -81,6 +81,9 @@ def scope(
     _dimensions(stream, (where or {}).keys())
     if first and known is not None:
         raise UsageError("--first and --known exclude each other: first is what was known at T itself")
+    for given in (at, known):
+        if given is not None and not EARLIEST + 366 * DAY <= given <= LATEST - DAY:
+            raise UsageError("the times one can ask for lie between 1901 and 2299")
     latest = now(store)
     generation, notes = _generation(store, catalog, stream)
     if known is not None:
@@ -139,15 +142,7 @@ def _generation(store: Store, catalog: Catalog, stream: Stream) -> tuple[str, li
 
 
 def _on_grain(ms: int, stream: Stream, name: str, notes: list[str]) -> int:
-    if not EARLIEST <= ms <= LATEST - DAY:
-        raise UsageError(f"--{name} {iso(ms)}: times lie between 1900 and 2299")
     floored = floor(ms, stream.grain)
     if floored != ms:
         notes.append(f"--{name} {iso(ms)} counts as {iso(floored)}, on the grain of {stream.grain // 1000} s")
     return floored
-
-
-def local(ms: int) -> str:
-    """A time as the province writes it: 2022-10-06 08:30:00.123 (finer parts only where there are some)."""
-    moment = to_datetime(ms, PROVINCE).replace(tzinfo=None)
-    return moment.isoformat(" ", "milliseconds").removesuffix(".000")

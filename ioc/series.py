@@ -29,7 +29,8 @@ def grouped(entries: Entries, names: Dims, groupings: tuple[Dims, ...]) -> Entri
         for grouping in groupings
     ]
     count = len(groupings)
-    return Entries(pl.concat(frames), np.tile(entries.at, count), np.tile(entries.known, count), np.tile(entries.sums, (count, 1)))
+    at, known = np.tile(entries.at, count), np.tile(entries.known, count)
+    return Entries(pl.concat(frames), at, known, np.tile(entries.sums, (count, 1)))
 
 
 def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
@@ -68,7 +69,8 @@ def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
     extra = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
     # an open bucket has no upper bound
     frame = frame.with_columns(pl.col("hi").replace(float("inf"), None))
-    return frame.with_columns(pl.Series("n", indicator.value.n(sums)), **{k: pl.Series(v) for k, v in extra.items()}).fill_nan(None)
+    named = {name: pl.Series(values) for name, values in extra.items()}
+    return frame.with_columns(pl.Series("n", indicator.value.n(sums)), **named).fill_nan(None)
 
 
 def _changes(entries: Entries, into: Ints, out: Ints, first: int, last: int) -> tuple[pl.DataFrame, Matrix]:

@@ -50,7 +50,8 @@ def shape(contract: Contract) -> Shape:
     """The shape of a contract.  Raises DeclarationError for a field type that has no Arrow form."""
     envelope = {name: info for name, info in contract.model_fields.items() if name != "data"}
     data = contract.data_model()
-    schema = pa.schema([*(pa.field(n, _arrow(i.annotation)) for n, i in envelope.items()), pa.field("data", _struct(data))])
+    attributes = [pa.field(name, _arrow(info.annotation)) for name, info in envelope.items()]
+    schema = pa.schema([*attributes, pa.field("data", _struct(data))])
     itself = (pl.col("_replaces") == pl.col("_id")).fill_null(False)
     scalars = [pl.col("data").is_not_null(), ~itself] + [
         check for name, info in envelope.items() for check in _checks(f"_{name}", info)
@@ -132,9 +133,9 @@ def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
         elif isinstance(constraint, annotated_types.MinLen | annotated_types.MaxLen):
             checks.append(_bound(value.str.len_chars(), constraint))
         elif isinstance(constraint, annotated_types.Ge):
-            checks.append(value >= constraint.ge)
+            checks.append(value >= pl.lit(constraint.ge))
         elif isinstance(constraint, annotated_types.Le):
-            checks.append(value <= constraint.le)
+            checks.append(value <= pl.lit(constraint.le))
     if nullable:
         return [check.fill_null(False) | value.is_null() for check in checks]
     return [value.is_not_null(), *(check.fill_null(False) for check in checks)]

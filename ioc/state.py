@@ -64,12 +64,16 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
 }
 
 
+BEGINNING = Clock()
+"""Nothing of the log was seen yet."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """How far a partition was counted: positions, the clock there, and the last record by which the log is recognised."""
 
     next: int = 0
-    clock: Clock = Clock()
+    clock: Clock = BEGINNING
     partitions: int = 0
     last_offset: int = -1
     last_hash: int = 0
@@ -126,7 +130,8 @@ def histories(store: Store, generation: str, wanted: Mapping[Place, set[str]]) -
     if not names:
         return {}
     frame = store.query(
-        f"SELECT topic, partition, entity, history FROM entities WHERE generation = {literal(generation)} AND entity IN {literal(tuple(names))} "
+        "SELECT topic, partition, entity, history FROM entities "
+        f"WHERE generation = {literal(generation)} AND entity IN {literal(tuple(names))} "
         "ORDER BY offset DESC LIMIT 1 BY generation, entity, topic, partition"
     )
     return {((t, p), e): h for t, p, e, h in frame.rows() if e in wanted.get((t, p), ())}
@@ -137,9 +142,10 @@ def panes(store: Store, generation: str, wanted: Mapping[Place, set[Key]]) -> di
     keys = {key for lacking in wanted.values() for key in lacking}
     if not keys:
         return {}
-    ats, knowns = (tuple(sorted({key[i] for key in keys})) for i in (2, 3))
+    ats, knowns = sorted({key[2] for key in keys}), sorted({key[3] for key in keys})
     frame = store.query(
-        "SELECT topic, partition, indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), offset, measures FROM panes "
+        "SELECT topic, partition, indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), offset, measures "
+        "FROM panes "
         f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(sorted({k[0] for k in keys})))} "
         f"AND at IN {_moments(ats)} AND known IN {_moments(knowns)} "
         "ORDER BY offset DESC LIMIT 1 BY generation, indicator, at, dims, known, topic, partition"
@@ -159,7 +165,8 @@ def _moments(values: Sequence[int]) -> str:
 def highest_known(store: Store, generation: str) -> dict[Place, int]:
     """The highest `known` (ms) of any pane, by place."""
     frame = store.query(
-        f"SELECT topic, partition, toUnixTimestamp64Milli(max(known)) FROM panes WHERE generation = {literal(generation)} GROUP BY topic, partition"
+        "SELECT topic, partition, toUnixTimestamp64Milli(max(known)) FROM panes "
+        f"WHERE generation = {literal(generation)} GROUP BY topic, partition"
     )
     return {(t, p): known for t, p, known in frame.rows()}
 

@@ -25,7 +25,7 @@ _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
 def to_ms(text: str) -> int:
-    """Milliseconds of an RFC 3339 time with offset (already checked against `schemas.envelope.TIMESTAMP`); finer digits are cut off."""
+    """Milliseconds of an RFC 3339 time with offset, checked against `schemas.envelope.TIMESTAMP` before; the rest is cut."""
     whole, fraction = text[:19], 0
     rest = text[19:]
     if rest.startswith("."):

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import faust
@@ -114,17 +115,16 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
 
         async def _rolling(self) -> None:
             while not self.should_stop:
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), ROLL)
-                except TimeoutError:
-                    pass
                 wake.clear()
                 started = time.monotonic()
                 if self.leads():
                     await asyncio.to_thread(roller.step)
                 else:
                     roller.forget()
-                await self.sleep(max(0.0, ROLL - (time.monotonic() - started)))
+                took = time.monotonic() - started
+                await self.sleep(max(ROLL - took, min(took, 5 * ROLL)))  # a long roll leaves the machine to the others
 
         async def _pacing(self) -> None:
             while not self.should_stop:

@@ -16,7 +16,18 @@ from typing import Any
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
 ENDS = ("completed", "returned", "refused", "withdrawn", "stopped")
-ORDER = ("registered", "received", "supplement", "payment", "processing", "completed", "returned", "refused", "withdrawn", "stopped")
+ORDER = (
+    "registered",
+    "received",
+    "supplement",
+    "payment",
+    "processing",
+    "completed",
+    "returned",
+    "refused",
+    "withdrawn",
+    "stopped",
+)
 EDGES = (*range(60), *range(60, 120, 5), *range(120, 361, 15))
 COUNTERS = {
     "DRB.UEThpDl": ("ran.dl_throughput", "kbit/s", 10),
@@ -55,7 +66,9 @@ class Truth:
 
     def level(self, indicator: str, at: int, known: int | None = None) -> int:
         """A level at an instant; `known`: as known then."""
-        return sum(m[0] for (i, _, a, k, *_), (_, m) in self.panes.items() if i == indicator and a < at and (known is None or k < known))
+        return sum(
+            m[0] for (i, _, a, k, *_), (_, m) in self.panes.items() if i == indicator and a < at and (known is None or k < known)
+        )
 
 
 def ms(text: str) -> int:
@@ -78,7 +91,12 @@ def partition_of(key: bytes, count: int) -> int:
 
 
 def truth(
-    records: Sequence[Record], partitions: int, *, sealed: bool = False, tolerance: int = 600, first: str = "2000-01-01T00:00:00+07:00"
+    records: Sequence[Record],
+    partitions: int,
+    *,
+    sealed: bool = False,
+    tolerance: int = 600,
+    first: str = "2000-01-01T00:00:00+07:00",
 ) -> Truth:
     """Count the records of every partition, in offset order."""
     result = Truth()
@@ -198,7 +216,9 @@ def plus(a: tuple[int, ...] | None, b: tuple[int, ...]) -> tuple[int, ...]:
 
 def minus(after: Rows, before: Mapping[Any, tuple[int, ...]]) -> Rows:
     """after - before, without zeros."""
-    rows = {key: plus(after.get(key), tuple(-m for m in before[key])) if key in before else after[key] for key in {**after, **before}}
+    rows = {
+        key: plus(after.get(key), tuple(-m for m in before[key])) if key in before else after[key] for key in {**after, **before}
+    }
     return {key: measures for key, measures in rows.items() if any(measures)}
 
 

@@ -32,7 +32,9 @@ def _databases(url: str) -> list[str]:
     return found
 
 
-def pipeline(store: Store, partitions: int = 2, catalog: Catalog = CATALOG, topics: Sequence[str] = TOPICS, **settings: Any) -> Pipeline:
+def pipeline(
+    store: Store, partitions: int = 2, catalog: Catalog = CATALOG, topics: Sequence[str] = TOPICS, **settings: Any
+) -> Pipeline:
     """A pipeline that has all partitions of the topics."""
     sealed = settings.pop("sealed", False)
     made = Pipeline(catalog, store, Settings(clickhouse_url="http://127.0.0.1:1", **settings), sealed=sealed)
@@ -66,7 +68,8 @@ def panes(store: Store) -> dict[Any, Any]:
         rows = [tuple(r[n] for n in _PANES) for r in store.tables["panes"].values()]
     else:
         rows = store.query(
-            "SELECT indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), topic, partition, offset, measures FROM panes FINAL"
+            "SELECT indicator, dims, toUnixTimestamp64Milli(at), toUnixTimestamp64Milli(known), topic, partition, "
+            "offset, measures FROM panes FINAL"
         ).rows()
     return {(i, tuple(d), a, k, t, p): (o, tuple(m)) for i, d, a, k, t, p, o, m in rows}
 

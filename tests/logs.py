@@ -25,19 +25,49 @@ def dossier(name: str, identity: str, state: str, at: int, **more: Any) -> dict[
     if more.get("due_at") is not None:
         more["due_at"] = text(more["due_at"])
     data = {"dossier": name, "state": state, **more}
-    return {"specversion": "1.0", "id": identity, "source": "/s", "type": "vn.ioc.dossier.changed.v1", "time": text(at), **envelope, "data": data}
+    return {
+        "specversion": "1.0",
+        "id": identity,
+        "source": "/s",
+        "type": "vn.ioc.dossier.changed.v1",
+        "time": text(at),
+        **envelope,
+        "data": data,
+    }
 
 
 def ran(cell: str, identity: str, at: int, value: float = 10.0, **more: Any) -> dict[str, Any]:
     """A radio event with one throughput."""
     envelope = {k: more.pop(k) for k in ("source", "replaces") if k in more}
-    data = {"cell": cell, "site": cell[:2], "period_s": 60, "rat": "NR", "measurements": [{"name": "DRB.UEThpDl", "value": value, "unit": "kbit/s"}], **more}
-    return {"specversion": "1.0", "id": identity, "source": "/r", "type": "vn.ioc.ran.measured.v1", "time": text(at), **envelope, "data": data}
+    data = {
+        "cell": cell,
+        "site": cell[:2],
+        "period_s": 60,
+        "rat": "NR",
+        "measurements": [{"name": "DRB.UEThpDl", "value": value, "unit": "kbit/s"}],
+        **more,
+    }
+    return {
+        "specversion": "1.0",
+        "id": identity,
+        "source": "/r",
+        "type": "vn.ioc.ran.measured.v1",
+        "time": text(at),
+        **envelope,
+        "data": data,
+    }
 
 
 def beat(at: int) -> dict[str, Any]:
     """A heartbeat."""
-    return {"specversion": "1.0", "id": f"b{at}", "source": "/p", "type": "vn.ioc.heartbeat.v1", "time": text(at), "data": {"origin": "pacemaker"}}
+    return {
+        "specversion": "1.0",
+        "id": f"b{at}",
+        "source": "/p",
+        "type": "vn.ioc.heartbeat.v1",
+        "time": text(at),
+        "data": {"origin": "pacemaker"},
+    }
 
 
 def key_of(event: dict[str, Any]) -> bytes:
@@ -106,7 +136,13 @@ def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Recor
     """A log of both topics: dossiers and radio cells, duplicates, re-used ids, corrections, rubbish, holes, beats, headers."""
     pool = [e for d in range(3) for e in random_history(rng, f"D{d}", max(size // 6, 2))]
     pool += [
-        ran(f"c{rng.randrange(3)}", f"r{rng.randrange(size)}", START + rng.randrange(0, 6) * 30_000, rng.choice((0, 1.25, 10)), rat=rng.choice(("NR", "LTE", None)))
+        ran(
+            f"c{rng.randrange(3)}",
+            f"r{rng.randrange(size)}",
+            START + rng.randrange(0, 6) * 30_000,
+            rng.choice((0, 1.25, 10)),
+            rat=rng.choice(("NR", "LTE", None)),
+        )
         for _ in range(size // 2)
     ]
     rng.shuffle(pool)
@@ -122,14 +158,25 @@ def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Recor
 
     for event in pool[:size]:
         now += rng.choice((0, 0, 1_000, 20_000, MINUTE, 2 * MINUTE))
-        headers = (("ioc-received", str(ms(event["time"]) + rng.randrange(0, 3) * MINUTE).encode()),) if loading or rng.random() < 0.1 else ()
+        headers = (
+            (("ioc-received", str(ms(event["time"]) + rng.randrange(0, 3) * MINUTE).encode()),)
+            if loading or rng.random() < 0.1
+            else ()
+        )
         made = record(event, 0, now, partitions, headers=headers)
         put(made)
         chance = rng.random()
         if chance < 0.15:
             put(made)  # again, in the log
         elif chance < 0.2:
-            put(record(event | {"data": event["data"] | ({"unit": "9"} if "dossier" in event["data"] else {"device": "x"})}, 0, now, partitions))
+            put(
+                record(
+                    event | {"data": event["data"] | ({"unit": "9"} if "dossier" in event["data"] else {"device": "x"})},
+                    0,
+                    now,
+                    partitions,
+                )
+            )
         elif chance < 0.25:
             put(record(json.dumps(event).encode()[:-3], 0, now, topic=made.topic, partition=made.partition))
         elif chance < 0.28:

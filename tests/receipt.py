@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-import pytest
-
 from ioc import murmur, tables
 from ioc.batch import RECEIVED, Batch
 from ioc.catalog import load
@@ -22,11 +20,12 @@ from ioc.live import heartbeat
 from ioc.pipeline import Pipeline
 from ioc.settings import Settings
 from tests import brute_receipt as brute
+from tests.data import needs
 from tests.services import running_store
 
 TOPIC = "ioc.events.dossier"
 PARTITIONS = 4
-needs_receipt = pytest.mark.skipif(not brute.RECEIPT.exists(), reason=f"the receipt log is not at {brute.RECEIPT}")
+needs_receipt = needs("dossiers/receipt.csv.gz")
 
 
 def batches(folder: Path) -> list[Batch]:

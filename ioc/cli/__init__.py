@@ -8,8 +8,9 @@ import traceback
 
 import typer
 
-from ioc.cli import centre, feed, numbers, project
-from ioc.errors import IocError
+from ioc.cli import centre, doctor, feed, numbers, project, refused
+from ioc.errors import IocError, ServiceAway
+from ioc.kafka import KafkaError
 
 HELP = """An operations center's event streaming: events in Kafka, indicators in ClickHouse, exact and replayable.
 
@@ -17,7 +18,7 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-for group in (centre, feed, numbers, project):
+for group in (centre, doctor, feed, numbers, refused, project):
     group.add_to(app)
 
 
@@ -28,6 +29,9 @@ def main() -> None:
     except IocError as error:
         print(f"ioc: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KafkaError as error:
+        print(f"ioc: Kafka: {error}", file=sys.stderr)
+        sys.exit(ServiceAway.exit_code)
     except (BrokenPipeError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(130)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,22 +10,20 @@ from typing import Annotated
 
 import typer
 
-from ioc import live, rebuild, state
+from ioc import live, rebuild
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
 from ioc.cli.feed import load_history
-from ioc.cli.view import watch
+from ioc.cli.view import View
 from ioc.clickhouse import Store
 from ioc.embedded import stack
-from ioc.errors import IocError, UsageError, WrongGeneration
-from ioc.kafka import bounds
-from ioc.pipeline import MEASURE
+from ioc.errors import WrongGeneration
 from ioc.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, down, status, doctor, worker, gateway):
+    for command in (up, down, status, worker, gateway):
         app.command()(command)
     app.command("live")(go_live)
     app.add_typer(store, name="store")
@@ -61,14 +58,15 @@ def up(
     quiet_libraries()
     catalog = load()
     feed = ["--rate", str(rate), "--history", history] if demo else None
-    centre = stack.Stack(
-        settings,
-        progress=say,
-        before_worker=partial(_before_worker, catalog=catalog),
-        after_worker=partial(_after_worker, catalog=catalog, history=history if demo else None, loading=loading),
-        demo=feed,
-    )
-    centre.run(ready=partial(watch, catalog=catalog, stop=centre.shutdown))
+    with View(catalog) as view:
+        centre = stack.Stack(
+            settings,
+            progress=view.say,
+            before_worker=partial(_before_worker, catalog=catalog),
+            after_worker=partial(_after_worker, catalog=catalog, history=history if demo else None, loading=loading),
+            demo=feed,
+        )
+        centre.run(ready=view.start)
     say("stopped; `ioc up` goes on where it stopped")
 
 
@@ -121,65 +119,6 @@ def status(data: Data = None, as_json: Json = False) -> None:
         rows = [(s.name, s.state, s.port, s.pid, local(int(s.since * 1000)) if s.since else "") for s in found.services]
         out.print(table("", ("service", "state", "port", "pid", "since"), rows))
     raise typer.Exit(0 if found.ready else 3)
-
-
-def doctor(
-    data: Data = None,
-    accept_gap: Annotated[
-        str | None, typer.Option("--accept-gap", metavar="TOPIC:PARTITION", help="Go on although records were lost.")
-    ] = None,
-    rewind: Annotated[
-        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier (harmless).")
-    ] = False,
-    hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Examine log, store and checkpoints, and mend what can be mended.
-
-    Example: ioc doctor; ioc doctor --accept-gap ioc.events.dossier:2
-    """
-    settings, catalog = connected(data), load()
-    quiet_libraries()
-    if accept_gap is not None:
-        topic, _, partition = accept_gap.rpartition(":")
-        if not topic or not partition.isdigit():
-            raise UsageError(f"--accept-gap {accept_gap!r}: write topic:partition, e.g. ioc.events.dossier:2")
-        old, new = live.accept_gap(settings, catalog, topic, int(partition))
-        say(f"{accept_gap}: goes on at {new} (was {old}); the loss is recorded. Start the worker again.")
-        return
-    if rewind:
-        say(f"{live.rewind(settings, catalog, hours=hours)} checkpoints deleted; restart the worker, it counts again from there")
-        return
-    findings = _findings(settings, catalog)
-    if as_json:
-        dump([{"what": what, "well": well, "detail": detail} for what, well, detail in findings])
-    else:
-        out.print(
-            table("", ("", "what", "finding"), [("ok" if well else "BAD", what, detail) for what, well, detail in findings])
-        )
-    raise typer.Exit(0 if all(well for _, well, _ in findings) else 1)
-
-
-def _findings(settings: Settings, catalog: Catalog) -> list[tuple[str, bool, str]]:
-    store = Store(settings)
-    free = shutil.disk_usage(settings.data_dir).free >> 30
-    found = [("disk", free >= 1, f"{free} GiB free at {settings.data_dir}")]
-    try:
-        live.check_generations(store, catalog)
-        found.append(("declarations", True, "the store was counted under these"))
-    except IocError as error:
-        found.append(("declarations", False, str(error)))
-    counted = live.counted(store, catalog)
-    lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
-    found.append(("accepted gaps", True, f"{lost} positions"))
-    for place, (begin, end) in sorted(asyncio.run(bounds(settings, catalog.topics)).items()):
-        at = counted.get((place.topic, place.partition), begin)
-        what = f"{place.topic}:{place.partition}"
-        if at > end or at < begin:
-            found.append((what, False, f"counted to {at}, but the log holds {begin} to {end}: another log, or records are gone"))
-        else:
-            found.append((what, True, f"counted to {at} of {end}" + (f", {end - at} to come" if end > at else "")))
-    return found
 
 
 def worker(data: Data = None, run: Run = None) -> None:

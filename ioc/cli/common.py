@@ -29,8 +29,9 @@ Data = Annotated[
 Run = Annotated[str | None, typer.Option("--run", metavar="NAME", help="A run's own database instead of the live one.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
+"""Answers. In a file or a pipe nothing is folded: a reject's place must stay one word."""
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def settings_of(data: Path | None = None) -> Settings:
@@ -86,8 +87,8 @@ def number(value: float | None) -> str:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table without ornaments."""
     found = Table(title=title or None, box=None, title_justify="left", pad_edge=False)
-    for column in columns:
-        found.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        found.add_column(column, overflow="fold", no_wrap=place == 0)  # the first names the row: it is copied
     for row in rows:
         found.add_row(*("" if cell is None else str(cell) for cell in row))
     return found

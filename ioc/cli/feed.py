@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ioc import live, validate
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, Run, connected, dump, err, out, quiet_libraries, say, settings_of
+from ioc.cli.runs import wait_rolled, worker_of
 from ioc.clickhouse import Store, literal
-from ioc.embedded.children import spawn, stop
-from ioc.errors import ServiceAway, UsageError
+from ioc.errors import UsageError
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
 from ioc.kafka import bounds
@@ -66,7 +64,7 @@ def import_files(
     if run is None:
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
     live.open_run(settings, catalog, run)
-    with _run_worker(settings, run):
+    with worker_of(settings, run):
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, as_json)
 
 
@@ -77,7 +75,7 @@ def _speed(text: str) -> float | None:
         factor = float(text)
     except ValueError:
         factor = 0.0
-    if factor <= 0:
+    if not 0 < factor < float("inf"):
         raise UsageError(f"--speed {text!r}: write a number above 0 (times real time) or max")
     return factor
 
@@ -102,18 +100,25 @@ def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait
         counting = shown.add_task("counting", total=sum(max(0, p - begins.get(place, 0)) for place, p in wanted.items()))
         total = shown.tasks[0].total or 0
         live.wait_counted(store, catalog, wanted, lambda left: shown.update(counting, completed=total - left), patience=120)
-    _report(store, sent, begins, wanted, as_json)
+        if run is not None:
+            wait_rolled(store, catalog, wanted)
+    _report(store, sent, log_map.source, begins, wanted, as_json)
 
 
-def _report(store: Store, sent: Sent, begins: dict[Place, int], wanted: dict[Place, int], as_json: bool) -> None:
-    """The archive's verdicts between the positions before and after; others who write meanwhile are told apart by their count."""
+def _report(store: Store, sent: Sent, source: str, begins: dict[Place, int], wanted: dict[Place, int], as_json: bool) -> None:
+    """The archive's verdicts of the map's source between the positions before and after, as others may write meanwhile.
+
+    Rejects whose bytes claim no source are counted, too: they may be ours.
+    """
     spans = " OR ".join(
-        f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {begins.get((topic, partition), 0)} AND offset < {position})"
-        for (topic, partition), position in wanted.items()
+        f"(topic = {literal(place[0])} AND partition = {place[1]} AND offset >= {begins.get(place, 0)} AND offset < {position})"
+        for place, position in wanted.items()
     )
+    ours = f"(source = {literal(source)} OR (verdict = 'rejected' AND source = ''))"
     found = dict(
         store.query(
-            f"SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events WHERE verdict != 'heartbeat' AND ({spans or '0'}) GROUP BY verdict"
+            "SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events "
+            f"WHERE verdict != 'heartbeat' AND ({spans or '0'}) AND {ours} GROUP BY verdict"
         ).rows()
     )
     accepted, duplicate, rejected = (found.get(v, 0) for v in ("accepted", "duplicate", "rejected"))
@@ -127,31 +132,6 @@ def _report(store: Store, sent: Sent, begins: dict[Place, int], wanted: dict[Pla
         if rejected:
             say("see `ioc rejects list`")
     raise typer.Exit(1 if rejected else 0)
-
-
-class _run_worker:
-    """A worker of a run, for as long as the block lasts."""
-
-    def __init__(self, settings: Settings, run: str) -> None:
-        self._settings, self._run = settings, run
-        self._note = settings.data_dir / "run" / f"worker-{run}.ready"
-
-    def __enter__(self) -> subprocess.Popen[bytes]:
-        from ioc.embedded.stack import environment
-
-        log = self._settings.data_dir / "logs" / f"worker-{self._run}.log"
-        command = [sys.executable, "-m", "ioc", "worker", "--run", self._run]
-        self._child = spawn(command, {**os.environ, **environment(self._settings)}, log)
-        end = time.monotonic() + 60
-        while not (self._note.exists() and self._note.read_text() == str(self._child.pid)):
-            if self._child.poll() is not None or time.monotonic() > end:
-                stop(self._child, 5)
-                raise ServiceAway(f"the run's worker did not start; its output stands in {log}")
-            time.sleep(0.05)
-        return self._child
-
-    def __exit__(self, *_: object) -> None:
-        stop(self._child, 20)
 
 
 def load_history(settings: Settings, catalog: Catalog, history: str, seed: int = 56, bad: float = 0.0005) -> None:

@@ -1,7 +1,8 @@
-"""Numbers: what an indicator's value is, what stands behind it, what it means, and which events were refused."""
+"""Numbers: what an indicator's value is, what stands behind it, and what it means."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,9 +11,7 @@ import typer
 from ioc import read
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
-from ioc.clickhouse import literal
-from ioc.errors import UsageError
-from ioc.evidence import evidence
+from ioc.evidence import Found, evidence
 from ioc.scope import scope
 from ioc.times import iso
 from ioc.vocabulary import ALL, Indicator, Stream
@@ -37,7 +36,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("evidence")(show_evidence)
     app.command()(indicators)
     app.command()(sql)
-    app.add_typer(rejects, name="rejects")
 
 
 def value(
@@ -105,13 +103,14 @@ def show_evidence(
     settings, store = reader(data, run)
     catalog = load()
     asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []))
-    count, shown = 0, []
+    count = listed = 0
+    shown: list[Found] = []
     for found in evidence(store, catalog, settings, asked):
-        count += found.n
-        if len(shown) < limit or as_json:
+        count, listed = count + found.n, listed + 1
+        if len(shown) < limit:
             shown.append(found)
     if as_json:
-        dump({"indicator": indicator, "count": count, "evidence": [asdict(found) for found in shown[: limit or None]]})
+        dump({"indicator": indicator, "count": count, "evidence": [_found(one) for one in shown]})
         return
     if shown:
         whats = list(shown[0].what)
@@ -124,7 +123,13 @@ def show_evidence(
             for f in shown
         ]
         out.print(table("", (*whats, *shown[0].dims, "records"), rows))
-    out.print(f"{count:,} behind {indicator}" + (f" ({len(shown)} shown; --limit shows more)" if len(shown) < count else ""))
+    if listed > len(shown):
+        out.print(f"… and {listed - len(shown):,} more")
+    out.print(f"{count:,} behind {indicator}")
+
+
+def _found(found: Found) -> dict[str, Any]:
+    return asdict(found) | {"what": {name: iso(said) if isinstance(said, int) else said for name, said in found.what.items()}}
 
 
 def indicators(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
@@ -158,59 +163,10 @@ def sql(
     run: Run = None,
     data: Data = None,
 ) -> None:
-    """Ask the store in SQL; tab-separated with a header.
+    """Ask the store in SQL; tab-separated with a header, unless the query ends with a FORMAT of its own.
 
     Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE agency = '*' ORDER BY at DESC LIMIT 5"
     """
-    print(reader(data, run)[1].text(query), end="")
-
-
-rejects = typer.Typer(help="What was refused, and why.", no_args_is_help=True)
-
-
-@rejects.command("list")
-def list_rejects(
-    reason: Annotated[str | None, typer.Option(help="Only this reason, e.g. schema.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 50,
-    run: Run = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """List rejects, the newest first. Example: ioc rejects list --reason unit_mismatch"""
-    where = "1" if reason is None else f"reason = {literal(reason)}"
-    frame = reader(data, run)[1].query(
-        "SELECT topic, partition, offset, reason, field, message, source, id, toUnixTimestamp64Milli(received_at) AS received "
-        f"FROM rejects FINAL WHERE {where} ORDER BY received_at DESC, topic, partition, offset DESC LIMIT {limit}"
-    )
-    if as_json:
-        dump([row | {"received": iso(row["received"])} for row in frame.to_dicts()])
-        return
-    rows = [(f"{t}:{p}:{o}", r, f, m, f"{s} {i}".strip(), local(at)) for t, p, o, r, f, m, s, i, at in frame.rows()]
-    out.print(table("", ("record", "reason", "field", "what is right", "source, id", "received"), rows) if rows else "no rejects")
-
-
-@rejects.command("show")
-def show_reject(
-    place: Annotated[str, typer.Argument(metavar="TOPIC:PARTITION:OFFSET", help="As `ioc rejects list` prints it.")],
-    run: Run = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Show one reject with its bytes. Example: ioc rejects show ioc.events.dossier:2:17"""
-    parts = place.rsplit(":", 2)
-    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
-        raise UsageError(f"{place!r}: write topic:partition:offset, e.g. ioc.events.dossier:2:17")
-    frame = reader(data, run)[1].query(
-        "SELECT reason, field, message, source, id, type, size, toUnixTimestamp64Milli(received_at) AS received, hex(key) AS key, hex(value) AS value "
-        f"FROM rejects FINAL WHERE topic = {literal(parts[0])} AND partition = {parts[1]} AND offset = {parts[2]}"
-    )
-    if frame.is_empty():
-        raise UsageError(f"no reject at {place}; `ioc rejects list` shows what there is")
-    row = frame.to_dicts()[0]
-    row |= {name: bytes.fromhex(row[name] or "").decode(errors="backslashreplace") for name in ("key", "value")}
-    row["received"] = iso(row["received"])
-    if as_json:
-        dump(row)
-    else:
-        for name, content in row.items():
-            out.print(f"{name:>10}  {content}", markup=False)
+    query = query.strip().rstrip(";")
+    own = re.search(r"\bFORMAT\s+\w+$", query, re.IGNORECASE)
+    print(reader(data, run)[1].text(query, "" if own else "TabSeparatedWithNames"), end="")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from rich.console import Group
 from rich.live import Live
@@ -21,21 +20,49 @@ from ioc.vocabulary import Indicator
 
 EVERY = 1.0
 """Seconds between two looks."""
+SHARE = 5
+"""Looking takes at most about a sixth of the time: a large store slows the view, never the worker."""
 LATE = 30_000
 """A live centre whose now lags the wall clock by more than this (ms) has no feed."""
 
 
-def watch(settings: Settings, catalog: Catalog, stop: Callable[[], None]) -> None:
-    """Show the indicators until the centre stops; runs beside the supervisor."""
-    say(f"gateway: http://127.0.0.1:{settings.gateway_port}/docs   data: {settings.data_dir}   Ctrl-C stops everything")
-    threading.Thread(target=_show, args=(settings, catalog), daemon=True).start()
+class View:
+    """Shows the indicators beside the supervisor, from `start` until the block ends (a terminal gets its cursor back)."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog, self._ended = catalog, threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def say(self, message: str) -> None:
+        """A message of the supervisor; once it stops its children there is nothing more to show."""
+        if message.startswith("stopping"):
+            self._stop()
+        say(message)
+
+    def start(self, settings: Settings) -> None:
+        """All is ready."""
+        say(f"gateway: http://127.0.0.1:{settings.gateway_port}/docs   data: {settings.data_dir}   Ctrl-C stops everything")
+        self._thread = threading.Thread(target=_show, args=(settings, self._catalog, self._ended), daemon=True)
+        self._thread.start()
 
 
-def _show(settings: Settings, catalog: Catalog) -> None:
+def _show(settings: Settings, catalog: Catalog, ended: threading.Event) -> None:
     store = Store(settings, readonly=True)
     before: tuple[float, int] | None = None
     with Live(console=out, auto_refresh=False, transient=True) as screen:
-        while True:
+        while not ended.is_set():
+            began = time.monotonic()
             try:
                 positions = sum(live.counted(store, catalog).values())
                 now = time.monotonic()
@@ -47,7 +74,7 @@ def _show(settings: Settings, catalog: Catalog) -> None:
                     say(f"{positions:,} records counted, {rate:.0f}/s; {_line(store, catalog)}")
             except IocError as error:
                 screen.update(Text(f"waiting: {error}"), refresh=True)
-            time.sleep(EVERY if out.is_terminal else 10 * EVERY)
+            ended.wait(max(EVERY if out.is_terminal else 10 * EVERY, SHARE * (time.monotonic() - began)))
 
 
 def _line(store: Store, catalog: Catalog) -> str:

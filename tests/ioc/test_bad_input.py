@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from ioc.settings import Settings
 from streams.ran import STREAM as RAN_STREAM
 from streams.ran import columns
 from tests import brute
-from tests.counting import CATALOG, panes, pipeline, real_store, verdicts
+from tests.counting import panes, pipeline, real_store, verdicts
 from tests.fake import FakeStore
 from tests.logs import START, batch, dossier, key_of, ran, record, text
 
@@ -43,7 +42,9 @@ def raw(event: dict[str, Any], **changes: Any) -> bytes:
 
 def binary(event: dict[str, Any], value: bytes | None = None, **changes: bytes) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """A CloudEvent in binary mode: attributes in headers, data as the value."""
-    attributes = {f"ce_{k}": str(v).encode() for k, v in event.items() if k != "data"} | {f"ce_{k}": v for k, v in changes.items()}
+    attributes = {f"ce_{k}": str(v).encode() for k, v in event.items() if k != "data"} | {
+        f"ce_{k}": v for k, v in changes.items()
+    }
     headers = (*attributes.items(), ("content-type", b"application/json; charset=utf-8"))
     return json.dumps(event["data"]).encode() if value is None else value, headers
 
@@ -97,7 +98,13 @@ CASES = {
     "binary_empty": Case(b"", "bad_json", "data", headers=(("ce_specversion", None),)),
     "radio_replaces": Case(raw(ran(CELL, "replaces", START, replaces="r1")), "schema", "replaces", RAN, CELL.encode()),
     "radio_id_reused": Case(raw(ran(CELL, "r1", START, 99.0)), "id_reused", "id", RAN, CELL.encode()),
-    "radio_unit": Case(raw(ran(CELL, "unit", START, rat=None)).replace(b"kbit/s", b"Mbit/s"), "unit_mismatch", "data.measurements.0", RAN, CELL.encode()),
+    "radio_unit": Case(
+        raw(ran(CELL, "unit", START, rat=None)).replace(b"kbit/s", b"Mbit/s"),
+        "unit_mismatch",
+        "data.measurements.0",
+        RAN,
+        CELL.encode(),
+    ),
     "radio_nan": Case(raw(ran(CELL, "nan", START, float("nan"))), "bad_json", "", RAN, CELL.encode()),
 }
 REPEATED = binary(good("binary-good"))
@@ -118,7 +125,7 @@ class Counted:
 
 
 @pytest.fixture(scope="module")
-def counted(store_url: str) -> Iterator[Counted]:
+def counted(store_url: str) -> Counted:
     store = real_store(store_url, "bad_input")
     log, places = list(NEIGHBOURS), {}
     following = {(DOSSIER, HERE): 2, (RAN, HERE): 1}
@@ -137,7 +144,7 @@ def counted(store_url: str) -> Iterator[Counted]:
     for r in (*log, *last):
         by_place.setdefault((r.topic, r.partition), []).append(r)
     made.run([batch(records, 0) for records in by_place.values()])
-    yield Counted(store, places, last)
+    return Counted(store, places, last)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -149,7 +156,10 @@ def test_bad_input_is_a_reject_with_its_reason_and_coordinates(counted: Counted,
     assert (row["reason"], row["field"]) == (case.reason, case.field)
     assert row["message"]
     assert row["size"] == len(case.value or b"")
-    (kept,) = counted.store.query(f"SELECT verdict, hex(value) AS value, value IS NULL AS gone, hex(key) AS key, length(headers) AS headers FROM events FINAL WHERE {where}").to_dicts()
+    (kept,) = counted.store.query(
+        f"SELECT verdict, hex(value) AS value, value IS NULL AS gone, hex(key) AS key, length(headers) AS headers "
+        f"FROM events FINAL WHERE {where}"
+    ).to_dicts()
     assert (kept["verdict"], bool(kept["gone"])) == ("rejected", case.value is None)
     assert bytes.fromhex(kept["value"] or "") == (case.value or b"")
     assert bytes.fromhex(kept["key"] or "") == (case.key or b"")
@@ -226,14 +236,25 @@ def test_what_the_gateway_refused_becomes_a_row_with_what_the_producer_had_sent(
     first, second, *others = rows
     assert (first["reason"], first["message"], first["size"]) == ("bad_json", "not one JSON document", len(sent))
     assert bytes.fromhex(first["bytes"]) == sent[:KEPT]
-    assert (second["field"], second["source"], second["id"], second["type"]) == ("data", "/s", "binary", "vn.ioc.dossier.changed.v1")
-    assert {(r["reason"], r["message"]) for r in others} == {("bad_json", "not a record of the gateway, which alone writes this topic")}
+    assert (second["field"], second["source"], second["id"], second["type"]) == (
+        "data",
+        "/s",
+        "binary",
+        "vn.ioc.dossier.changed.v1",
+    )
+    assert {(r["reason"], r["message"]) for r in others} == {
+        ("bad_json", "not a record of the gateway, which alone writes this topic")
+    }
     assert set(store.query("SELECT verdict FROM events FINAL")["verdict"]) == {"rejected"}
     assert store.query("SELECT next FROM checkpoints")["next"].to_list() == [len(records)]
 
 
-@pytest.mark.parametrize("name", ["reason", "field", "message", "source", "id", "type", "sha256", "size", "received_at", "value", "headers"])
-@pytest.mark.parametrize("wrong", [None, 5, -1, True, 1 << 63, 10**30, 1.5, "x", "\u0661", [], ["x"], [["a"]], [["a", 5]], {}, {"a": "b"}], ids=repr)
+@pytest.mark.parametrize(
+    "name", ["reason", "field", "message", "source", "id", "type", "sha256", "size", "received_at", "value", "headers"]
+)
+@pytest.mark.parametrize(
+    "wrong", [None, 5, -1, True, 1 << 63, 10**30, 1.5, "x", "\u0661", [], ["x"], [["a"]], [["a", 5]], {}, {"a": "b"}], ids=repr
+)
 def test_a_forged_record_of_the_gateway_ends_nothing(name: str, wrong: Any) -> None:
     record = json.loads(pack(refused(Reject("bad_json", "", "m"), b"{", (), NOW)))
     found = unpack(json.dumps(record | {name: wrong}).encode())
@@ -256,10 +277,20 @@ def test_an_event_on_which_a_stateless_declaration_raises_is_a_reject_and_never_
 
     stream = replace(RAN_STREAM, columns=failing)
     catalog = Catalog((stream,), {"ran": "0" * 16})
-    events = [ran("c1", "a", START), ran("c1", "b", START, device="poison"), ran("c1", "b", START, device="poison"), ran("c1", "c", START)]
+    events = [
+        ran("c1", "a", START),
+        ran("c1", "b", START, device="poison"),
+        ran("c1", "b", START, device="poison"),
+        ran("c1", "c", START),
+    ]
     store = FakeStore()
     pipeline(store, 1, catalog, (RAN,)).run([batch([record(e, i, NOW) for i, e in enumerate(events)])])
-    assert [v for _, v in sorted(verdicts(store).items())] == [("accepted", ""), ("rejected", "contributions"), ("rejected", "contributions"), ("accepted", "")]
+    assert [v for _, v in sorted(verdicts(store).items())] == [
+        ("accepted", ""),
+        ("rejected", "contributions"),
+        ("rejected", "contributions"),
+        ("accepted", ""),
+    ]
     assert {r["offset"] for r in store.tables["seen"].values()} == {0, 3}
     assert {m for key, m in panes(store).items() if key[0] == "ran.nr_share"} == {(3, (120, 120, 2))}
 
@@ -283,5 +314,10 @@ def test_settings_decide_the_first_year_and_the_tolerance() -> None:
     assert isinstance(made.settings, Settings)
     times = ("2021-12-31T16:59:59.999Z", "2021-12-31T17:00:00Z", text(NOW), text(NOW + 1))
     made.run([batch([record(good(str(i)) | {"time": t}, i, NOW) for i, t in enumerate(times)])])
-    assert [v for _, v in sorted(verdicts(store).items())] == [("rejected", "too_old"), ("accepted", ""), ("accepted", ""), ("rejected", "too_new")]
+    assert [v for _, v in sorted(verdicts(store).items())] == [
+        ("rejected", "too_old"),
+        ("accepted", ""),
+        ("accepted", ""),
+        ("rejected", "too_new"),
+    ]
     assert key_of(good("x")) == b"D1"

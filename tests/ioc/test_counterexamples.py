@@ -31,7 +31,9 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 def level(store: Store, indicator: str, at: int, known: int | None = None) -> int:
-    return sum(m[0] for (i, _, a, k, *_), (_, m) in panes(store).items() if i == indicator and a < at and (known is None or k < known))
+    return sum(
+        m[0] for (i, _, a, k, *_), (_, m) in panes(store).items() if i == indicator and a < at and (known is None or k < known)
+    )
 
 
 def only(*events: dict[str, Any], received: int = START + 30 * DAY, first: int = 0) -> list[brute.Record]:
@@ -72,7 +74,9 @@ def test_difference_under_two_rules(store: Store) -> None:
     """An old calendar puts the due time at d1, a new one at d2: under one key, +1 at d1 and -1 at d2 would stay for ever."""
     moved = replace(
         dossiers.STREAM,
-        contributions=lambda history: dossiers.contributions([s._replace(due_at=s.due_at + DAY if s.due_at else None) for s in history]),
+        contributions=lambda history: dossiers.contributions(
+            [s._replace(due_at=s.due_at + DAY if s.due_at else None) for s in history]
+        ),
     )
     new = Catalog(tuple(moved if s.name == "dossiers" else s for s in CATALOG.streams), {"dossiers": "0" * 16})
     log = only(dossier("D", "a", "received", START, due_at=START + DAY), dossier("D", "b", "completed", START + 5 * DAY))
@@ -86,16 +90,21 @@ def test_difference_under_two_rules(store: Store) -> None:
 
 def _overdue(store: Store, generation: str) -> dict[int, int]:
     if isinstance(store, FakeStore):
-        rows = [(r["at"], r["measures"]) for r in store.tables["panes"].values() if (r["generation"], r["indicator"]) == (generation, "dossier.overdue")]
+        rows = [
+            (r["at"], r["measures"])
+            for r in store.tables["panes"].values()
+            if (r["generation"], r["indicator"]) == (generation, "dossier.overdue")
+        ]
     else:
         rows = store.query(
-            f"SELECT toUnixTimestamp64Milli(at), measures FROM panes FINAL WHERE generation = '{generation}' AND indicator = 'dossier.overdue'"
+            "SELECT toUnixTimestamp64Milli(at), measures FROM panes FINAL "
+            f"WHERE generation = '{generation}' AND indicator = 'dossier.overdue'"
         ).rows()
     return {(at - START) // DAY: measures[0] for at, measures in rows}
 
 
 def naive_and_known(log: list[brute.Record], seed: int) -> tuple[list[int], list[int]]:
-    """The first backlog of each hour as the wall shows it when the watermark has passed: over all panes that are there, and by `known`."""
+    """The backlog of each hour when the watermark passes it: over all panes that are there then, and by `known`."""
     rng, store = random.Random(seed), FakeStore()
     made = alone(store)
     naive, known, step = [], [], START
@@ -179,7 +188,9 @@ def test_two_dossiers_that_end_before_they_start_count_once_at_their_start(store
     )
     count(alone(store), log)
     found = panes(store)
-    sums = {name: sum(m[0] for key, (_, m) in found.items() if key[0] == name) for name in ("dossier.received", "dossier.resolved")}
+    sums = {
+        name: sum(m[0] for key, (_, m) in found.items() if key[0] == name) for name in ("dossier.received", "dossier.resolved")
+    }
     assert sums == {"dossier.received": 2, "dossier.resolved": 2}
     assert {key[2] for key in found if key[0] == "dossier.resolved"} == {START + DAY}
     for at in (START, START + 1, START + DAY, START + DAY + 1, START + 9 * DAY):

@@ -30,22 +30,30 @@ BASES: dict[str, dict[str, Any]] = {DOSSIER: examples()["dossier_corrected"], RA
 TIMES = (
     "2016-12-31T23:59:60Z", "2022-10-06T24:00:00Z", "2022-02-30T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00",
     "2022-10-06t08:00:00Z", "2022-10-06T08:00:00z", "2022-10-06T08:00:00.1234567891Z", "2022-10-06T08:00:00.123456789Z",
-    "2022-10-06T08:00:00.5-09:30", "2022-10-06T08:00:00+14:00", "2022-10-06T08:00:00-00:00", "2022-10-06 08:00:00Z", "2022-10-06T08:00Z",
+    "2022-10-06T08:00:00.5-09:30", "2022-10-06T08:00:00+14:00", "2022-10-06T08:00:00-00:00", "2022-10-06 08:00:00Z",
+    "2022-10-06T08:00Z",
     "2022-10-06", "9999-12-31T23:59:59.999-23:59", "2022-10-06T08:00:00Z\n", "\u0662022-10-06T08:00:00Z", "2024-02-29T00:00:00Z",
-    "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "1767225600", "", "2022-10-06T08:00:00+07",
+    "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
+    "1767225600", "", "2022-10-06T08:00:00+07",
 )  # fmt: skip
 NUMBERS = (
-    "NaN", "-Infinity", "Infinity", "Inf", "1e400", "-0", "-0.0", "0", "01", "1.", ".5", "+1", "1e", "0x10", "9" * 30, "9" * 400,
-    "true", '"1"', "null", "[]", "{}", "1e15", "1.1e15", "1E2", "9e2", "900.0", "0." + "3" * 400, "1e-400", "9007199254740993", "-1",
+    "NaN", "-Infinity", "Infinity", "Inf", "1e400", "-0", "-0.0", "0", "01", "1.", ".5", "+1", "1e", "0x10", "9" * 30,
+    "9" * 400,
+    "true", '"1"', "null", "[]", "{}", "1e15", "1.1e15", "1E2", "9e2", "900.0", "0." + "3" * 400, "1e-400", "9007199254740993",
+    "-1",
     "5e-324", "86401", "86400", "1e+2", "1_0",
 )  # fmt: skip
 PIECES = (
-    b"\\ud800", b"\\ud83d\\ude00", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\\u0000", b"\x00", b"\x01", b"\t", b"\r", b"\\x", b"\x7f",
+    b"\\ud800", b"\\ud83d\\ude00", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\\u0000", b"\x00", b"\x01", b"\t", b"\r", b"\\x",
+    b"\x7f",
     b"\xf4\x90\x80\x80", b'"', b"\\", b" ", b"*", b"\\u001f", "ệ".encode(), b"\xef\xbb\xbf",
 )  # fmt: skip
 WRAPS = (
-    b"%s\x00", b"%s}\x00", b"%s}\x00rubbish", b"/*x*/%s", b"%s//x", b"%s\r", b"\r%s", b"%s %s", b"%s%s", b'%s}{"o":1,"e":%s', b'%s,"e":%s',
-    b'%s,"o":0', b'%s},{"o":1,"e":%s', b"\xef\xbb\xbf%s", b"[%s]", b"%s,", b"%s]", b"%s}", b'"%s"', b"{%s}", b'null,"e":%s', b" %s ", b"\xff%s",
+    b"%s\x00", b"%s}\x00", b"%s}\x00rubbish", b"/*x*/%s", b"%s//x", b"%s\r", b"\r%s", b"%s %s", b"%s%s", b'%s}{"o":1,"e":%s',
+    b'%s,"e":%s',
+    b'%s,"o":0', b'%s},{"o":1,"e":%s', b"\xef\xbb\xbf%s", b"[%s]", b"%s,", b"%s]", b"%s}", b'"%s"', b"{%s}", b'null,"e":%s',
+    b" %s ",
+    b"\xff%s",
 )  # fmt: skip
 
 
@@ -102,7 +110,9 @@ def test_odd_times_never_pass_only_the_fast_lane(time: str) -> None:
     data = BASES[DOSSIER]["data"] | {"due_at": time}
     for value in (encoded(DOSSIER, time=time), encoded(DOSSIER, data=data)):
         accepted = lanes_agree(DOSSIER, value)
-        assert accepted == (not isinstance(exact(value, (), CONTRACTS), Reject)), "times are refused by the same pattern in both lanes"
+        assert accepted == (not isinstance(exact(value, (), CONTRACTS), Reject)), (
+            "times are refused by the same pattern in both lanes"
+        )
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -125,7 +135,9 @@ def test_odd_bytes_inside_and_around_an_event_never_pass_only_the_fast_lane(kind
     for piece in PIECES:
         for text in (b"H56.20", b"TH5G-014", b"/portal", b"/ran", b"/received", b"2022", b"level_4", b"NR"):
             if text in value:
-                accepted += lanes_agree(kind, value.replace(text, text + piece)) + lanes_agree(kind, value.replace(text, piece + text, 1))
+                accepted += lanes_agree(kind, value.replace(text, text + piece)) + lanes_agree(
+                    kind, value.replace(text, piece + text, 1)
+                )
     assert accepted > 5
 
 
@@ -193,7 +205,11 @@ def test_generated_dossiers_are_the_same_row_in_both_lanes(
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["DRB.UEThpDl", "RSRP", "vendor.x"]), st.floats(-200, 2e8) | st.integers(-100, 100), st.sampled_from(["kbit/s", "dBm", "?"])),
+        st.tuples(
+            st.sampled_from(["DRB.UEThpDl", "RSRP", "vendor.x"]),
+            st.floats(-200, 2e8) | st.integers(-100, 100),
+            st.sampled_from(["kbit/s", "dBm", "?"]),
+        ),
         max_size=4,
     ),
     st.integers(-1, 90_000),
@@ -270,7 +286,8 @@ from schemas import contracts
 s = shape(contracts()["vn.ioc.dossier.changed.v1"])
 good = json.dumps(examples()["dossier_corrected"]).encode()
 risky = [b"null", b"", b" ", b"[]", b"{}", b'null,"e":null', b'null}{"o":1,"e":null', b'{"data":null}', b'{"data":{}}', b"\\x00",
-         b"[" * 200_000, b'{"data":' * 200_000, b'{"data":' + b"[" * 5_000 + b"]" * 5_000 + b"}", b'"' + b"x" * 1_000_000, b"\\xff" * 1000,
+         b"[" * 200_000, b'{"data":' * 200_000, b'{"data":' + b"[" * 5_000 + b"]" * 5_000 + b"}", b'"' + b"x" * 1_000_000,
+         b"\\xff" * 1000,
          b'{"data":{"dossier":null}}', b"nul", b"true", b"-", b'"\\\\', good[:-1], good[1:], b"1e999999999", b"9" * 100_000]
 for value in risky:
     for block in ([value], [value, value], [good, value], [value, good], [good, value, good]):

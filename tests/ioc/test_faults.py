@@ -39,9 +39,15 @@ def import_receipt(centre: Centre, speed: float | None = SPEED) -> Sent:
 
 def sums(centre: Centre, before: str = "2100-01-01") -> dict[str, int]:
     frame = centre.store.query(
-        f"SELECT indicator, sumForEach(measures)[1] AS s FROM panes FINAL WHERE at < toDateTime64('{before}', 3, 'UTC') GROUP BY indicator"
+        "SELECT indicator, sumForEach(measures)[1] AS s FROM panes FINAL "
+        f"WHERE at < toDateTime64('{before}', 3, 'UTC') GROUP BY indicator"
     )
     return {name: total for name, total in frame.rows() if name in TRUTH or name == "dossier.overdue"}
+
+
+def verdicts(centre: Centre) -> dict[str, int]:
+    frame = centre.store.query("SELECT verdict, count() FROM events FINAL WHERE topic = 'ioc.events.dossier' GROUP BY verdict")
+    return dict(frame.rows())
 
 
 def assert_truth(centre: Centre) -> None:
@@ -49,8 +55,7 @@ def assert_truth(centre: Centre) -> None:
     assert {name: found[name] for name in TRUTH} == TRUTH
     then = sums(centre, "2011-06-01 00:00:00")
     assert (then["dossier.backlog"], then["dossier.overdue"]) == (197, 45)
-    verdicts = dict(centre.store.query("SELECT verdict, count() FROM events FINAL WHERE topic = 'ioc.events.dossier' GROUP BY verdict").rows())
-    assert verdicts == {"accepted": 11_340, "heartbeat": 8}, "every record once, none lost, none doubled"
+    assert verdicts(centre) == {"accepted": 11_340, "heartbeat": 8}, "every record once, none lost, none doubled"
 
 
 @pytest.mark.parametrize("victim", ["worker", "store", "broker"])
@@ -78,8 +83,7 @@ def test_importing_again_changes_nothing_and_all_are_duplicates(tmp_path: Path) 
         before = sums(centre)
         centre.wait_counted(import_receipt(centre, None).next)
         assert sums(centre) == before
-        verdicts = dict(centre.store.query("SELECT verdict, count() FROM events FINAL GROUP BY verdict").rows())
-        assert verdicts == {"accepted": 11_340, "duplicate": 11_340, "heartbeat": 16}
+        assert verdicts(centre) == {"accepted": 11_340, "duplicate": 11_340, "heartbeat": 16}
 
 
 def test_a_worker_that_joins_and_one_that_leaves_change_no_number(tmp_path: Path) -> None:
@@ -98,7 +102,9 @@ def test_another_log_under_the_same_name_is_refused_with_the_way_out(tmp_path: P
         centre.start("worker")
         centre.wait_counted(import_receipt(centre, None).next)
         centre.kill("worker", signal.SIGTERM)
-        centre.store.command("ALTER TABLE checkpoints UPDATE last_hash = last_hash + 1 WHERE partition = 2 SETTINGS mutations_sync = 2")
+        centre.store.command(
+            "ALTER TABLE checkpoints UPDATE last_hash = last_hash + 1 WHERE partition = 2 SETTINGS mutations_sync = 2"
+        )
         centre.start("worker", may_end=True)
         wait_until(lambda: centre.ended("worker"), "the worker refuses")
         assert centre.exit_code("worker") == 1

@@ -29,7 +29,10 @@ def random_events(rng: random.Random, size: int) -> list[Event]:
         offset += rng.choice((1, 1, 1, 3))
         watermark += rng.choice((0, 0, 1))
         known = max(watermark, watermark + rng.choice((0, 0, 0, 3, -2))) * MINUTE
-        added = {("i", (rng.choice("ab"),), rng.randrange(2) * MINUTE, known): (rng.choice((-1, 1, 2)), rng.choice((0, 1))) for _ in range(rng.randrange(3))}
+        added = {
+            ("i", (rng.choice("ab"),), rng.randrange(2) * MINUTE, known): (rng.choice((-1, 1, 2)), rng.choice((0, 1)))
+            for _ in range(rng.randrange(3))
+        }
         events.append((offset, added))
     return events
 
@@ -166,7 +169,9 @@ def sums_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measu
     ],
     ids=["skip by offset", "skip of sums", "floor after eviction", "loading", "offset of the loaded row"],
 )
-def test_the_simulation_finds_a_rule_switched_off(name: str, mutant: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_simulation_finds_a_rule_switched_off(
+    name: str, mutant: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Panes, name, mutant)
     assert schedules(0, 300) > 0
 

@@ -23,7 +23,11 @@ def test_levels_at_any_instant_are_those_of_the_events_before_it(seed: int, size
     total = play(events)[1]
     ordered = brute.in_order(events)
     for _ in range(20):
-        instant = START + rng.randrange(-5 * DAY, 9 * DAY) if rng.random() < 0.5 else START + rng.randrange(-8, 20) * 6 * HOUR + rng.randrange(2)
+        instant = (
+            START + rng.randrange(-5 * DAY, 9 * DAY)
+            if rng.random() < 0.5
+            else START + rng.randrange(-8, 20) * 6 * HOUR + rng.randrange(2)
+        )
         for level, dims in brute.levels(ordered, instant).items():
             found: dict[tuple[str, ...], int] = {}
             for (indicator, where, at), (n,) in ((k, m) for k, m in total.items() if k[0] == level):
@@ -74,7 +78,8 @@ def test_due_soon_is_the_72_hours_before_the_due_time() -> None:
 
 def test_a_moved_due_time_moves_overdue_with_it() -> None:
     found = rows(
-        dossier("D", "a", "received", START, due_at=START + 2 * DAY), dossier("D", "b", "supplement", START + DAY, due_at=START + 9 * DAY)
+        dossier("D", "a", "received", START, due_at=START + 2 * DAY),
+        dossier("D", "b", "supplement", START + DAY, due_at=START + 9 * DAY),
     )
     assert found["dossier.overdue"] == {9: 1}
 

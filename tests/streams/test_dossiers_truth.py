@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -34,7 +33,7 @@ INSTANTS = instants()
 
 
 def due_soon(at: int, agency: str | None = None) -> int:
-    """Brute force: open dossiers that were not due before `at`, and will be within 72 hours (half-open: at itself is not seen)."""
+    """Brute force: dossiers open before `at`, not due before it, and due within 72 hours (what happens at `at` is not seen)."""
     total = 0
     for case in brute.cases():
         if agency is not None and case.agency != agency:
@@ -93,7 +92,7 @@ def test_a_level_is_right_at_every_instant_in_total_and_by_agency(centre, indica
         assert one(centre, indicator, at=at).value == truth(at), iso(at)
     for at in INSTANTS[::4]:
         found = {a.dims["agency"]: a.value for a in value(centre[0], centre[1], indicator, at=at, by=["agency"])}
-        assert {agency: found.get(agency, 0) for agency in agencies} == {agency: truth(at, agency) for agency in agencies}, iso(at)
+        assert {name: found.get(name, 0) for name in agencies} == {name: truth(at, name) for name in agencies}, iso(at)
         assert set(found) <= set(agencies)
 
 

@@ -45,7 +45,12 @@ def test_the_columns_of_many_events_are_the_rows_of_each(seed: int, size: int) -
     for i in range(size):
         names = rng.choices([*brute.COUNTERS, "vendor.x"], k=rng.randrange(4))
         measurements = [
-            {"name": n, "value": rng.choice((-60, 0, 1, 50.55)) if n != "RSRP" else -90.5, "unit": brute.COUNTERS.get(n, ("", "?", 1))[1]} for n in names
+            {
+                "name": n,
+                "value": rng.choice((-60, 0, 1, 50.55)) if n != "RSRP" else -90.5,
+                "unit": brute.COUNTERS.get(n, ("", "?", 1))[1],
+            }
+            for n in names
         ]
         measurements = [m | {"value": abs(m["value"])} if m["name"] not in ("RSRP", "vendor.x") else m for m in measurements]  # type: ignore[arg-type]
         more = {"measurements": measurements, "period_s": rng.choice((1, 60, 900)), "rat": rng.choice(("NR", "LTE", None))}

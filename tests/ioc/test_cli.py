@@ -1,0 +1,301 @@
+"""The command line: what it prints, as what it ends, and how it says no. Over a store with the receipt log; no broker."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import schemas
+from ioc import cli
+from ioc.clickhouse import Store
+from ioc.live import run_names
+from ioc.settings import Settings
+from tests.counting import count, pipeline, real_store
+from tests.logs import START, dossier, record
+from tests.receipt import counted, needs_receipt
+
+JUNE = "2011-06-01T00:00:00Z"
+EXAMPLE = next(Path(schemas.__file__).parent.joinpath("examples").glob("dossier*.json"))
+
+
+@dataclass
+class Ended:
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ioc = Callable[..., Ended]
+
+
+@pytest.fixture
+def ioc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ioc:
+    """Runs `ioc ARGUMENTS` in this process, as the console script does."""
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["ioc", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        code = end.value.code
+        return Ended(code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def receipt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with counted(tmp_path_factory.mktemp("cli")) as settings:
+        yield settings
+
+
+@pytest.fixture
+def centre(receipt: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The receipt log's store, as a server of the user's own."""
+    monkeypatch.setenv("IOC_CLICKHOUSE_URL", receipt.clickhouse_url)
+    monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    return receipt
+
+
+# ---- it teaches itself
+
+
+def commands() -> list[list[str]]:
+    def under(command: object, path: list[str]) -> list[list[str]]:
+        members = getattr(command, "commands", {})
+        return [p for name, member in members.items() for p in under(member, [*path, name])] if members else [path]
+
+    return under(typer.main.get_command(cli.app), [])
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_has_a_help_with_an_example(ioc: Ioc, path: list[str]) -> None:
+    shown = ioc(*path, "--help")
+    assert shown.code == 0
+    assert "Example" in shown.out
+    assert "ioc " + path[0] in " ".join(shown.out.split())
+
+
+def test_every_command_of_the_design_is_there(ioc: Ioc) -> None:
+    names = {path[0] for path in commands()}
+    assert names >= {"up", "live", "down", "status", "doctor", "worker", "gateway", "store", "import", "demo", "validate"}
+    assert names >= {"value", "evidence", "indicators", "sql", "rejects", "rebuild", "derive", "check", "topics"}
+
+
+# ---- questions
+
+
+@needs_receipt
+def test_value_prints_the_number_alone(ioc: Ioc, centre: Settings) -> None:
+    assert ioc("value", "dossier.backlog", "--at", JUNE) == Ended(0, "197\n", "")
+    assert ioc("value", "dossier.overdue", "--at", JUNE).out == "45\n"
+    assert ioc("value", "dossier.received", "--window", "all").out == "1434\n"
+
+
+@needs_receipt
+def test_value_as_json_says_what_it_is(ioc: Ioc, centre: Settings) -> None:
+    found = json.loads(ioc("value", "dossier.backlog", "--at", JUNE, "--json").out)
+    expected = {"value": 197.0, "lo": 197.0, "hi": 197.0, "n": 197, "at": JUNE, "until": JUNE}
+    expected |= {"kind": "latest", "restated": False}
+    assert {name: found[name] for name in expected} == expected
+    assert found["dims"] == {"agency": "*", "procedure": "*", "channel": "*"}
+    days = json.loads(ioc("value", "dossier.handling_days", "--window", "all", "--json").out)
+    assert days["lo"] <= 50.6 < days["hi"]
+    assert set(days["stats"]) == {"p50", "p90"}
+
+
+@needs_receipt
+def test_value_by_a_dimension_has_one_for_each(ioc: Ioc, centre: Settings) -> None:
+    found = json.loads(ioc("value", "dossier.backlog", "--at", JUNE, "--by", "channel", "--json").out)
+    assert sum(row["value"] for row in found) == 197
+    assert {row["dims"]["channel"] for row in found} <= {"online", "counter", "post"}
+    assert "online" in ioc("value", "dossier.backlog", "--at", JUNE, "--by", "channel").out
+
+
+@needs_receipt
+def test_a_day_is_the_provinces_and_flows_lie_on_the_grain(ioc: Ioc, centre: Settings) -> None:
+    day = json.loads(ioc("value", "dossier.backlog", "--at", "2011-06-01", "--json").out)
+    assert day["at"] == "2011-05-31T17:00:00Z"
+    shown = ioc("value", "dossier.received", "--at", "2011-06-01T00:00:30Z")
+    assert "on the grain" in shown.err
+
+
+@needs_receipt
+def test_evidence_lists_as_many_as_it_was_told_and_counts_all(ioc: Ioc, centre: Settings) -> None:
+    found = json.loads(ioc("evidence", "dossier.backlog", "--at", JUNE, "--limit", "3", "--json").out)
+    assert (found["count"], len(found["evidence"])) == (197, 3)
+    one = found["evidence"][0]
+    assert one["what"]["opened_at"].endswith("Z")
+    assert one["topic"] == "ioc.events.dossier"
+    assert one["offsets"]
+    shown = ioc("evidence", "dossier.backlog", "--at", JUNE, "--limit", "3").out
+    assert "… and 194 more" in shown
+
+
+def test_indicators_tell_meaning_rule_and_unit(ioc: Ioc) -> None:
+    assert "dossier.backlog" in ioc("indicators").out
+    one = json.loads(ioc("indicators", "dossier.overdue", "--json").out)
+    assert (one["unit"], one["kind"]) == ("hồ sơ", "level")
+    assert "max(due, reception)" in one["rule"]
+    unknown = ioc("indicators", "dossier.nope")
+    assert unknown.code == 2
+    assert "there are dossier.received" in unknown.err
+
+
+@needs_receipt
+def test_sql_reads_as_tsv_and_writes_nothing(ioc: Ioc, centre: Settings) -> None:
+    assert ioc("sql", "SELECT 1 AS a, 'x' AS b;").out == "a\tb\n1\tx\n"
+    assert json.loads(ioc("sql", "SELECT 1 AS a FORMAT JSONEachRow").out) == {"a": 1}
+    for statement in ("TRUNCATE TABLE panes", "INSERT INTO panes SELECT * FROM panes", "DROP DATABASE ioc", "CREATE DATABASE x"):
+        refused = ioc("sql", statement)
+        assert (refused.code, refused.out) == (1, "")
+        assert "readonly" in refused.err.lower()
+    assert ioc("value", "dossier.backlog").out == "105\n"
+    wrong = ioc("sql", "SELECT nothing FROM panes")
+    assert wrong.code == 1
+    assert "Traceback" not in wrong.err
+
+
+@needs_receipt
+def test_a_run_is_asked_by_its_name(ioc: Ioc, centre: Settings) -> None:
+    database = run_names("small")[0]
+    made = real_store(centre.clickhouse_url, database)
+    count(pipeline(made, 1, sealed=True), [record(dossier("A", "1", "received", START), 0, START, partition=0)])
+    assert ioc("value", "dossier.received", "--window", "all", "--run", "small").out == "1\n"
+    absent = ioc("value", "dossier.received", "--run", "none-such")
+    assert absent.code in (1, 2)
+    assert "none_such" in absent.err or "none-such" in absent.err
+    assert ioc("value", "dossier.received", "--run", "No/Name").code == 2
+
+
+# ---- rejects
+
+
+@pytest.fixture
+def refusing(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with one event and two rejects, one of them bytes that are no text."""
+    store = real_store(store_url, "cli_rejects")
+    log = [
+        record(dossier("A", "1", "received", START), 0, START + 1, partition=0),
+        record(dossier("A", "2", "no such state", START), 1, START + 2, partition=0),
+        record(b"\xff\x00\xfe", 2, START + 3, partition=0),
+    ]
+    count(pipeline(store, 1), log)
+    monkeypatch.setenv("IOC_CLICKHOUSE_URL", store_url)
+    monkeypatch.setenv("IOC_CLICKHOUSE_DATABASE", "cli_rejects")
+    monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    return store
+
+
+def test_rejects_are_listed_with_reason_and_place_and_shown_with_their_bytes(ioc: Ioc, refusing: Store) -> None:
+    rows = json.loads(ioc("rejects", "list", "--json").out)
+    assert [(row["offset"], row["reason"]) for row in rows] == [(2, "bad_json"), (1, "schema")]
+    assert [row["offset"] for row in json.loads(ioc("rejects", "list", "--reason", "schema", "--json").out)] == [1]
+    assert "ioc.events.dossier:0:1" in ioc("rejects", "list").out
+    shown = json.loads(ioc("rejects", "show", "ioc.events.dossier:0:2", "--json").out)
+    assert shown["value"] == "\\xff\x00\\xfe"
+    assert "no such state" in ioc("rejects", "show", "ioc.events.dossier:0:1").out
+
+
+def test_rejects_of_another_generation_are_not_shown_twice(ioc: Ioc, refusing: Store) -> None:
+    refusing.command("INSERT INTO rejects SELECT * REPLACE ('old' AS generation) FROM rejects")
+    assert len(json.loads(ioc("rejects", "list", "--json").out)) == 2
+
+
+def test_a_wrong_question_about_rejects_says_what_is_right(ioc: Ioc, refusing: Store) -> None:
+    unknown = ioc("rejects", "list", "--reason", "bad")
+    assert unknown.code == 2
+    assert "bad_json" in unknown.err
+    assert ioc("rejects", "show", "here").code == 2
+    assert ioc("rejects", "show", "ioc.events.dossier:0:0").code == 2
+
+
+# ---- files
+
+
+def test_validate_ends_with_1_when_an_event_would_be_refused(ioc: Ioc, tmp_path: Path) -> None:
+    good = ioc("validate", str(EXAMPLE), "--json")
+    assert (good.code, json.loads(good.out)[0]["accepted"]) == (0, True)
+    bad = tmp_path / "bad.json"
+    bad.write_text(EXAMPLE.read_text().replace('"dossier"', '"dosier"'))
+    refused = ioc("validate", str(bad), "--json")
+    assert (refused.code, json.loads(refused.out)[0]["reason"]) == (1, "schema")
+    assert ioc("validate", str(tmp_path / "absent.json")).code == 2
+
+
+def test_check_is_well_in_this_repository(ioc: Ioc) -> None:
+    assert ioc("check").code == 0
+
+
+# ---- it says no, in one line
+
+
+def test_without_a_centre_a_command_ends_with_3_and_names_the_way(ioc: Ioc, tmp_path: Path) -> None:
+    for command in (["value", "dossier.backlog"], ["sql", "SELECT 1"], ["live"], ["doctor"], ["worker"], ["topics", "apply"]):
+        away = ioc(*command, "--data", str(tmp_path))
+        assert (away.code, away.out) == (3, ""), command
+        assert "ioc up" in away.err
+        assert len(away.err.splitlines()) == 1
+    assert ioc("status", "--data", str(tmp_path)).code == 3
+    assert json.loads(ioc("status", "--data", str(tmp_path), "--json").out)["ready"] is False
+    assert ioc("down", "--data", str(tmp_path)).code == 0
+
+
+def test_a_store_that_is_away_is_3(ioc: Ioc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOC_CLICKHOUSE_URL", "http://user:secret@127.0.0.1:1")
+    monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    away = ioc("value", "dossier.backlog")
+    assert away.code == 3
+    assert "secret" not in away.err
+
+
+@needs_receipt
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["value"], "INDICATOR"),
+        (["value", "dossier.nope"], "there are dossier.received"),
+        (["value", "dossier.backlog", "--at", "yesterday"], "is no time"),
+        (["value", "dossier.backlog", "--where", "agency"], "dimension=value"),
+        (["value", "dossier.backlog", "--window", "1d"], "is a level"),
+        (["value", "dossier.backlog", "--at", "0001-01-01"], "between 1901 and 2299"),
+        (["evidence", "dossier.backlog", "--by", "agency"], "--by"),
+        (["import", "x.csv", "--map", "no-map"], "receipt, ucc5g"),
+        (["import", "x.csv", "--map", "receipt", "--speed", "nan"], "--speed"),
+        (["up", "--data"], "--data"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_says_what_is_right(
+    ioc: Ioc, centre: Settings, arguments: list[str], said: str
+) -> None:
+    wrong = ioc(*arguments)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert said in " ".join(wrong.err.split())
+    assert "Traceback" not in wrong.err
+
+
+def test_a_wrong_setting_is_named(ioc: Ioc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOC_PARTITIONS", "many")
+    wrong = ioc("status")
+    assert wrong.code == 2
+    assert "IOC_PARTITIONS" in wrong.err
+
+
+def test_an_unexpected_fault_is_one_line_and_70(ioc: Ioc, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr("ioc.cli.numbers.load", broken)
+    fault = ioc("indicators")
+    assert fault.code == 70
+    assert len(fault.err.splitlines()) == 1
+    assert "IOC_DEBUG=1" in fault.err

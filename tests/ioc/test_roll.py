@@ -1,0 +1,181 @@
+"""Roll: first finals, restated steps and the open step, against windows counted by hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+import pytest
+
+from ioc import murmur, tables
+from ioc.batch import Batch
+from ioc.catalog import load
+from ioc.clickhouse import Store
+from ioc.live import heartbeat
+from ioc.pipeline import Pipeline
+from ioc.roll import Roller
+from ioc.settings import Settings
+from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
+from ioc.windows import window_start
+
+TOPIC = "ioc.events.dossier"
+START = to_ms("2026-03-30T01:00:00Z")
+"""A Monday morning; the week, the month and the quarter end within the log."""
+Record = tuple[int, bytes | None, bytes]
+"""Reception, key, value."""
+
+
+def received(number: int, at: int, agency: str) -> bytes:
+    data = {"dossier": f"d{number}", "state": "received", "agency": agency, "procedure": "p", "channel": "online"}
+    event = {
+        "specversion": "1.0",
+        "id": f"e{number}",
+        "source": "/t",
+        "type": "vn.ioc.dossier.changed.v1",
+        "time": iso(at),
+        "data": data,
+    }
+    return json.dumps(event).encode()
+
+
+class Log:
+    """A live log in two partitions: events with a reception of their own, heartbeats every five minutes."""
+
+    def __init__(self) -> None:
+        self.records: list[list[Record]] = [[], []]
+        self.facts: list[tuple[int, int, str]] = []
+        """Event time, reception, agency."""
+
+    def event(self, at: int, reception: int, agency: str) -> None:
+        number = len(self.facts)
+        key = f"d{number}".encode()
+        self.records[int(murmur.partitions([key], 2)[0])].append((reception, key, received(number, at, agency)))
+        self.facts.append((at, reception, agency))
+
+    def batches(self, until: int, chance: random.Random) -> list[list[Batch]]:
+        pieces = []
+        for number, own in enumerate(self.records):
+            beats: list[Record] = [(at, None, heartbeat("pacemaker", at)) for at in range(START, until, 5 * MINUTE)]
+            rows = sorted([*own, *beats], key=lambda r: r[0])
+            size = len(rows)
+            whole = Batch(TOPIC, number, 0, size, range(size), [r[1] for r in rows], [r[2] for r in rows], [r[0] for r in rows])
+            pieces.append(whole.cut(chance.choices((60, 400, 1_500), k=400)))
+        return pieces
+
+
+@pytest.fixture
+def store(store_url: str, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Store]]:
+    made: list[Store] = []
+
+    def make(name: str) -> Store:
+        found = Store(Settings(clickhouse_url=store_url), f"roll_{name}_{random.Random(request.node.name).randrange(1 << 30)}")
+        tables.migrate(found, load())
+        made.append(found)
+        return found
+
+    yield make
+    for found in made:
+        found.command(f"DROP DATABASE {found.database}")
+
+
+def roll(store: Store, pieces: Sequence[Sequence[Batch]], chance: random.Random) -> None:
+    """Count the batches, the partitions at their own pace, and roll now and then; a new roller takes over in between."""
+    settings = Settings(clickhouse_url=store.settings.clickhouse_url, partitions=2)
+    pipeline = Pipeline(load(), store, settings)
+    pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
+    roller = Roller(load(), store, settings)
+    queues = [list(p) for p in pieces]
+    while any(queues):
+        ready = [q for q in queues if q]
+        pipeline.run([q.pop(0) for q in chance.sample(ready, chance.randint(1, len(ready)))])
+        if chance.random() < 0.3:
+            roller.step()
+        if chance.random() < 0.05:
+            roller = Roller(load(), store, settings)
+    roller.step()
+
+
+def rows(store: Store, indicator: str, window: str, dims: Sequence[str] = ("*", "*", "*")) -> pl.DataFrame:
+    return store.query(
+        "SELECT toUnixTimestamp64Milli(at) AS at, value, first_value, restated, toUnixTimestamp64Milli(until) AS until "
+        f"FROM indicators FINAL WHERE indicator = '{indicator}' AND window = '{window}' AND dims = {list(dims)} ORDER BY at"
+    )
+
+
+def held(frame: pl.DataFrame, at: int) -> tuple[float | None, float | None]:
+    """What readers carry forward: value and first value of the last row at or before a step."""
+    before = frame.filter(pl.col("at") <= at)
+    return (before["value"][-1], before["first_value"][-1]) if len(before) else (0.0, 0.0)
+
+
+def busy(seed: int) -> Log:
+    """Three days: most events at once, some minutes late, some days late, a few with a clock ahead."""
+    chance, log = random.Random(seed), Log()
+    for _ in range(300):
+        reception = START + chance.randrange(MINUTE, 3 * DAY)
+        late = chance.choice([0, 0, 0, 20 * MINUTE, 30 * HOUR, -5 * MINUTE])
+        log.event(max(START - 10 * DAY, reception - late), reception, chance.choice(["a", "b"]))
+    return log
+
+
+UNTIL = START + 3 * DAY + 10 * MINUTE
+
+
+STEPS = {"1h": 5 * MINUTE, "1d": HOUR, "day": HOUR, "week": HOUR, "month": HOUR, "quarter": HOUR}
+
+
+def test_every_step_has_the_latest_value_and_the_one_first_known(store: Callable[[str], Store]) -> None:
+    log, chance = busy(1), random.Random(2)
+    found = store("steps")
+    roll(found, log.batches(UNTIL, chance), chance)
+    cases = itertools.product(STEPS.items(), ((("*", "*", "*"), None), (("a", "*", "*"), "a")))
+    for (window, step), (dims, agency) in cases:
+        frame = rows(found, "dossier.received", window, dims)
+        for at in range((START + HOUR) // step * step, START + 3 * DAY, step):
+            begin = window_start(window, at)
+            inside = [(t, r) for t, r, a in log.facts if begin <= t // MINUTE * MINUTE < at and agency in (None, a)]
+            value, first = held(frame, at)
+            assert value == len(inside), (window, iso(at))
+            assert first is not None
+            # known: event time or the watermark of the record before, whichever is later
+            surely = sum(1 for t, r in inside if max(t, r) < at)
+            maybe = sum(1 for t, r in inside if max(t, r - 7 * MINUTE) < at)
+            assert surely <= first <= maybe, (window, iso(at))
+
+
+def test_first_finals_and_values_do_not_depend_on_batches_rollers_or_pace(store: Callable[[str], Store]) -> None:
+    log = busy(3)
+    seen = []
+    for seed in (4, 5, 6):
+        chance = random.Random(seed)
+        found = store(f"pace{seed}")
+        roll(found, log.batches(UNTIL, chance), chance)
+        finals = [
+            rows(found, "dossier.received", w).filter(pl.col("first_value").is_not_null()) for w in ("1h", "1d", "7d", "month")
+        ]
+        level = rows(found, "dossier.backlog", "level").filter(pl.col("first_value").is_not_null())
+        steps = range(START + HOUR, START + 3 * DAY, 5 * MINUTE)
+        seen.append(([[held(f, at) for at in steps] for f in finals], [held(level, at)[1] for at in steps]))
+    assert seen[0] == seen[1] == seen[2]
+    assert any(value != first for series in seen[0][0] for value, first in series), "late events must have restated something"
+
+
+def test_the_open_step_counts_to_now_and_is_overwritten_by_the_final_one(store: Callable[[str], Store]) -> None:
+    log = Log()
+    log.event(START + HOUR, START + HOUR, "a")
+    found, chance = store("open"), random.Random(7)
+    roll(found, log.batches(START + HOUR + 3 * MINUTE, chance), chance)
+    last = rows(found, "dossier.backlog", "level")
+    assert (last["value"][-1], last["first_value"][-1]) == (1, None)
+    assert last["until"][-1] == START + HOUR + 1, "now is the highest reception plus 1 ms"
+
+
+def test_a_silent_partition_holds_the_finals_back(store: Callable[[str], Store]) -> None:
+    log, chance = busy(8), random.Random(9)
+    pieces = log.batches(UNTIL, chance)
+    found = store("silent")
+    roll(found, [pieces[0], []], chance)
+    assert rows(found, "dossier.received", "1h").filter(pl.col("first_value").is_not_null()).is_empty()
