@@ -18,8 +18,12 @@ from ioc.settings import Settings
 
 WRITE = {"async_insert": 0, "insert_quorum": "auto", "insert_quorum_parallel": 0}
 """A batch's rows of one table are one block, acknowledged when they are there (DESIGN 6)."""
-READ = {"max_query_size": 64 << 20, "output_format_arrow_string_as_string": 1, "output_format_arrow_compression_method": "none"}
-CLUSTER = ("insert_quorum", "insert_quorum_parallel")
+READ = {
+    "select_sequential_consistency": 1,  # a replica that lags must not be asked what was counted
+    "max_query_size": 64 << 20,  # keyed reads name thousands of keys
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_compression_method": "none",
+}
 PATIENCE = 600.0
 """Seconds a worker waits for an absent store before it gives up and ends."""
 

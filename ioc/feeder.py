@@ -8,7 +8,9 @@ paused, so that the group does not think it dead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,14 +33,18 @@ REVOKE_PATIENCE = 30.0
 
 @dataclass
 class Poll:
-    """One poll's batches and the future that ends when they are counted."""
+    """One poll: batches, the assignment each partition was read under, and the future that ends when all are counted."""
 
     batches: list[Batch]
+    epochs: dict[Place, int]
     done: asyncio.Future[None]
 
 
 class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
-    """Feeds `put` with polls of the topics (Kafka name -> live name). `failed` is called with what cannot be survived."""
+    """Polls the topics (Kafka name -> live name) and nudges the agent, which calls `drain`; `failed` gets what ends the worker.
+
+    The nudge carries nothing: Faust empties its channels when its own group rebalances, and nothing may be lost by that.
+    """
 
     def __init__(
         self,
@@ -46,13 +52,16 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         pipeline: Pipeline,
         topics: Mapping[str, str],
         group: str,
-        put: Callable[[Poll], Any],
+        nudge: Callable[[], Awaitable[Any]],
         failed: Callable[[BaseException], Any],
     ) -> None:
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
-        self._put, self._failed = put, failed
-        self._live = {live: name for name, live in topics.items()}
+        self._nudge, self._failed = nudge, failed
         self._next: dict[TopicPartition, int] = {}
+        self._epoch = 0
+        self._epochs: dict[Place, int] = {}
+        self._waiting: deque[Poll] = deque()
+        self._draining = False
         self._flying: set[asyncio.Future[None]] = set()
         self._lock = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -82,6 +91,9 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _turn(self) -> None:
         """One poll; while too much is on its way, poll with everything paused."""
+        if self._waiting and not self._draining:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge(), 0.5)  # it waits while Faust's own group rebalances
         if len(self._flying) >= IN_FLIGHT:
             paused = self._consumer.assignment()
             self._consumer.pause(*paused)
@@ -96,28 +108,43 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 raise
             await asyncio.sleep(0.02)  # assigned, but our own positions are still being looked up
             return
+        # no await until the poll is stamped: a rebalance in between would mix two assignments
         batches = []
-        for place in [p for p in self._next if p in self._consumer.assignment()]:
-            found = records.get(place, [])
-            position = await self._consumer.position(place) if found else self._next[place]
-            if found:
-                batches.append(Batch.of(self.topics[place.topic], place.partition, self._next[place], position, found))
-                self._next[place] = position
+        for place, found in records.items():
+            if found and place in self._next:
+                following = found[-1].offset + 1
+                batches.append(Batch.of(self.topics[place.topic], place.partition, self._next[place], following, found))
+                self._next[place] = following
         if batches:
-            poll = Poll(batches, asyncio.get_running_loop().create_future())
+            poll = Poll(
+                batches,
+                {(b.topic, b.partition): self._epochs[b.topic, b.partition] for b in batches},
+                asyncio.get_running_loop().create_future(),
+            )
             self._flying.add(poll.done)
             poll.done.add_done_callback(self._flying.discard)
-            await self._put(poll)
+            self._waiting.append(poll)
 
-    async def count(self, poll: Poll) -> bool:
-        """Count a poll (called by the agent): what is no longer ours or no longer follows is left to its owner.
+    async def drain(self) -> bool:
+        """Count the polls that wait (called by the agent). True when something was counted."""
+        if self._draining:
+            return False
+        self._draining, counted = True, False
+        try:
+            while self._waiting:
+                counted |= await self._count(self._waiting.popleft())
+        finally:
+            self._draining = False
+        return counted
+
+    async def _count(self, poll: Poll) -> bool:
+        """Count a poll: what was read under an earlier assignment is left to whoever reads it again.
 
         True when something was counted. Whatever goes wrong here ends the worker: no batch is ever skipped.
         """
         try:
             async with self._lock:
-                held = self.pipeline.checkpoints
-                ours = [b for b in poll.batches if (p := (b.topic, b.partition)) in held and held[p].next == b.start]
+                ours = [b for b in poll.batches if self._epochs.get(p := (b.topic, b.partition)) == poll.epochs[p]]
                 if ours:
                     await asyncio.to_thread(self.pipeline.run, ours)
             if not poll.done.done():
@@ -141,6 +168,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.wait(self._flying, timeout=REVOKE_PATIENCE)
         async with self._lock:
             self.pipeline.revoke([self._place(p) for p in revoked])
+            for place in revoked:
+                self._epochs.pop(self._place(place), None)
         for place in revoked:
             self._next.pop(place, None)
 
@@ -159,6 +188,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         begins = await self._consumer.beginning_offsets(assigned)
         ends = await self._consumer.end_offsets(assigned)
         async with self._lock:
+            self._epoch += 1
             found = await asyncio.to_thread(self.pipeline.assign, [self._place(p) for p in assigned], counts)
             lasts = {p: found[self._place(p)].last_offset for p in assigned if found[self._place(p)].last_offset >= 0}
             records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
@@ -169,6 +199,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                     checkpoint = replace(checkpoint, next=begins[place])
                     self.pipeline.checkpoints[self._place(place)] = checkpoint
                 self._next[place] = checkpoint.next
+                self._epochs[self._place(place)] = self._epoch
                 self._consumer.seek(place, checkpoint.next)
         log.info("partitions assigned", partitions=len(assigned), positions=sum(c.next for c in found.values()))
         self.assigned.set()

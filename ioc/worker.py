@@ -25,7 +25,7 @@ from ioc import kafka
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.clickhouse import PATIENCE, Store
 from ioc.errors import IocError
-from ioc.feeder import Feeder, Poll, describe
+from ioc.feeder import Feeder, describe
 from ioc.live import beat, check_generations, of_run, run_names
 from ioc.pipeline import Pipeline
 from ioc.roll import Roller
@@ -62,14 +62,13 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
     polls = found.channel(maxsize=2)
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
-    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda poll: polls.put(poll), fate.fail)
+    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda: polls.put(b""), fate.fail)
     wake = asyncio.Event()
 
     @found.agent(polls, name="measure")
     async def measure(stream: Any) -> None:
-        async for poll in stream:
-            assert isinstance(poll, Poll)
-            if await feeder.count(poll):
+        async for _ in stream:
+            if await feeder.drain():
                 await progress.send(value=b"")
 
     @found.agent(progress, name="roll")

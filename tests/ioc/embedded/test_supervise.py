@@ -119,10 +119,16 @@ def test_a_child_that_refuses_is_given_up_with_its_last_words(watched: Watched, 
     assert watched.said[-1] == str(refused.value)
 
 
-def test_a_child_given_up_later_leaves_the_others_running(watched: Watched) -> None:
-    looks = iter([True])
+def test_a_child_given_up_later_leaves_the_others_running(watched: Watched, tmp_path: Path) -> None:
+    looks, seen = iter([True]), tmp_path / "seen ready"
+
+    def ready(_: int) -> bool:
+        seen.touch()
+        return next(looks, False)
+
+    refusal = f"import pathlib, time\nwhile not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)\nraise SystemExit(1)"
     watched.supervisor.start(child("healthy"))
-    watched.supervisor.start(child("refuser", "input(); raise SystemExit(1)", ready=lambda _: next(looks, False)))
+    watched.supervisor.start(child("refuser", refusal, ready=ready))
     watched.until(lambda: watched.now["refuser"].state == "away")
     assert watched.now["healthy"].state == "ready"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ioc.importing.translate import Outgoing
 from ioc.settings import Settings
 from ioc.times import to_ms
 from tests import brute_receipt
+from tests.data import needs
 
 MAP = """
 source = "/import/small"
@@ -146,18 +147,10 @@ def test_the_window_is_closed() -> None:
     assert [ms in Window(10, 20) for ms in (9, 10, 20, 21)] == [False, True, True, False]
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    services = pytest.importorskip("tests.services", reason="no broker for tests yet")
-    with services.running_broker(tmp_path_factory.mktemp("kafka")) as bootstrap:
-        yield bootstrap
-
-
+@needs("dossiers/receipt.csv.gz")
 def test_a_real_broker_holds_the_receipt_log_in_order(broker: str, tmp_path: Path) -> None:
-    if not brute_receipt.RECEIPT.exists():
-        pytest.skip(f"the real log is not at {brute_receipt.RECEIPT} (IOC_TEST_DATA)")
     settings = Settings(kafka_bootstrap=broker, data_dir=tmp_path)
-    sent, records = asyncio.run(_import_and_read(settings, lambda name: f"ioc.run.test.{name}"))
+    sent, records = asyncio.run(_import_and_read(settings, lambda name: f"ioc.run.importer.{name}"))
     assert sent.sent == 11_340
     assert len(records) == 11_340 + 2 * 3 == sum(sent.next.values())
     for partition in range(3):

@@ -127,10 +127,10 @@ async def test_the_present_flows_and_a_second_start_goes_on_where_it_was(broker:
     province = open_province(settings, seed=5, history_ms=HOUR, now_ms=wall_ms())
     await run_history(settings, province)
     first = await live_for(settings, province, 3)
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)  # nobody sends
     second = await live_for(settings, open_province(settings, 5, HOUR, wall_ms()), 3)
     assert first.events > 100
-    assert second.events > 150, "what was due between the two is sent too"
+    assert second.events > 120, "what was due between the two is sent too"
     found = await records(settings, before)
     state = remembered(settings)
     assert state is not None
@@ -153,13 +153,13 @@ async def test_while_kafka_is_away_the_demo_waits_and_then_sends_what_was_due(tm
     province = open_province(settings, seed=6, history_ms=HOUR, now_ms=wall_ms() - 2 * MINUTE)
     stop = asyncio.Event()
     live = asyncio.create_task(run_live(settings, province, 20, stop))
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)
     assert not live.done(), "no Kafka at the start is no reason to end"
     for _ in range(2):
         with running_broker(tmp_path / "broker", port):
             await create_topics(settings, dict.fromkeys(TOPICS, PARTITIONS))
             await _until_sent(settings, wall_ms() - 500)
-        await asyncio.sleep(3)
+        await asyncio.sleep(1)  # the broker is away
     assert not live.done()
     with running_broker(tmp_path / "broker", port):
         await _until_sent(settings, wall_ms())

@@ -1,0 +1,65 @@
+"""The command line over a whole centre: up, import twice and into a run, repairs, down; in a folder with a Vietnamese name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import brute_receipt as brute
+from tests.data import needs
+from tests.services import ROOT, wait_until
+
+pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
+IMPORT = ("import", str(brute.RECEIPT), "--map", "receipt")
+
+
+def test_a_centre_from_the_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "trung tâm, một"
+
+    def ioc(*arguments: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "ioc", *arguments, "--data", str(folder)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def truths(*run: str) -> list[str]:
+        asked = [("received", "--window", "all"), ("resolved", "--window", "all"), ("resolved_late", "--window", "all")]
+        asked += [("backlog",), ("backlog", "--at", "2011-06-01T00:00:00Z"), ("overdue", "--at", "2011-06-01T00:00:00Z")]
+        return [ioc("value", f"dossier.{name}", *more, *run).strip() for name, *more in asked]
+
+    def all_counted() -> bool:
+        return all(found["well"] and "to come" not in found["detail"] for found in json.loads(ioc("doctor", "--json")))
+
+    expected = ["1434", "1329", "377", "105", "197", "45"]
+    ioc("up", "--no-demo", "--loading", "-d")
+    try:
+        assert json.loads(ioc("status", "--json"))["ready"]
+        ioc("up", "--no-demo", "-d", code=3)  # it runs already
+        assert ioc(*IMPORT) == "read 11,340 = accepted 11,340 + duplicate 0 + rejected 0\n"
+        assert truths() == expected
+        again = json.loads(ioc(*IMPORT, "--json"))
+        assert again == {"read": 11340, "accepted": 0, "duplicate": 11340, "rejected": 0, "from_others": 0}
+        assert truths() == expected
+        assert ioc(*IMPORT, "--run", "trial") == "read 11,340 = accepted 11,340 + duplicate 0 + rejected 0\n"
+        assert truths("--run", "trial") == expected
+        rolled = ioc("sql", "SELECT count() > 5000 FROM v_dossier_backlog", "--run", "trial")
+        assert rolled.splitlines()[1] == "1", "the run's windows are there when the import ends"
+        ioc("doctor", "--rewind")  # beside a running worker
+        wait_until(all_counted, "all is counted again", 60)
+        assert truths() == expected
+    finally:
+        ioc("down")
+    ioc("doctor", "--rewind")  # without a centre: broker and store come up for it
+    ioc("up", "--no-demo", "-d")
+    try:
+        wait_until(all_counted, "all is counted again", 60)
+        assert truths() == expected
+    finally:
+        ioc("down")
+    ioc("status", code=3)

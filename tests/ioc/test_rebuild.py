@@ -1,0 +1,96 @@
+"""Rebuild: changed declarations count the archive again into a generation of their own; the old one stays as it was."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from ioc import murmur, state
+from ioc.catalog import Catalog, load
+from ioc.clickhouse import Store
+from ioc.errors import WrongGeneration
+from ioc.live import check_generations, heartbeat
+from ioc.pipeline import MEASURE
+from ioc.rebuild import rebuild
+from ioc.times import HOUR, iso, to_ms
+from ioc.vocabulary import Row
+from streams import dossiers
+from tests.brute import Record
+from tests.counting import pipeline, real_store
+from tests.logs import batch, by_place
+
+TOPIC = "ioc.events.dossier"
+NOW = to_ms("2026-03-30T01:00:00Z")
+
+
+def received_only(history: list[dossiers.Step]) -> list[Row]:
+    """Another rule: a dossier counts as received one hour later."""
+    return [(i, d, at + HOUR, m) for i, d, at, m in dossiers.contributions(history) if i == "dossier.received"]
+
+
+def changed() -> Catalog:
+    """This program's catalog with another rule for dossiers."""
+    streams = load().streams
+    return Catalog(tuple(replace(s, contributions=received_only) if s.name == "dossiers" else s for s in streams))
+
+
+def log() -> list[Record]:
+    """Sixty dossiers and a reject in two partitions, heartbeats between, the first twenty records loaded as a past."""
+    chance = random.Random(1)
+    made: list[Record] = []
+    nexts = [0, 0]
+    for number in range(60):
+        key = f"d{number}".encode()
+        data = {"dossier": f"d{number}", "state": "received", "agency": chance.choice("ab"), "due_at": iso(NOW + 48 * HOUR)}
+        event = {"specversion": "1.0", "id": f"e{number}", "source": "/t", "type": "vn.ioc.dossier.changed.v1", "time": iso(NOW)}
+        place = int(murmur.partitions([key], 2)[0])
+        past = (("ioc-received", b"%d" % (NOW - HOUR + number)),) if number < 20 else ()
+        value = json.dumps(event | {"data": data}).encode() if number != 40 else b"\xff rubbish"
+        made.append(Record(TOPIC, place, nexts[place], key, value, NOW + number, past))
+        nexts[place] += 1
+        if number % 10 == 9:
+            for p in (0, 1):
+                made.append(Record(TOPIC, p, nexts[p], None, heartbeat("pacemaker", NOW), NOW + number, past))
+                nexts[p] += 1
+    return made
+
+
+def panes(store: Store, generation: str) -> list[tuple[object, ...]]:
+    return store.query(
+        "SELECT indicator, dims, at, known, topic, partition, offset, measures FROM panes FINAL "
+        f"WHERE generation = '{generation}' ORDER BY ALL"
+    ).rows()
+
+
+def test_a_rebuild_counts_the_archive_as_the_log_would_have_been_counted(store_url: str) -> None:
+    store, fresh = real_store(store_url, "rebuild"), real_store(store_url, "rebuild_fresh", changed())
+    for target, catalog in ((store, load()), (fresh, changed())):
+        made = pipeline(target, catalog=catalog)
+        made.run([batch(records, 0) for records in by_place(log()).values()])
+    old, new = load().generations["dossiers"], changed().generations["dossiers"]
+    before = panes(store, old)
+    assert before
+    with pytest.raises(WrongGeneration, match=r"dossiers changed .* run `ioc rebuild`"):
+        check_generations(store, changed())
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database})
+    assert rebuild(settings, changed(), lambda fed, known: None) == len(log())
+    check_generations(store, changed())
+    assert panes(store, new) == panes(fresh, new)
+    assert panes(store, new) != []
+    assert panes(store, old) == before, "the old generation stays readable"
+    assert rebuild(settings, changed(), lambda fed, known: None) == 0, "a second time there is nothing to do"
+
+
+def test_the_log_is_recognised_after_a_rebuild_by_the_record_that_was_counted_last(store_url: str) -> None:
+    store = real_store(store_url, "rebuild_hash")
+    made = pipeline(store)
+    made.run([batch(records, 0) for records in by_place(log()).values()])
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database})
+    rebuild(settings, changed(), lambda fed, known: None)
+    rows = state.checkpoints(store, MEASURE, [TOPIC])
+    old, new = load().generations["dossiers"], changed().generations["dossiers"]
+    for partition in (0, 1):
+        assert rows[new, TOPIC, partition] == rows[old, TOPIC, partition]
