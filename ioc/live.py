@@ -130,6 +130,14 @@ def of_run(settings: Settings, run: str | None) -> Settings:
     return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
 
 
+def has_database(settings: Settings) -> bool:
+    """Whether the settings' database is there."""
+    found = Store(settings, "default").query(
+        f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
+    )
+    return bool(found["n"][0])
+
+
 def open_run(settings: Settings, catalog: Catalog, run: str, source: str = "import") -> None:
     """Create a run's database and topics (as many partitions as the live ones) and note it in `runs`."""
     database, topic = run_names(run)

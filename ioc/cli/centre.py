@@ -53,7 +53,7 @@ def up(
         again = [sys.executable, "-m", "ioc", *(a for a in sys.argv[1:] if a not in ("-d", "--detach"))]
         stack.detach(settings, again, say)
         found = stack.status(settings.data_dir)
-        say(f"the centre is ready (pid {found.pid}); ports {found.ports}; stop it with `ioc down`")
+        say(f"the centre is ready (pid {found.pid}); ports {found.ports}; stop it with `ioc down --data '{settings.data_dir}'`")
         return
     quiet_libraries()
     catalog = load()

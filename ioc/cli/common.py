@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from ioc import live
 from ioc.clickhouse import Store
 from ioc.embedded.stack import endpoints
 from ioc.errors import UsageError
@@ -52,6 +53,8 @@ def connected(data: Path | None = None, run: str | None = None) -> Settings:
 def reader(data: Path | None, run: str | None) -> tuple[Settings, Store]:
     """The settings and a read-only client of the store."""
     settings = connected(data, run)
+    if run is not None and not live.has_database(settings):
+        raise UsageError(f'no run {run!r}; `ioc sql "SELECT DISTINCT name FROM runs"` lists the runs there are')
     return settings, Store(settings, readonly=True)
 
 
