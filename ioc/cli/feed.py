@@ -130,7 +130,7 @@ def _report(store: Store, sent: Sent, source: str, begins: dict[Place, int], wan
         if others:
             say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
         if rejected:
-            say("see `ioc rejects list`")
+            say("see `ioc rejects list`, with the same --run and --data")
     raise typer.Exit(1 if rejected else 0)
 
 

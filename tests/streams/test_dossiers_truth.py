@@ -19,6 +19,9 @@ from tests.receipt import batches, count, counted, needs_receipt
 
 pytestmark = needs_receipt
 JUNE = to_ms("2011-06-01T00:00:00Z")
+if not brute.RECEIPT.exists():
+    pytest.skip(f"the receipt log is not at {brute.RECEIPT}; IOC_TEST_DATA names its folder", allow_module_level=True)
+
 CHANCE = random.Random(20110601)
 
 
@@ -90,7 +93,7 @@ def test_a_level_is_right_at_every_instant_in_total_and_by_agency(centre, indica
     agencies = sorted({case.agency for case in brute.cases()})
     for at in INSTANTS:
         assert one(centre, indicator, at=at).value == truth(at), iso(at)
-    for at in INSTANTS[::4]:
+    for at in INSTANTS:
         found = {a.dims["agency"]: a.value for a in value(centre[0], centre[1], indicator, at=at, by=["agency"])}
         assert {name: found.get(name, 0) for name in agencies} == {name: truth(at, name) for name in agencies}, iso(at)
         assert set(found) <= set(agencies)
