@@ -1,0 +1,89 @@
+"""Events of the benchmark: generated, the same for the same seed, about 300 bytes each.
+
+`radio`: 200 cells of 5G pilot sites, each measured once a second, as the drive tests in the real logs are. `dossiers`: a
+province in which a given number of dossiers are open at any time. One event in a thousand is a duplicate and one comes late.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+
+from ioc.times import DAY, HOUR, MINUTE, SECOND, iso
+
+Pair = tuple[bytes, bytes]
+"""Key and value of a record."""
+CELLS = 200
+ODD = 1_000
+"""One event in so many is a duplicate, and one is late by up to ten minutes."""
+
+
+def radio(count: int, end: int, seed: int = 1) -> Iterator[Pair]:
+    """`count` radio events whose last is measured at `end` (ms), in order of time."""
+    rng = random.Random(seed)
+    cells = [f"{0xA400 + i // 3:04X}:{i % 3:X}" for i in range(CELLS)]
+    recent: deque[Pair] = deque(maxlen=ODD)
+    begin = end // SECOND * SECOND - count // CELLS * SECOND
+    for i in range(count):
+        cell = cells[i % CELLS]
+        at = begin + i // CELLS * SECOND
+        odd = rng.randrange(ODD)
+        if odd == 0 and recent:
+            yield recent[0]
+            continue
+        if odd == 1:
+            at -= rng.randrange(10) * MINUTE
+        value = (
+            f'{{"specversion":"1.0","id":"m-{seed}-{i}","source":"/pilot/5g","type":"vn.ioc.ran.measured.v1","time":"{iso(at)}",'
+            f'"data":{{"cell":"{cell}","site":"{cell[:4]}","period_s":1,"rat":"{"LTE" if i % 4 == 0 else "NR"}",'
+            f'"measurements":[{{"name":"DRB.UEThpDl","value":{rng.randrange(10_000, 900_000) / 10},"unit":"kbit/s"}}]}}}}'
+        )
+        pair = cell.encode(), value.encode()
+        recent.append(pair)
+        yield pair
+
+
+def dossiers(count: int, end: int, opened: int, seed: int = 1) -> Iterator[Pair]:
+    """`count` dossier events whose last happens at `end` (ms); after the first `opened` events, so many dossiers are open.
+
+    Each dossier is received, processed three times on average, and completed; then the next one is received.
+    """
+    rng = random.Random(seed)
+    step = max(30 * DAY // count, 1)
+    begin = end - count * step
+    recent: deque[Pair] = deque(maxlen=ODD)
+    alive: list[str] = []
+    made = 0
+    for i in range(count):
+        at = begin + i * step
+        odd = rng.randrange(ODD)
+        if odd == 0 and recent:
+            yield recent[0]
+            continue
+        turn = rng.randrange(5)
+        if len(alive) < opened or (turn == 0 and len(alive) == opened):
+            name = f"H56.{made % 40:02}-{seed}-{made:08}"
+            alive.append(name)
+            made += 1
+            said = f'"state":"received","agency":"000.00.{made % 40:02}.H56","procedure":"1.{made % 25:06}",' + (
+                f'"channel":"{("online", "counter", "post")[made % 3]}","due_at":"{iso(at + 15 * DAY)}"'
+            )
+        else:
+            place = rng.randrange(len(alive))
+            name = alive[place]
+            if turn == 1 and len(alive) >= opened:
+                alive[place] = alive[-1]
+                alive.pop()
+                said = '"state":"completed","activity":"Trả kết quả tại bộ phận một cửa"'
+            else:
+                said = f'"state":"processing","department":"Phòng {place % 9}","activity":"Thẩm định hồ sơ"'
+        if odd == 1:
+            at -= rng.randrange(HOUR)
+        value = (
+            f'{{"specversion":"1.0","id":"d-{seed}-{i}","source":"/portal/thanhhoa","type":"vn.ioc.dossier.changed.v1",'
+            f'"time":"{iso(at)}","data":{{"dossier":"{name}",{said}}}}}'
+        )
+        pair = name.encode(), value.encode()
+        recent.append(pair)
+        yield pair
