@@ -51,7 +51,8 @@ def _texts(values: pl.Series) -> Bits:
     known = values.to_arrow().dictionary_encode()
     hash_of = xxhash.xxh3_64_intdigest
     hashes = np.array([hash_of(text) for text in known.dictionary.cast("binary").to_pylist()], np.uint64)
-    return hashes[known.indices.fill_null(0).to_numpy()]
+    found: Bits = hashes[known.indices.fill_null(0).to_numpy()]
+    return found
 
 
 def _lists(values: pl.Series) -> Bits:

@@ -128,7 +128,7 @@ def _read(buffer: bytes, longest: int, schema: pa.Schema) -> pa.Table | None:
 
 
 def _usual(shape: Shape, sample: Sequence[bytes]) -> pa.Schema:
-    """The schema without the optional fields that no value of the sample has: a guess, for what else comes makes the parse fail."""
+    """The schema without the fields that no value of the sample has: a guess, for what else comes makes the parse fail."""
     try:
         found = [orjson.loads(value) for value in sample]
         names, inner = set().union(*found), set().union(*(document["data"] for document in found))
@@ -153,10 +153,7 @@ def _flat(shape: Shape, table: pa.Table) -> pl.DataFrame:
             for name, kind in envelope.items()
         ),
         "data",
-        *(
-            pl.col("data").struct.field(name) if name in there else _nothing(kind).alias(name)
-            for name, kind in inner.items()
-        ),
+        *(pl.col("data").struct.field(name) if name in there else _nothing(kind).alias(name) for name, kind in inner.items()),
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from ioc import seen
 from ioc.clickhouse import Store, literal
 from ioc.decode import Clock
 from ioc.panes import Key
-from ioc.seen import LIMIT, Mark
+from ioc.seen import Ints, Marks
 from ioc.vocabulary import Measures
+from ioc.work import Part
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -158,6 +160,26 @@ def panes(store: Store, generation: str, wanted: Mapping[Place, set[Key]]) -> di
     return found
 
 
+def load_panes(store: Store, generation: str, parts: Mapping[Place, Part], lacking: Mapping[Place, set[Key]]) -> None:
+    """Put the stored panes of the lacking keys into their parts."""
+    found = panes(store, generation, lacking)
+    for place, keys in lacking.items():
+        for key in keys:
+            if (place, key) in found:
+                parts[place].panes.put(key, *found[place, key])
+
+
+def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, int, Measures]]) -> pa.Table:
+    """Panes as rows of the table."""
+    return rows_table(
+        "panes",
+        [
+            (generation, indicator, dims, at, known, *place, offset, measures)
+            for (indicator, dims, at, known), offset, measures in changed
+        ],
+    )
+
+
 def _moments(values: Sequence[int]) -> str:
     return f"(SELECT fromUnixTimestamp64Milli(arrayJoin({literal(list(values))}), 'UTC'))"
 
@@ -171,15 +193,28 @@ def highest_known(store: Store, generation: str) -> dict[Place, int]:
     return {(t, p): known for t, p, known in frame.rows()}
 
 
-def seen_hours(
-    store: Store, generation: str, wanted: Mapping[Place, Sequence[int]]
-) -> dict[tuple[Place, int], dict[bytes, Mark] | None]:
+def seen_rows(generation: str, place: Place, hours: Ints, marks: Marks) -> pa.Table:
+    """Marks and the hours of their events as rows of the table."""
+    size = len(marks)
+    columns = {
+        "generation": pa.repeat(generation, size),
+        "topic": pa.repeat(place[0], size),
+        "partition": pa.repeat(place[1], size),
+        "offset": pa.array(marks.offsets),
+        "hour": pa.array(hours),
+        "identity": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), size, [None, pa.py_buffer(marks.identities.tobytes())]),
+        "hash": pa.array(marks.hashes),
+    }
+    return table("seen", columns)
+
+
+def seen_hours(store: Store, generation: str, wanted: Mapping[Place, Sequence[int]]) -> dict[tuple[Place, int], Marks | None]:
     """All marks of the wanted hours, by place and hour; None for an hour that has more than fit.
 
     Hours that would not fit together are left out: for one batch they are looked up by key, too.
     """
-    found: dict[tuple[Place, int], dict[bytes, Mark] | None] = {
-        (place, hour): {} for place, hours in wanted.items() for hour in hours
+    found: dict[tuple[Place, int], Marks | None] = {
+        (place, hour): seen.EMPTY for place, hours in wanted.items() for hour in hours
     }
     where = _seen_where(generation, wanted)
     if not where:
@@ -188,33 +223,35 @@ def seen_hours(
     held = dict.fromkeys(wanted, 0)
     for topic, partition, hour, count in sizes.sort("hour", descending=True).rows():
         place = (topic, partition)
-        if count > LIMIT // 2:
+        if count > seen.LIMIT // 2:
             found[place, hour] = None
-        elif held[place] + count > LIMIT:
+        elif held[place] + count > seen.LIMIT:
             del found[place, hour]
         else:
             held[place] += count
     small = {place: [h for h in hours if found.get((place, h)) is not None] for place, hours in wanted.items()}
     where = _seen_where(generation, small)
     if where and len(sizes):
-        for topic, partition, hour, identity, digest, offset in store.query(
-            f"SELECT topic, partition, hour, identity, hash, offset FROM seen WHERE {where} ORDER BY offset DESC"
-        ).iter_rows():
-            marks = found[(topic, partition), hour]
-            assert marks is not None
-            marks[identity] = (offset, digest)
+        frame = store.query(f"SELECT topic, partition, hour, identity, hash, offset FROM seen WHERE {where}")
+        for (topic, partition, hour), own in frame.partition_by("topic", "partition", "hour", as_dict=True).items():
+            found[(str(topic), int(partition)), int(hour)] = _marks(own)
     return found
 
 
-def seen_marks(
-    store: Store, generation: str, place: Place, hours: Sequence[int], identities: Sequence[bytes]
-) -> dict[bytes, Mark]:
+def seen_marks(store: Store, generation: str, place: Place, hours: Sequence[int], identities: seen.Bits) -> Marks:
     """The marks of single identities in hours too large to keep."""
-    frame = store.query(
-        f"SELECT identity, hash, offset FROM seen WHERE {_seen_where(generation, {place: hours})} "
-        f"AND identity IN (SELECT unhex(arrayJoin({literal([i.hex() for i in identities])}))) ORDER BY offset DESC"
+    asked = literal([identity.tobytes().hex() for identity in identities])
+    return _marks(
+        store.query(
+            f"SELECT identity, hash, offset FROM seen WHERE {_seen_where(generation, {place: hours})} "
+            f"AND identity IN (SELECT unhex(arrayJoin({asked})))"
+        )
     )
-    return {identity: (offset, digest) for identity, digest, offset in frame.rows()}
+
+
+def _marks(frame: pl.DataFrame) -> Marks:
+    identities = seen.packed(frame["identity"].cast(pl.Binary).to_list())
+    return Marks.of(identities, frame["hash"].to_numpy(), frame["offset"].to_numpy())
 
 
 def _seen_where(generation: str, wanted: Mapping[Place, Sequence[int]]) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -75,7 +76,6 @@ def schedule(seed: int) -> tuple[FakeStore, list[brute.Record]]:
     with pytest.MonkeyPatch.context() as patch:
         if rng.random() < 0.5:
             patch.setattr(seen, "LIMIT", 6)
-            patch.setattr(state, "LIMIT", 6)
             patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
         workers = [worker(), worker()]
         for _ in range(16):
@@ -137,7 +137,11 @@ def start_from_the_beginning_with_the_last_clock(*args: Any, read: Any = state.c
 def duplicate_of_any_mark(
     self: Seen, hours: Any, identities: Any, hashes: Any, offsets: Any, judge: Any = Seen.judge, arrival: Any = ARRIVAL
 ) -> Any:
-    return judge(self, hours, identities, hashes, [next(arrival) for _ in offsets])
+    return judge(self, hours, identities, hashes, np.array([next(arrival) for _ in offsets]))
+
+
+def no_marks(store: Any, generation: str, wanted: Any) -> Any:
+    return {(place, hour): seen.EMPTY for place, hours in wanted.items() for hour in hours}
 
 
 @pytest.mark.parametrize(
@@ -148,10 +152,10 @@ def duplicate_of_any_mark(
         ("ioc.pipeline.Pipeline._count", checkpoint_first),
         ("ioc.state.checkpoints", start_from_the_beginning_with_the_last_clock),
         ("ioc.seen.Seen.judge", duplicate_of_any_mark),
-        ("ioc.state.seen_hours", lambda store, generation, wanted: {(p, h): {} for p, hours in wanted.items() for h in hours}),
+        ("ioc.state.seen_hours", no_marks),
         ("ioc.state.histories", lambda store, generation, wanted: {}),
         ("ioc.state.panes", lambda store, generation, wanted: {}),
-        ("ioc.measure.known_at", lambda stream, time, before: time // stream.grain * stream.grain),
+        ("ioc.entities.known_at", lambda stream, time, before: time // stream.grain * stream.grain),
         ("ioc.state.highest_known", lambda store, generation: {}),
     ],
     ids=[
@@ -237,7 +241,6 @@ def test_other_cuts_and_a_second_pass_from_the_beginning_change_nothing_in_the_r
 def test_takeovers_and_crashes_on_the_real_store_end_in_the_truth(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng, log = random.Random(11), random_log(random.Random(11), 100)
     monkeypatch.setattr(seen, "LIMIT", 10)
-    monkeypatch.setattr(state, "LIMIT", 10)
     monkeypatch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
     store = real_store(store_url, "pipeline_faults")
     insert, fault = store.insert, {"in": 0}
