@@ -59,7 +59,9 @@ def _differences(
     open_histories: dict[str, History] = {}
     changes: Changes = []
     before = work.decoded.before.tolist()
-    for index, entity, sequence, source, identity, digest, replaces, *values in columns.iter_rows():
+    # by columns: polars makes row tuples ten times slower
+    rows = zip(*(columns[name].to_list() for name in columns.columns), strict=True)
+    for index, entity, sequence, source, identity, digest, replaces, *values in rows:
         history = open_histories.get(entity)
         if history is None:
             packed = part.entities.get(entity) or loaded.get((work.place, entity))

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -23,10 +23,11 @@ from ioc.kafka import TopicPartition
 from ioc.pipeline import Pipeline
 from ioc.settings import Settings
 from ioc.state import Checkpoint, Place
+from ioc.work import Work
 
 log = structlog.get_logger()
-IN_FLIGHT = 2
-"""Polls on their way: one being counted, one waiting."""
+IN_FLIGHT = 3
+"""Polls on their way: one being counted, one being decoded, one waiting."""
 REVOKE_PATIENCE = 30.0
 """Seconds a rebalance waits for polls on their way; what comes later is harmless (DESIGN 4.2)."""
 
@@ -38,6 +39,14 @@ class Poll:
     batches: list[Batch]
     epochs: dict[Place, int]
     done: asyncio.Future[None]
+
+
+@dataclass
+class Decoded:
+    """A poll on its way to be counted, decoded."""
+
+    poll: Poll
+    works: list[Work]
 
 
 class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
@@ -130,35 +139,54 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         if self._draining:
             return False
         self._draining, counted = True, False
+        decoded: Decoded | None = None
         try:
-            while self._waiting:
-                counted |= await self._count(self._waiting.popleft())
+            while self._waiting or decoded:
+                following = self._waiting.popleft() if self._waiting else None
+                decoded, some = await self._advance(following, decoded)
+                counted |= some
         finally:
             self._draining = False
         return counted
 
-    async def _count(self, poll: Poll) -> bool:
-        """Count a poll: what was read under an earlier assignment is left to whoever reads it again.
+    async def _advance(self, following: Poll | None, decoded: Decoded | None) -> tuple[Decoded | None, bool]:
+        """Decode a poll while the one before is counted. Returns the one decoded, and whether something was counted.
 
-        True when something was counted. Whatever goes wrong here ends the worker: no batch is ever skipped.
+        What was read under an earlier assignment is left to whoever reads it again. Whatever goes wrong here ends the worker: no
+        batch is ever skipped.
         """
+        polls = [poll for poll in (following, decoded and decoded.poll) if poll]
         try:
             async with self._lock:
-                ours = [b for b in poll.batches if self._epochs.get(p := (b.topic, b.partition)) == poll.epochs[p]]
-                if ours:
-                    await asyncio.to_thread(self.pipeline.run, ours)
-            if not poll.done.done():
-                poll.done.set_result(None)
-            return bool(ours)
+                batches = [b for b in following.batches if self._ours(following, (b.topic, b.partition))] if following else []
+                works = [w for w in decoded.works if self._ours(decoded.poll, w.place)] if decoded else []
+                done = await asyncio.gather(
+                    asyncio.to_thread(self.pipeline.decode, batches),
+                    asyncio.to_thread(self.pipeline.count, works) if works else asyncio.sleep(0),
+                    return_exceptions=True,  # neither thread may go on when the lock is free again
+                )
+            works_ahead, failed = done
+            if isinstance(works_ahead, BaseException):
+                raise works_ahead
+            if isinstance(failed, BaseException):
+                raise failed
+            if decoded and not decoded.poll.done.done():
+                decoded.poll.done.set_result(None)
+            return (Decoded(following, works_ahead) if following else None), bool(works)
         except asyncio.CancelledError:
-            poll.done.cancel()  # the worker was told to stop; the poll will be read again
+            for poll in polls:
+                poll.done.cancel()  # the worker was told to stop; the polls will be read again
             raise
         except BaseException as error:
-            if not poll.done.done():
-                poll.done.set_exception(error)
-                poll.done.exception()  # retrieved: it is reported through `failed`
+            for poll in polls:
+                if not poll.done.done():
+                    poll.done.set_exception(error)
+                    poll.done.exception()  # retrieved: it is reported through `failed`
             self._failed(error)
             raise
+
+    def _ours(self, poll: Poll, place: Place) -> bool:
+        return self._epochs.get(place) == poll.epochs[place]
 
     # ---- rebalances (called by aiokafka between two polls)
 
@@ -196,8 +224,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 checkpoint = found[self._place(place)]
                 verify(place, checkpoint, begins[place], ends[place], records.get(place), counts[self.topics[place.topic]])
                 if checkpoint.last_offset < 0 and checkpoint.next < begins[place] and not checkpoint.partitions:
-                    checkpoint = replace(checkpoint, next=begins[place])
-                    self.pipeline.checkpoints[self._place(place)] = checkpoint
+                    checkpoint = self.pipeline.begin_at(self._place(place), begins[place])
                 self._next[place] = checkpoint.next
                 self._epochs[self._place(place)] = self._epoch
                 self._consumer.seek(place, checkpoint.next)

@@ -49,7 +49,7 @@ class History:
     def add(self, item: Item) -> Contributions | Reject | None:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
         for other in self.items:
-            if other.id == item.id and other.source == item.source and other.offset < item.offset:
+            if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
                 if other.hash == item.hash:
                     return None
                 return Reject(
@@ -99,21 +99,23 @@ class History:
 
     def pack(self) -> str:
         """The history as JSON, for the table `entities`."""
-        return orjson.dumps([(*item[:8], tuple(item.step)) for item in self.items]).decode()
+        return orjson.dumps([(*item[:8], tuple(item[8])) for item in self.items]).decode()
 
     @classmethod
     def unpack(cls, stream: Stream, text: str | bytes) -> History:
         """The history of a row of `entities`."""
-        assert stream.item is not None
-        make = stream.item
-        return cls(stream, [Item._make((*row[:8], make(*row[8]))) for row in orjson.loads(text)])
+        make = stream.item._make  # type: ignore[union-attr]
+        rows = orjson.loads(text)
+        for row in rows:
+            row[8] = make(row[8])
+        return cls(stream, [Item._make(row) for row in rows])
 
 
 def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
     """What the stream sees: the items in order, without those that a correction replaces."""
-    replaced = {(item.source, item.replaces) for item in items if item.replaces is not None}
+    replaced = [(item[3], item[7]) for item in items if item[7] is not None]
     if not replaced:
-        return [item.step for item in items]
+        return [item[8] for item in items]
     return [item.step for item in items if (item.source, item.id) not in replaced]
 
 

@@ -7,6 +7,11 @@ counted (offset <= its own), so every row anyone ever writes is right for its pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ioc.history import Contributions
 from ioc.times import floor
@@ -16,6 +21,8 @@ Key = tuple[str, Dims, int, int]
 """Indicator, dimensions, `at` (ms; a multiple of the grain but for levels), `known` (ms, a multiple of the grain)."""
 NONE = -1
 """The offset of a pane nothing has been added to."""
+HASHES = 500_000
+"""Hashes of panes that are in the store only, kept in memory (4 MB a partition)."""
 NOTHING = -(1 << 62)
 """A floor below every `known`: the store has no panes."""
 
@@ -23,18 +30,30 @@ NOTHING = -(1 << 62)
 class Panes:
     """The panes of one stream and partition that are in memory.
 
-    `floor`: the highest `known` a pane in the store may have that is not in memory; above it, what is not here is nowhere,
-    so the store need not be asked.
+    `floor`: up to this `known` a pane that is not in memory may be in the store. Above it, what is not here is nowhere, unless
+    its hash is among those of the panes that had to go: so the store is hardly ever asked.
     """
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
+        self._gone: dict[int, NDArray[np.int64]] = {}
         self.rows: dict[Key, tuple[int, Measures]] = {}
         self._changed: set[Key] = set()
 
     def lacking(self, keys: Iterable[Key]) -> set[Key]:
         """Which of the keys must be read from the store first."""
-        return {key for key in keys if key[3] <= self.floor and key not in self.rows}
+        lacking, others = set(), []
+        for key in keys:
+            if key not in self.rows:
+                if key[3] <= self.floor:
+                    lacking.add(key)
+                elif key[3] in self._gone:
+                    others.append(key)
+        if others:
+            hashes = np.array([hash(key) for key in others], np.int64)
+            there = np.isin(hashes, np.concatenate([self._gone[known] for known in {key[3] for key in others}]))
+            lacking.update(others[i] for i in np.flatnonzero(there))
+        return lacking
 
     def put(self, key: Key, offset: int, measures: Measures) -> None:
         """A pane as the store has it (offset NONE: it has none)."""
@@ -66,19 +85,22 @@ class Panes:
     def written(self, keep: int) -> None:
         """All changes are in the store; keep about `keep` panes, those known last. What was never written is never dropped."""
         self._changed.clear()
-        if len(self.rows) <= keep:
+        excess = len(self.rows) - keep
+        if excess <= 0:
             return
-        order = sorted({key[3] for key in self.rows})
-        counts: dict[int, int] = {}
-        for key in self.rows:
-            counts[key[3]] = counts.get(key[3], 0) + 1
-        excess, border = len(self.rows) - keep // 2, order[0]
-        for known in order:
-            border, excess = known, excess - counts[known]
-            if excess <= 0:
-                break
-        self.floor = max(self.floor, border)
-        self.rows = {key: row for key, row in self.rows.items() if key[3] > border}
+        # dicts keep their order: of one `known`, those that came first go first
+        going = sorted(self.rows, key=itemgetter(3))[: excess + keep // 2]
+        for known, keys in groupby(going, itemgetter(3)):
+            if known <= self.floor:
+                continue
+            hashes = np.array([hash(key) for key in keys], np.int64)
+            self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
+        for key in going:
+            del self.rows[key]
+        while sum(map(len, self._gone.values())) > HASHES:
+            known = min(self._gone)
+            self.floor = max(self.floor, known)
+            del self._gone[known]
 
 
 def known_at(stream: Stream, time: int, before: int) -> int:

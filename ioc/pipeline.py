@@ -18,7 +18,7 @@ from ioc.archive import archive, reject_rows
 from ioc.batch import Batch, record_hash
 from ioc.catalog import REJECTS, Catalog
 from ioc.clickhouse import Store
-from ioc.decode import Decoded, Decoder, Rules, reception
+from ioc.decode import Clock, Decoded, Decoder, Rules, reception
 from ioc.errors import IocError
 from ioc.exact import Reject
 from ioc.measure import measure
@@ -50,6 +50,8 @@ class Pipeline:
         self._parts: dict[tuple[str, Place], Part] = {}
         self._decoders: dict[str, Decoder] = {}
         self._partitions: dict[str, int] = {}
+        self._decoded: dict[Place, tuple[int, Clock]] = {}
+        """Position and clock up to which a partition is decoded: ahead of its checkpoint while the last poll is being counted."""
 
     # ---- partitions come and go
 
@@ -66,14 +68,22 @@ class Pipeline:
             known = [stored[owner, *place] for owner in owners if (owner, *place) in stored]
             behind = len(known) < len(owners)
             self.checkpoints[place] = Checkpoint() if behind else min(known, key=lambda c: c.next)
+            self._decoded[place] = (self.checkpoints[place].next, self.checkpoints[place].clock)
             for stream in self._streams([place]):
                 self._parts[stream.name, place] = Part(Panes(floors[stream.name].get(place, NOTHING)))
         return {place: self.checkpoints[place] for place in places}
+
+    def begin_at(self, place: Place, position: int) -> Checkpoint:
+        """Nothing was counted of a partition whose log begins later than at 0: count from there."""
+        self.checkpoints[place] = replace(self.checkpoints[place], next=position)
+        self._decoded[place] = (position, self.checkpoints[place].clock)
+        return self.checkpoints[place]
 
     def revoke(self, places: Sequence[Place]) -> None:
         """Give partitions up: forget what is held of them."""
         for place in places:
             self.checkpoints.pop(place, None)
+            self._decoded.pop(place, None)
             for stream in self._streams([place]):
                 self._parts.pop((stream.name, place), None)
 
@@ -92,7 +102,17 @@ class Pipeline:
 
         Raises IocError when a batch does not begin where its partition's checkpoint ends; ServiceAway when the store stays away.
         """
-        works = [self._decode(batch) for batch in batches]
+        self.count(self.decode(batches))
+
+    def decode(self, batches: Sequence[Batch]) -> list[Work]:
+        """The first half of `run`: pure work, which may be done while the poll before is being counted."""
+        return [self._decode(batch) for batch in batches]
+
+    def count(self, works: Sequence[Work]) -> None:
+        """The second half of `run`. Polls are counted in the order in which they were decoded."""
+        for work in works:
+            if work.batch.start != self.checkpoints[work.place].next:
+                raise _gap(work.batch, self.checkpoints[work.place].next)
         try:
             self._count(works)
         except BaseException:
@@ -117,12 +137,11 @@ class Pipeline:
 
     def _decode(self, batch: Batch) -> Work:
         place = (batch.topic, batch.partition)
-        checkpoint = self.checkpoints[place]
-        if batch.start != checkpoint.next:
-            raise IocError(
-                f"{batch.topic}:{batch.partition}: a batch begins at {batch.start}, but the checkpoint ends at {checkpoint.next}"
-            )
-        decoded = self._refused(batch) if batch.topic == REJECTS else self._decoder(batch.topic).decode(batch, checkpoint.clock)
+        reached, clock = self._decoded[place]
+        if batch.start != reached:
+            raise _gap(batch, reached)
+        decoded = self._refused(batch, clock) if batch.topic == REJECTS else self._decoder(batch.topic).decode(batch, clock)
+        self._decoded[place] = (batch.next, decoded.clock)
         verdicts = ["accepted"] * len(batch)
         for index in decoded.rejects:
             verdicts[index] = "rejected"
@@ -130,11 +149,11 @@ class Pipeline:
             verdicts[index] = "heartbeat"
         return Work(decoded, verdicts, place)
 
-    def _refused(self, batch: Batch) -> Decoded:
+    def _refused(self, batch: Batch, clock: Clock) -> Decoded:
         """A batch of `ioc.rejects`: what the gateway refused is a reject already."""
         rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed)
-        received, before, clock = reception(batch, [], self.checkpoints[batch.topic, batch.partition].clock, rules)
-        decoded = Decoded(batch, received, before, clock)
+        received, before, after = reception(batch, [], clock, rules)
+        decoded = Decoded(batch, received, before, after)
         for index, value in enumerate(batch.values):
             record = unpack(value)
             decoded.rejects[index] = Reject(record.reason, record.field, record.message) if record else NOT_OURS
@@ -172,3 +191,7 @@ class Pipeline:
                 part.panes.written(budget // 4 // PANE_BYTES)
                 part.seen.written()
                 part.entities.shrink(budget * 3 // 4)
+
+
+def _gap(batch: Batch, reached: int) -> IocError:
+    return IocError(f"{batch.topic}:{batch.partition}: a batch begins at {batch.start}, but the checkpoint ends at {reached}")

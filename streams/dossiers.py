@@ -52,27 +52,28 @@ def life(history: Sequence[Step]) -> tuple[list[Span], bool]:
     start: int | None = None
     ended = False
     spans: list[Span] = []
-    for step in history:
-        if step.state == "received" and start is None:
-            start = step.time
+    for time, state, new_agency, new_procedure, new_channel, new_due in history:  # unpacked: this loop is the engine's hottest
+        if state == "received" and start is None:
+            start = time
         before = (agency, procedure, channel, due)
-        agency = step.agency or agency
-        procedure = step.procedure or procedure
-        channel = step.channel or channel
-        due = step.due_at if step.due_at is not None else due
-        ended = ended or step.state in ENDS
+        agency, procedure, channel = new_agency or agency, new_procedure or procedure, new_channel or channel
+        due = due if new_due is None else new_due
+        ended = ended or state in ENDS
         if start is None:
             continue
-        dims = (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN)
         if not spans:
-            spans.append(Span(start, None, dims, due))
+            spans.append(Span(start, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
         elif before != (agency, procedure, channel, due):
-            spans[-1] = spans[-1]._replace(end=step.time)
-            spans.append(Span(step.time, None, dims, due))
+            spans[-1] = _until(spans[-1], time)
+            spans.append(Span(time, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
         if ended:
-            spans[-1] = spans[-1]._replace(end=step.time)
+            spans[-1] = _until(spans[-1], time)
             break
     return spans, ended and bool(spans)
+
+
+def _until(span: Span, end: int) -> Span:
+    return Span(span.start, end, span.dims, span.due)
 
 
 def contributions(history: Sequence[Step]) -> list[Row]:

@@ -138,8 +138,13 @@ def schedules(first: int, count: int) -> int:
     return wrong
 
 
-def test_three_thousand_schedules_of_crashes_takeovers_and_late_writes_write_no_wrong_row() -> None:
-    assert schedules(0, 3_000) == 0
+@pytest.mark.parametrize("hashes", [0, 3, 500_000])
+def test_three_thousand_schedules_of_crashes_takeovers_and_late_writes_write_no_wrong_row(
+    hashes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is remembered of the panes that had to go: nothing, a few hashes, all."""
+    monkeypatch.setattr("ioc.panes.HASHES", hashes)
+    assert schedules(hashes, 1_000) == 0
 
 
 def unskipped(self: Panes, key: Key, offset: int, measures: Measures) -> None:
@@ -177,7 +182,7 @@ def test_the_simulation_finds_a_rule_switched_off(
 
 
 @given(st.integers(0, 10**9), st.integers(0, 6))
-def test_eviction_keeps_the_floor_above_everything_that_left(seed: int, keep: int) -> None:
+def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int) -> None:
     rng = random.Random(seed)
     panes, ever = Panes(NOTHING), set()
     for offset, added in random_events(rng, 30):
@@ -188,6 +193,21 @@ def test_eviction_keeps_the_floor_above_everything_that_left(seed: int, keep: in
             panes.written(keep)
             assert len(panes.rows) <= keep
         assert panes.lacking(ever) == ever - panes.rows.keys()
+
+
+@given(st.integers(0, 10**9), st.integers(0, 6), st.sampled_from((0, 1, 5)))
+def test_when_hashes_are_forgotten_too_the_floor_is_above_everything_that_left(seed: int, keep: int, hashes: int) -> None:
+    rng = random.Random(seed)
+    panes, ever = Panes(NOTHING), set()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ioc.panes.HASHES", hashes)
+        for offset, added in random_events(rng, 30):
+            for key, measures in added.items():
+                panes.add(key, offset, measures)
+                ever.add(key)
+            if rng.random() < 0.3:
+                panes.written(keep)
+            assert panes.lacking(ever) >= ever - panes.rows.keys()
 
 
 def test_what_was_never_written_is_never_dropped_and_a_failed_write_keeps_it_to_be_written() -> None:
