@@ -140,7 +140,7 @@ def _usual(shape: Shape, sample: Sequence[bytes]) -> pa.Schema:
 
 
 def _flat(shape: Shape, table: pa.Table) -> pl.DataFrame:
-    """Envelope columns with a leading underscore, data's fields beside them, and `data` itself for the null check."""
+    """Envelope columns with a leading underscore, data's fields beside them, and `data`: whether there is one."""
     documents = pl.DataFrame(pl.from_arrow(table))
     flat = documents.select(pl.col("o").alias("_i"), pl.col("e")).unnest("e")
     envelope = {field.name: field.type for field in shape.schema if field.name != "data"}
@@ -152,7 +152,7 @@ def _flat(shape: Shape, table: pa.Table) -> pl.DataFrame:
             pl.col(name).alias(f"_{name}") if name in flat.columns else _nothing(kind).alias(f"_{name}")
             for name, kind in envelope.items()
         ),
-        "data",
+        pl.when(pl.col("data").is_not_null()).then(pl.lit(True)).alias("data"),  # whether it is there: halves differ in fields
         *(pl.col("data").struct.field(name) if name in there else _nothing(kind).alias(name) for name, kind in inner.items()),
     )
 

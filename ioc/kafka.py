@@ -214,10 +214,10 @@ class Sender:
             self._counts[topic] = await self.partitions(topic)
         place = (topic, _partition(key, self._counts[topic]))
         batch = self._open.get(place)
-        if batch is None or batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
             await self._submit(place)
             batch = self._open[place] = self._producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value, headers=headers)
+            batch.append(timestamp=None, key=key, value=value, headers=list(headers))
 
     async def push(self) -> None:
         """Let every batch of `post` leave, full or not."""

@@ -316,3 +316,20 @@ def test_a_flood_of_bad_events_costs_few_parses(monkeypatch: pytest.MonkeyPatch)
     _, refused = parse(SHAPES[DOSSIER], list(np.arange(2_000)), [b"[]"] * 2_000)
     assert len(refused) == 2_000
     assert len(parses) < 4 * 2_000 / SMALL * 2
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("broken", [[], [0], [333], [1, 599]])
+def test_a_field_that_only_some_events_of_a_large_block_have_is_read_all_the_same(kind: str, broken: list[int]) -> None:
+    """Large blocks are parsed with the fields of a sample first; the rows must be those of the values alone."""
+    rng, bare = np.random.default_rng(1), {name: BASES[kind][name] for name in ("specversion", "id", "source", "type", "time")}
+    needed = {n: v for n, v in BASES[kind]["data"].items() if SHAPES[kind].contract.data_model().model_fields[n].is_required()}
+    values = [json.dumps({**bare, "id": f"e{i}", "data": needed}).encode() for i in range(600)]
+    for i in rng.choice(250, 5, replace=False):  # in one half only
+        values[i] = encoded(kind, id=f"e{i}", subject="rare", sequence="7")
+    for i in broken:
+        values[i] = values[i][:-1]
+    frame, refused = parse(SHAPES[kind], list(range(600)), values)
+    assert {*broken} <= {*refused}
+    alone = [fast_row(kind, value).with_columns(_i=pl.lit(i, pl.Int64)) for i, value in enumerate(values) if i not in refused]
+    assert frame.equals(pl.concat(alone))

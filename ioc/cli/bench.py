@@ -1,0 +1,53 @@
+"""Bench: the command that measures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from ioc.cli.common import Json, dump, out, quiet_libraries, say, table
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(bench)
+
+
+def bench(
+    events: Annotated[int, typer.Option("--events", min=10_000, help="Events of each stream.")] = 1_000_000,
+    opened: Annotated[int, typer.Option("--open", min=100, help="Dossiers open at any time.")] = 100_000,
+    partitions: Annotated[int, typer.Option("--partitions", min=1, max=64)] = 4,
+    only: Annotated[str, typer.Option("--only", help="streams: without a whole worker; whole: nothing else.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure the engine beside a raw fetch, on a broker and a store of its own; takes some minutes. Example: ioc bench
+
+    Ratios are to the raw fetch of the same topic in the same run: machines differ and are noisy, ratios hardly.
+    """
+    from ioc.bench.run import bench as run  # heavy, and for this command alone
+
+    quiet_libraries()
+    report = run(events, opened, partitions, say, only or None)
+    if as_json:
+        dump(asdict(report))
+        return
+    rows = [
+        [name, f"{row['per_second']:,.0f}", _(row.get("ratio"), ".3f"), _(row.get("target"), ".2f"), _(row.get("mb"), ".0f")]
+        for name, row in report.rows.items()
+    ]
+    out.print(table(f"{events:,} events, {partitions} partitions", ["path", "events/s", "of raw", "target", "peak MB"], rows))
+    if report.latency:
+        found = report.latency
+        out.print(
+            f"from produce to visible row at {found['per_second']:,.0f} events/s: p50 {found['p50_ms']:.0f} ms, "
+            f"p99 {found['p99_ms']:.0f} ms, at most {found['max_ms']:.0f} ms"
+        )
+    for name, seconds in report.queries.items():
+        out.print(f"{name.removesuffix(' (s)')}: {seconds:.3f} s")
+    out.print("peak memory, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in report.memory.items()))
+
+
+def _(value: Any, form: str) -> str:
+    return "" if value is None else format(value, form)
