@@ -47,6 +47,7 @@ class Roller:
         self._progress: dict[str, Progress] = {}
         self._shown: dict[str, pl.DataFrame] = {}
         self._as_of: dict[str, int] = {}
+        self._began: dict[str, int] = {}
 
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
@@ -109,12 +110,14 @@ class Roller:
         return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
 
     def _beginning(self, stream: Stream) -> int:
-        """Where first finals begin: steps before any partition's first reception have none."""
-        frame = self.store.query(
-            "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
-            f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
-        )
-        return floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
+        """Where first finals begin: steps before any partition's first reception have none. It never changes."""
+        if stream.name not in self._began:
+            frame = self.store.query(
+                "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
+                f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
+            )
+            self._began[stream.name] = floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
+        return self._began[stream.name]
 
     def _changed(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> pl.DataFrame:
         """Indicator, dims and `at` of the panes changed since the last roll."""
@@ -169,7 +172,10 @@ class Roller:
         return grouped(Entries(dims, zero, zero, zero[:, None]), stream.dimensions, indicator.groupings).dims.unique()
 
     def _series(self, stream: Stream, generation: str, indicator: Indicator, window: str, first: int, last: int) -> pl.DataFrame:
-        """Rows of the steps in (first, last]: those that differ from the step before, and those that have a row already."""
+        """Rows of the steps in (first, last]: those that differ from the step before, and those that have a row already.
+
+        The very first step of a window has a row for all that holds there: no row before it could be carried forward.
+        """
         size = step(window, stream.grain)
         low = NEVER if window == LEVEL else window_start(window, first)
         entries = self._entries(stream, generation, indicator, size, low, first if window == LEVEL else NEVER, last)
@@ -181,7 +187,11 @@ class Roller:
         )
         dims = [f"d{i}" for i in range(len(stream.dimensions))]
         there = stored.select(*(pl.col("dims").list.get(i).alias(d) for i, d in enumerate(dims)), at="step")
-        rows = _at_stored(found, there, dims)
+        if first == floor(self._beginning(stream), size):
+            opening = found.filter((pl.col("at") == first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
+            there = pl.concat([there, opening.select(*dims, at=pl.lit(first + size, pl.Int64))]).unique()
+        zero = measured(indicator, np.zeros((1, len(indicator.value.measures)), np.int64))
+        rows = _at_stored(found, there, dims, zero.with_columns(first_value=pl.col("value"), first_n=pl.col("n")))
         return rows.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(window), until=pl.col("at"))
 
     def _entries(
@@ -274,16 +284,15 @@ class Roller:
             self.store.insert("indicators", state.table("indicators", columns))
 
 
-def _at_stored(found: pl.DataFrame, there: pl.DataFrame, dims: list[str]) -> pl.DataFrame:
-    """Rows that differ from the step before, and for every stored step what holds there now."""
+def _at_stored(found: pl.DataFrame, there: pl.DataFrame, dims: list[str], nothing: pl.DataFrame) -> pl.DataFrame:
+    """Rows that differ from the step before, and for every stored step what holds there now (`nothing`: a row of zero sums)."""
     changed = found.filter("_changed").drop("_changed")
     missing = there.join(changed, on=[*dims, "at"], how="anti").sort("at")
     if missing.is_empty():
         return changed
-    held = missing.join_asof(
-        found.drop("_changed").sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False
-    ).drop_nulls("n")
-    return pl.concat([changed, held.select(changed.columns)])
+    held = missing.join_asof(found.drop("_changed").sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
+    bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
+    return pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
 
 
 def summing(dims: pl.DataFrame) -> tuple[pl.DataFrame, Callable[[Matrix], Matrix]]:

@@ -37,7 +37,7 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     """Rows of the steps in (first, last] at which a value differs from the step before.
 
     `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`; and `_changed`,
-    false for steps where something entered or left without a difference (an older row there must be overwritten).
+    false for steps where something entered or left without a difference, and for what holds at `first` already.
     """
     out = leaves(window, entries.at, size) if window != LEVEL else np.full(len(entries.at), 1 << 62, np.int64)
     latest, sums = _changes(entries, enters(entries.at, size), out, first, last)
@@ -59,7 +59,7 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     opened = rows.with_columns(before.name.prefix("_before_"))
     differs = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"_before_{c}")) for c in compared)
     something = pl.col("n").ne(0) | pl.col("first_n").ne(0) | pl.col("_before_n").is_not_null()
-    return opened.filter(pl.col("at") > first).with_columns(_changed=differs & something).select(*keys, *compared, "_changed")
+    return opened.with_columns(_changed=differs & something & (pl.col("at") > first)).select(*keys, *compared, "_changed")
 
 
 def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:

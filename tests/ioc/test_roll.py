@@ -173,6 +173,38 @@ def test_the_open_step_counts_to_now_and_is_overwritten_by_the_final_one(store: 
     assert last["until"][-1] == START + HOUR + 1, "now is the highest reception plus 1 ms"
 
 
+def test_an_open_row_gets_its_first_final_even_if_nothing_happens_in_its_step(store: Callable[[str], Store]) -> None:
+    log, settings = Log(), Settings(partitions=2)
+    log.event(START + HOUR, START + HOUR, "a")
+    found = store("quiet")
+    pipeline = Pipeline(load(), found, settings)
+    pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
+    whole = [p[0] for p in log.batches(START + 2 * HOUR, random.Random(1))]
+    cuts = [[b for b in batch.cut([len(batch) - 6, 3, 3]) if len(b)] for batch in whole]
+    for poll in zip(*cuts, strict=True):
+        pipeline.run(list(poll))
+        Roller(load(), found, settings).step()  # each one shows its open rows anew
+    level = rows(found, "dossier.backlog", "level")
+    for at in range(START + HOUR + MINUTE, START + 2 * HOUR - 6 * MINUTE, MINUTE):
+        assert held(level, at) == (1, 1), iso(at)
+
+
+def test_what_is_known_at_the_beginning_has_a_row_at_the_first_step(store: Callable[[str], Store]) -> None:
+    log = Log()
+    log.event(START - 3 * HOUR, START, "a")
+    found, chance = store("beginning"), random.Random(1)
+    # the log of one partition begins later than the other, where the event is counted already
+    pieces = log.batches(START + HOUR, chance)
+    quiet = next(i for i, own in enumerate(log.records) if not own)
+    later = Batch(TOPIC, quiet, 0, 1, [0], [None], [heartbeat("pacemaker", START)], [START + 30 * MINUTE])
+    end = Batch(TOPIC, quiet, 1, 2, [1], [None], [heartbeat("pacemaker", START)], [START + HOUR])
+    pieces[quiet] = [later, end]
+    roll(found, pieces, chance)
+    level = rows(found, "dossier.backlog", "level")
+    assert held(level, START + 30 * MINUTE) == (1, 1)
+    assert held(level, START + 29 * MINUTE) == (0.0, 0.0), "steps before a partition's first reception have none"
+
+
 def test_a_silent_partition_holds_the_finals_back(store: Callable[[str], Store]) -> None:
     log, chance = busy(8), random.Random(9)
     pieces = log.batches(UNTIL, chance)
