@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ioc.vocabulary import ALL, Dims, Indicator, Matrix
+from ioc.vocabulary import Indicator, Matrix
 from ioc.windows import LEVEL, Ints, changes, enters, leaves
 
 
@@ -20,17 +20,6 @@ class Entries:
     at: Ints
     known: Ints
     sums: Matrix
-
-
-def grouped(entries: Entries, names: Dims, groupings: tuple[Dims, ...]) -> Entries:
-    """The entries once for each grouping, with `*` in the dimensions it sums over."""
-    frames = [
-        entries.dims.with_columns(pl.lit(ALL).alias(f"d{i}") for i, name in enumerate(names) if name not in grouping)
-        for grouping in groupings
-    ]
-    count = len(groupings)
-    at, known = np.tile(entries.at, count), np.tile(entries.known, count)
-    return Entries(pl.concat(frames), at, known, np.tile(entries.sums, (count, 1)))
 
 
 def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
