@@ -23,7 +23,7 @@ from ioc.clickhouse import Store
 from ioc.embedded.children import spawn, stop, tail
 from ioc.embedded.stack import environment
 from ioc.errors import ServiceAway
-from ioc.kafka import Sender, bounds, create_topics
+from ioc.kafka import Sender, create_topics
 from ioc.roll import Roller
 from ioc.settings import Settings
 from ioc.times import DAY
@@ -142,34 +142,31 @@ class Bench:
         log = settings.data_dir / "worker.log"
         child = spawn([sys.executable, "-m", "ioc", "worker"], {**os.environ, **environment(settings)}, log)
         try:
-            self.say("a whole worker catches up ...")
+            self.say("a whole worker starts ...")
             note, end = settings.data_dir / "run" / "worker.ready", time.monotonic() + PATIENCE
             while not (note.exists() and note.read_text() == str(child.pid)):
                 if child.poll() is not None or time.monotonic() > end:
                     raise ServiceAway(f"the worker does not start:\n{tail(log)}")
                 time.sleep(0.1)
             asyncio.run(live.go_live(settings, self.catalog))
-            asyncio.run(self._caught_up(settings))
             self.say(f"{RATE} events a second for {LATENCY_SECONDS:.0f} s ...")
             self.report.latency = asyncio.run(latency(settings, self.catalog, RATE, LATENCY_SECONDS))
             self.report.memory["worker"] = peak(child.pid)
         finally:
             stop(child, 20)
 
-    async def _caught_up(self, settings: Settings) -> None:
-        ends = {(p.topic, p.partition): end for p, (_, end) in (await bounds(settings, self.catalog.topics)).items()}
-        await asyncio.to_thread(live.wait_counted, Store(settings), self.catalog, ends, None, 300.0)
-
 
 def bench(events: int, opened: int, partitions: int, say: Callable[[str], None], only: str | None = None) -> Report:
     """Run the benchmark on servers of its own. `opened`: open dossiers. `only`: streams or whole."""
-    report = Report(events, partitions)
-    with servers(partitions, say) as (settings, pids):
-        one = Bench(settings, load(), say, report)
-        if only != "whole":
+    report, catalog = Report(events, partitions), load()
+    if only != "whole":
+        with servers(partitions, say) as (settings, pids):
+            one = Bench(settings, catalog, say, report)
             one.streams(opened)
             one.queries()
-        if only != "streams":
-            one.whole()
-        report.memory |= {name: peak(pid) for name, pid in pids.items()}
+            report.memory |= {f"{name} at full speed": peak(pid) for name, pid in pids.items()}
+    if only != "streams":
+        with servers(partitions, say) as (settings, pids):
+            Bench(settings, catalog, say, report).whole()
+            report.memory |= {name: peak(pid) for name, pid in pids.items()}
     return report
