@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .NOTPARALLEL:
-.PHONY: help install run test quick check
+.PHONY: help install run test quick chaos check
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 0
@@ -54,6 +54,9 @@ test: install ## run all tests against a real broker and store, started on free 
 
 quick: install ## run the tests without the slow ones
 	@$(PY) -m pytest -m 'not slow' $(ARGS)
+
+chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour
+	@$(PY) -m tests.chaos $(ARGS)
 
 check: install ## ruff, mypy, import layers, and the declarations
 	$(PY) -m ruff check .

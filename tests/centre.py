@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from ioc import live
 from ioc.catalog import Catalog, load
@@ -16,6 +19,7 @@ from ioc.clickhouse import Store
 from ioc.embedded import broker as embedded_broker
 from ioc.embedded.children import spawn, stop
 from ioc.embedded.ports import answers, listens
+from ioc.kafka import bounds
 from ioc.settings import Settings
 from tests.services import ROOT, free_port, wait_until
 
@@ -29,6 +33,8 @@ class Centre:
         self.folder = folder
         self._ports = {name: free_port() for name in ("broker", "controller", "store")}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.store_port: Callable[[str], int] = lambda name: self._ports["store"]
+        """Where a worker finds the store: it may be a proxy's port."""
         self.catalog: Catalog = load()
         self.settings = Settings(
             data_dir=folder,
@@ -57,15 +63,36 @@ class Centre:
 
     def start(self, name: str, *, may_end: bool = False) -> None:
         """Start the broker, the store, or a worker (any name that begins with `worker`), and wait until it serves."""
-        self._children[name] = spawn(self._command(name), self._env(name), self.folder / f"{name}.log")
+        self.launch(name)
         wait_until(lambda: self._ready(name) or self.ended(name), f"{name} serves; see {self.folder}/{name}.log", 60)
         assert may_end or not self.ended(name), self.log(name)[-3000:]
 
+    def launch(self, name: str) -> None:
+        """Start it without waiting."""
+        self._children[name] = spawn(self._command(name), self._env(name), self.folder / f"{name}.log")
+
+    def ready(self, name: str) -> bool:
+        """Whether it serves; of a worker: whether it has had partitions since its start."""
+        return self._ready(name)
+
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         """kill -9 (or another signal); for a final one, wait until the process is gone."""
-        self._children[name].send_signal(how)
+        self.signal(name, how)
         if how in (signal.SIGKILL, signal.SIGTERM):
             self._children[name].wait(30)
+
+    def signal(self, name: str, how: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
+        self._children[name].send_signal(how)
+
+    def port(self, name: str) -> int:
+        """The port of the broker or the store itself."""
+        return self._ports[name]
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The end of every partition of the event topics."""
+        found = asyncio.run(bounds(self.settings, self.catalog.topics))
+        return {(place.topic, place.partition): end for place, (_, end) in found.items()}
 
     def ended(self, name: str) -> bool:
         """Whether the process is gone."""
@@ -74,6 +101,12 @@ class Centre:
     def exit_code(self, name: str) -> int | None:
         """How the process ended, or None while it runs."""
         return self._children[name].poll()
+
+    def rss(self, name: str) -> int:
+        """Memory of the process in MiB (0: gone)."""
+        with suppress(psutil.Error):
+            return int(psutil.Process(self._children[name].pid).memory_info().rss) >> 20
+        return 0
 
     def log(self, name: str) -> str:
         """What the process has printed."""
@@ -105,6 +138,7 @@ class Centre:
     def _env(self, name: str) -> dict[str, str]:
         values = self.settings.model_dump(include={"kafka_bootstrap", "clickhouse_url", "partitions"})
         own = {f"IOC_{key.upper()}": str(value) for key, value in values.items()}
+        own["IOC_CLICKHOUSE_URL"] = f"http://127.0.0.1:{self.store_port(name)}"
         return {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(self.folder / name), **own}
 
     def _command(self, name: str) -> list[str]:

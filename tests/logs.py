@@ -165,29 +165,30 @@ def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Recor
         )
         made = record(event, 0, now, partitions, headers=headers)
         put(made)
-        chance = rng.random()
-        if chance < 0.15:
-            put(made)  # again, in the log
-        elif chance < 0.2:
-            put(
-                record(
-                    event | {"data": event["data"] | ({"unit": "9"} if "dossier" in event["data"] else {"device": "x"})},
-                    0,
-                    now,
-                    partitions,
-                )
-            )
-        elif chance < 0.25:
-            put(record(json.dumps(event).encode()[:-3], 0, now, topic=made.topic, partition=made.partition))
-        elif chance < 0.28:
-            put(record(event | {"id": "m"}, 0, now, partition=(made.partition + 1) % partitions))
-        elif chance < 0.31:
-            put(record(event | {"id": "k"}, 0, now, partitions, key=b"D9", partition=made.partition))
-        elif chance < 0.34:
-            put(record(event | {"time": text(now + HOUR)}, 0, now, partitions))
-        elif chance < 0.37:
-            put(record(event | {"time": "1948-01-01T00:00:00Z"}, 0, now, partitions))
-        elif chance < 0.45:
-            put(record(beat(now), 0, now, topic=made.topic, partition=made.partition))
-            loading = False
+        for again in trouble(rng, event, made, now, partitions):
+            put(again)
+            loading = loading and b"vn.ioc.heartbeat.v1" not in (again.value or b"")
     return log
+
+
+def trouble(rng: random.Random, event: dict[str, Any], made: Record, now: int, partitions: int) -> list[Record]:
+    """What may follow a record in a log that is hard on purpose: the same again, other data under its id, rubbish, a beat."""
+    chance = rng.random()
+    if chance < 0.15:
+        return [made]  # again, in the log
+    if chance < 0.2:
+        other = {"unit": "9"} if "dossier" in event["data"] else {"device": "x"}
+        return [record(event | {"data": event["data"] | other}, 0, now, partitions)]
+    if chance < 0.25:
+        return [record(json.dumps(event).encode()[:-3], 0, now, topic=made.topic, partition=made.partition)]
+    if chance < 0.28:
+        return [record(event | {"id": "m"}, 0, now, partition=(made.partition + 1) % partitions)]
+    if chance < 0.31:
+        return [record(event | {"id": "k"}, 0, now, partitions, key=b"D9", partition=made.partition)]
+    if chance < 0.34:
+        return [record(event | {"time": text(now + HOUR)}, 0, now, partitions)]
+    if chance < 0.37:
+        return [record(event | {"time": "1948-01-01T00:00:00Z"}, 0, now, partitions)]
+    if chance < 0.45:
+        return [record(beat(now), 0, now, topic=made.topic, partition=made.partition)]
+    return []

@@ -1,0 +1,77 @@
+"""Strikes: traps at the write boundaries, one after the other, in a thread of their own: the bulk of the faults, and quick."""
+
+from __future__ import annotations
+
+import random
+import signal
+
+from tests.chaos.proxy import BOUNDARIES, REFUSAL, Trap
+from tests.chaos.scene import Scene
+
+KINDS: dict[str, float] = {
+    "cut before the write": 26,
+    "cut after the write": 26,
+    "late write": 22,
+    "error 500": 2,
+    "kill -9 before the write": 2,
+    "kill -9 after the write": 2,
+    "zombie write of a killed worker": 2,
+    "stopped past its session, then continued": 1,
+}
+"""How often each is drawn."""
+TAKEOVER = 60.0
+"""Seconds the others have to take a stopped worker's partitions over."""
+
+
+def trap(kind: str, table: str, nth: int) -> Trap:
+    """The trap of a kind."""
+    return {
+        "cut before the write": Trap(kind, table, nth, forward="never", answer=b""),
+        "cut after the write": Trap(kind, table, nth, answer=b""),
+        "late write": Trap(kind, table, nth, forward="late", answer=b""),
+        "error 500": Trap(kind, table, nth, forward="never", answer=REFUSAL),
+        "kill -9 before the write": Trap(kind, table, nth, signal.SIGKILL, forward="never", answer=b""),
+        "kill -9 after the write": Trap(kind, table, nth, signal.SIGKILL, after=True, answer=b""),
+        "zombie write of a killed worker": Trap(kind, table, nth, signal.SIGKILL, forward="late", answer=b""),
+        "stopped past its session, then continued": Trap(kind, table, nth, signal.SIGSTOP, forward="late", answer=b""),
+    }[kind]
+
+
+def strike(scene: Scene, rng: random.Random) -> tuple[str, str] | None:
+    """One fault at a write boundary: (kind, table) once it struck and what belongs to it is done; None: no insert came."""
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    table = rng.choice(BOUNDARIES)
+    nth, wait_for_more = rng.randrange(1, 4), rng.random() < 0.6
+    if kind.startswith(("stopped", "zombie")):
+        scene.wait(lambda: len(scene.running()) > 1, f"{kind}: there is another worker")
+    set_ = trap(kind, table, nth)
+    scene.proxy.set(set_)
+    try:
+        scene.wait(set_.struck.is_set, f"{kind} at {table}", 60)
+    except AssertionError:
+        scene.proxy.drop(set_)
+        return None
+    try:
+        if kind.startswith(("stopped", "zombie")):
+            taken_over(scene, set_)
+        elif kind == "late write":
+            moved_on(scene, rng.randrange(1, 12))
+        if wait_for_more:
+            moved_on(scene, 1)
+    finally:
+        scene.proxy.release(set_)
+        if set_.hurt == signal.SIGSTOP:
+            scene.hurt(set_.who, signal.SIGCONT)
+    return kind, table
+
+
+def moved_on(scene: Scene, inserts: int) -> None:
+    """Wait for that many checkpoints more."""
+    before = scene.proxy.written["checkpoints"]
+    scene.wait(lambda: scene.proxy.written["checkpoints"] >= before + inserts, f"{inserts} more checkpoints")
+
+
+def taken_over(scene: Scene, trap: Trap) -> None:
+    """Wait until every partition is counted on, whoever had it (a fault beside this one may take long: then not for ever)."""
+    before = scene.positions()
+    scene.wait(lambda: all(now > before.get(p, 0) for p, now in scene.positions().items()), f"{trap.who} is replaced", TAKEOVER)
