@@ -62,15 +62,15 @@ def join_or_leave(scene: Scene, rng: random.Random) -> None:
             scene.join(name)
             scene.wait(lambda: scene.centre.ready(name), f"{name} has joined")
         elif leavers:
-            scene.leave(rng.choice(leavers))
+            with scene.same_crew("a worker can be spared"):
+                scene.leave(rng.choice(alive(scene)))
 
 
 def move_offsets(scene: Scene, rng: random.Random) -> None:
     """All workers leave; the group's offsets are deleted, or set elsewhere; they must not matter to those who come."""
     names = list(scene.wanted)
-    with scene.counts_on("after foreign group offsets"):
+    with scene.counts_on("after foreign group offsets"), scene.same_crew("all workers can be spared"):
         for name in names:
-            scene.wait(lambda name=name: name not in scene.stopped, f"{name} is not stopped")  # type: ignore[misc]
             scene.leave(name)
         settings = scene.centre.settings
         change = groups.delete if rng.random() < 0.5 else groups.move

@@ -66,6 +66,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
@@ -88,6 +89,12 @@ class Proxy:
         self._loop.call_soon_threadsafe(trap.release.set)
 
     # ---- all below runs in the proxy's own loop
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self, name: str) -> int:
         server = await asyncio.start_server(lambda r, w: self._serve(name, r, w), "127.0.0.1", 0, limit=1 << 20)

@@ -16,8 +16,10 @@ from tests.chaos.judge import Findings, judge, read_back
 from tests.chaos.scene import Scene, scene
 from tests.chaos.strikes import strike
 
-STRIKES = 3
-"""Strikes at write boundaries between two faults of whole processes."""
+STRIKES = 4
+"""Strikes at write boundaries for each fault of a whole process."""
+STRIKERS = 3
+"""Traps that are set at a time, each by a thread of its own."""
 Watch = Callable[[int, int, str], None]
 """Gets how many faults struck, how many events were sent, and what happens now."""
 
@@ -34,20 +36,24 @@ class Result:
     endings: Counter[str] = field(default_factory=Counter)
     memory: int = 0
     findings: Findings = field(default_factory=Findings)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def faults(self) -> int:
         """How many struck."""
-        return self.struck.total()
+        with self.lock:
+            return self.struck.total()
 
     def note(self, kind: str, table: str, began: float) -> None:
         """A fault struck, and what belongs to it is done."""
-        self.struck[kind, table] += 1
-        self.seconds[kind] = self.seconds.get(kind, 0.0) + time.monotonic() - began
+        with self.lock:
+            self.struck[kind, table] += 1
+            self.seconds[kind] = self.seconds.get(kind, 0.0) + time.monotonic() - began
 
     def balanced(self) -> bool:
         """Whether there were enough strikes for the next fault of a whole process."""
-        found = list(self.struck.items())
+        with self.lock:
+            found = list(self.struck.items())
         return sum(n for (_, t), n in found if t) >= STRIKES * sum(n for (_, t), n in found if not t)
 
     def summary(self) -> str:
@@ -99,15 +105,14 @@ def chaos(
 
 
 def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, float]) -> None:
-    """Strikes in a thread, faults of whole processes here, until there are enough of both together."""
+    """Strikes in threads, faults of whole processes here, until there are enough of both together."""
     failed: list[BaseException] = []
-    over = threading.Event()
 
     def enough() -> bool:
         return bool(failed) or result.faults >= faults
 
-    def strike_on() -> None:
-        chance = random.Random(f"{result.seed} strikes")
+    def strike_on(number: int) -> None:
+        chance = random.Random(f"{result.seed} strikes {number}")
         try:
             while not enough():
                 began = time.monotonic()
@@ -115,10 +120,10 @@ def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, floa
                     result.note(*struck, began)
         except BaseException as error:
             failed.append(error)
-        finally:
-            over.set()
 
-    threading.Thread(target=strike_on, name="strikes", daemon=True).start()
+    strikers = [threading.Thread(target=strike_on, args=(n,), daemon=True) for n in range(STRIKERS)]
+    for thread in strikers:
+        thread.start()
     chance = random.Random(f"{result.seed} faults")
     try:
         while not enough():
@@ -127,7 +132,7 @@ def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, floa
             FAULTS[kind][0](scene, chance)
             result.note(kind, "", began)
             scene.wait(lambda: enough() or result.balanced(), "strikes at write boundaries", 300)
-        scene.wait(over.is_set, "the last strike is over", 300)
+        scene.wait(lambda: not any(thread.is_alive() for thread in strikers), "the last strikes are over", 300)
     except AssertionError as error:
         failed.append(error)
     if failed:

@@ -34,6 +34,8 @@ class Scene:
         """Workers that shall run: the keeper starts them again."""
         self.stopped: set[str] = set()
         """Workers under SIGSTOP."""
+        self.crew = threading.Lock()
+        """Held while the others must take a worker's place, or while workers leave: not both at once."""
         self.endings: Counter[str] = Counter()
         """How workers ended that nobody had killed."""
         self.memory = 0
@@ -75,7 +77,9 @@ class Scene:
 
     def _note(self, name: str) -> None:
         code = self.centre.exit_code(name)
-        if code not in (0, -signal.SIGKILL):
+        if code == -signal.SIGTERM:
+            self.endings["told to stop while it started"] += 1
+        elif code not in (0, -signal.SIGKILL):
             says = [line for line in self.centre.log(name).splitlines() if line.startswith("ioc worker:")]
             self.endings[f"exit {code}: {says[-1][12:92] if says else '?'}"] += 1
 
@@ -91,6 +95,15 @@ class Scene:
             if keep and main:
                 self.keep()
             time.sleep(TICK)
+
+    @contextmanager
+    def same_crew(self, what: str) -> Iterator[None]:
+        """Nobody else makes workers leave, or counts on others to take over."""
+        self.wait(lambda: self.crew.acquire(blocking=False), what)
+        try:
+            yield
+        finally:
+            self.crew.release()
 
     @contextmanager
     def counts_on(self, what: str) -> Iterator[None]:

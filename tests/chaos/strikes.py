@@ -42,27 +42,34 @@ def strike(scene: Scene, rng: random.Random) -> tuple[str, str] | None:
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     table = rng.choice(BOUNDARIES)
     nth, wait_for_more = rng.randrange(1, 4), rng.random() < 0.6
-    if kind.startswith(("stopped", "zombie")):
-        scene.wait(lambda: len(scene.running()) > 1, f"{kind}: there is another worker")
     set_ = trap(kind, table, nth)
-    scene.proxy.set(set_)
+    if not kind.startswith(("stopped", "zombie")):
+        return (kind, table) if sprung(scene, set_, rng.randrange(1, 8), wait_for_more) else None
+    with scene.same_crew(f"{kind}: the others are to stay"):
+        scene.wait(lambda: len(scene.running()) > 1, f"{kind}: there is another worker")
+        return (kind, table) if sprung(scene, set_, 0, wait_for_more) else None
+
+
+def sprung(scene: Scene, trap: Trap, later: int, wait_for_more: bool) -> bool:
+    """Set a trap, wait until it strikes, and do what belongs to it. False: no insert came within a minute."""
+    scene.proxy.set(trap)
     try:
-        scene.wait(set_.struck.is_set, f"{kind} at {table}", 60)
+        scene.wait(trap.struck.is_set, f"{trap.kind} at {trap.table}", 60)
     except AssertionError:
-        scene.proxy.drop(set_)
-        return None
+        scene.proxy.drop(trap)
+        return False
     try:
-        if kind.startswith(("stopped", "zombie")):
-            taken_over(scene, set_)
-        elif kind == "late write":
-            moved_on(scene, rng.randrange(1, 12))
+        if not later:
+            taken_over(scene, trap)
+        elif trap.forward == "late":
+            moved_on(scene, later)
         if wait_for_more:
             moved_on(scene, 1)
     finally:
-        scene.proxy.release(set_)
-        if set_.hurt == signal.SIGSTOP:
-            scene.hurt(set_.who, signal.SIGCONT)
-    return kind, table
+        scene.proxy.release(trap)
+        if trap.hurt == signal.SIGSTOP:
+            scene.hurt(trap.who, signal.SIGCONT)
+    return True
 
 
 def moved_on(scene: Scene, inserts: int) -> None:
