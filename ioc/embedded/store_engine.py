@@ -30,6 +30,10 @@ ENGINE = {
 }
 
 
+FAILED = "SELECT sum(value) FROM system.events WHERE event = 'FailedInsertQuery'"
+ERRORS = "SELECT code, value, last_error_message FROM system.errors ORDER BY last_error_time DESC"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the engine gave: the bytes in the asked format, and the summary header."""
@@ -55,10 +59,13 @@ class Engine:
         self._address = address
         self._handle = handle
         self._guard = threading.Lock()
+        self._failed: int | None = None
+        """Inserts that had failed when the last one was done; None: not known."""
         self._give_default()
         row = self._row("SELECT displayName(), version()")
         self.display_name, self.version = row[0], row[1]
         tables = self._row("SELECT arrayJoin(groupArray(name)) FROM system.table_functions")
+        self._errors = _errors(handle)
         self.forbidden = outside(tables, self._row("SELECT name FROM system.functions"))
 
     @classmethod
@@ -93,17 +100,47 @@ class Engine:
             try:
                 connection.query(self._opening(ask, statement.inline))
                 if statement.inline:
-                    return _insert(connection, ask.sql, statement)
+                    return self._insert(connection, ask.sql, statement)
                 result = connection.query(ask.sql, ask.format, params=ask.params)
                 return _answer(result)
             finally:
                 connection.close()
         except RuntimeError as error:
+            self._failed = None  # it may have been an insert
             raise StoreError.of(str(error)) from None
         finally:
             if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
                 with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
                     self._handle.query("CREATE DATABASE IF NOT EXISTS default ENGINE = Atomic")
+
+    def _insert(self, connection: Any, sql: bytes, statement: Statement) -> Answer:
+        """Insert the data behind a statement; StoreError unless all of it is in the table.
+
+        `finish` of chdb 4.4.0 returns well whatever happens while the rows are written (a full disk, too many partitions). The
+        engine's own count of failed inserts tells; inserts run one at a time, so it is this one that failed.
+        """
+        before = self._failed if self._failed is not None else _count(connection)
+        self._failed = None
+        stream = connection.send_insert(sql[: statement.head].decode(), statement.format)
+        try:
+            stream.append(sql[statement.data :])
+            done = stream.finish()
+        except RuntimeError:
+            with contextlib.suppress(RuntimeError):  # what went wrong matters, not that it cannot be undone twice
+                stream.cancel()
+            raise
+        after = _count(connection)
+        if after != before:
+            raise self._silent(connection)
+        self._failed = after
+        rows, size = done.rows_written, done.bytes_written
+        return Answer(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
+
+    def _silent(self, connection: Any) -> StoreError:
+        """The newest error the engine has counted since we last looked."""
+        known, self._errors = self._errors, _errors(connection)
+        news = [(code, text) for code, (count, text) in self._errors.items() if known.get(code, (0, ""))[0] != count]
+        return StoreError(*(news or [(1002, "the engine could not write the rows and does not say why")])[0])
 
     def _opening(self, ask: Ask, inline: bool) -> str:
         """USE before SET, since readonly=1 would stand; the log comment carries the id by which `kill` finds the query."""
@@ -128,17 +165,16 @@ class Engine:
         self._handle.close()
 
 
-def _insert(connection: Any, sql: bytes, statement: Statement) -> Answer:
-    stream = connection.send_insert(sql[: statement.head].decode(), statement.format)
-    try:
-        stream.append(sql[statement.data :])
-        done = stream.finish()
-    except RuntimeError:
-        with contextlib.suppress(RuntimeError):  # what went wrong matters, not that it cannot be undone twice
-            stream.cancel()
-        raise
-    rows, size = done.rows_written, done.bytes_written
-    return Answer(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
+def _count(connection: Any) -> int:
+    """How many inserts have failed since the engine was opened."""
+    return int(connection.query(FAILED, "TabSeparated").bytes())
+
+
+def _errors(connection: Any) -> dict[int, tuple[int, str]]:
+    """How often each error occurred since then, and its last message; the newest first."""
+    lines = connection.query(ERRORS, "TabSeparated").bytes().decode().splitlines()
+    rows = [line.split("\t", 2) for line in lines]
+    return {int(code): (int(count), text) for code, count, text in rows}
 
 
 def _answer(result: Any) -> Answer:

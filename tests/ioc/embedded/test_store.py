@@ -275,6 +275,15 @@ def test_grafanas_first_statement_gets_the_block_its_plugin_decodes(store: Store
     assert store.value(greeting).split("\t")[2] != "0"
 
 
+def test_an_insert_that_fails_while_it_is_written_is_not_acknowledged(store: Store) -> None:
+    store.value("CREATE TABLE parted (x Int64) ENGINE = MergeTree PARTITION BY x ORDER BY x")
+    rows = "\n".join(map(str, range(200)))
+    assert store.code(f"INSERT INTO parted FORMAT CSV\n{rows}") == (500, 252), "more partitions than a block may have"
+    assert store.value("SELECT count() FROM parted") == "0"
+    assert store.code("INSERT INTO parted FORMAT CSV\n1") == (200, 0)
+    store.value("DROP TABLE parted")
+
+
 def test_what_was_acknowledged_survives_kill_minus_9(tmp_path: Path) -> None:
     first = start(tmp_path / "store")
     first.value("CREATE DATABASE ioc")
