@@ -61,8 +61,12 @@ class Truth:
 
     verdicts: dict[tuple[str, int, int], tuple[str, str]] = field(default_factory=dict)
     panes: dict[PaneKey, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    versions: dict[PaneKey, dict[int, tuple[int, ...]]] = field(default_factory=dict)
+    """Every row a pane may ever have: its measures after each offset that changed it."""
     histories: dict[tuple[str, int, str], list[Event]] = field(default_factory=dict)
     """Accepted dossier events by topic, partition and dossier, in the order of arrival."""
+    counted: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
+    """Their offsets."""
 
     def level(self, indicator: str, at: int, known: int | None = None) -> int:
         """A level at an instant; `known`: as known then."""
@@ -195,6 +199,7 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
             history = result.histories.setdefault((record.topic, record.partition, data["dossier"]), [])
             old = contributions(history)
             history.append(event)
+            result.counted.setdefault((record.topic, record.partition, data["dossier"]), []).append(record.offset)
             rows = minus(contributions(history), old)
         else:
             rows = radio(event)
@@ -207,6 +212,7 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
         for key, measures in added.items():
             if any(measures):
                 result.panes[key] = (record.offset, plus(result.panes.get(key, (0, None))[1], measures))
+                result.versions.setdefault(key, {})[record.offset] = result.panes[key][1]
 
 
 def plus(a: tuple[int, ...] | None, b: tuple[int, ...]) -> tuple[int, ...]:

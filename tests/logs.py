@@ -129,6 +129,9 @@ def random_history(rng: random.Random, name: str, size: int) -> list[dict[str, A
                 del more["replaces"]
         state = "received" if i == 0 and rng.random() < 0.8 else rng.choice(ORDER)
         events.append(dossier(name, f"e{i}", state, START + rng.randrange(0, 16) * 6 * HOUR, **more))
+        if rng.random() < 0.15:  # the same half a minute later: what moves within a minute cancels in its pane
+            again = {k: v for k, v in rng.choice(events).items() if k != "replaces"}
+            events[-1] = again | {"id": f"e{i}", "time": text(ms(again["time"]) + 30_000)}
     return events
 
 

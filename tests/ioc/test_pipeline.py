@@ -1,28 +1,22 @@
-"""Pipeline: the tables are a function of the log, however it is cut, repeated, interrupted or raced for. Judge: brute force."""
+"""Pipeline: the tables are a function of the log, however it is cut, repeated or interrupted. Judge: brute force.
+
+Workers that race for it: `test_schedules`.
+"""
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections import Counter
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc import seen, state
+from ioc import seen
 from ioc.batch import Batch, record_hash
 from ioc.clickhouse import Store
 from ioc.errors import IocError, ServiceAway
-from ioc.history import History, Item
-from ioc.panes import Key, Panes
-from ioc.pipeline import Pipeline
-from ioc.seen import Seen
-from ioc.vocabulary import Measures
 from tests import brute
 from tests.counting import CATALOG, count, everything, panes, pipeline, poll, real_store, verdicts
 from tests.fake import FakeStore, away
@@ -31,7 +25,6 @@ from tests.logs import START, batch, beat, by_place, dossier, ran, random_log, r
 SEEDS = st.integers(0, 10**9)
 FEW = settings(max_examples=settings().max_examples // 3)
 """A schedule takes 0.2 s."""
-ARRIVAL = itertools.count()
 
 
 def right(store: Store, log: list[brute.Record], partitions: int = 2) -> None:
@@ -62,123 +55,6 @@ def test_any_cuts_give_what_the_brute_force_gives(seed: int) -> None:
     store = FakeStore()
     count(pipeline(store), log, rng, rng.choice((2, 6, 30)) + 1)
     right(store, log)
-
-
-def schedule(seed: int) -> tuple[FakeStore, list[brute.Record]]:
-    """Two workers over one log: crashes at any insert, writes that hang and land later, restarts, rewinds, caches of nothing."""
-    rng = random.Random(seed)
-    log, store = random_log(rng, 30), FakeStore()
-    late: list[tuple[str, pa.Table]] = []
-
-    def worker() -> Pipeline:
-        return pipeline(store, cache_mb=8)
-
-    with pytest.MonkeyPatch.context() as patch:
-        if rng.random() < 0.5:
-            patch.setattr(seen, "LIMIT", 6)
-            patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
-        workers = [worker(), worker()]
-        for _ in range(16):
-            who = rng.randrange(2)
-            mode, stop = rng.choice(("well", "well", "fails", "hangs")), store.inserts + rng.randrange(1, 8)
-
-            def before(n: int, table: str, rows: pa.Table, mode: str = mode, stop: int = stop) -> bool:
-                if mode == "hangs" and n >= stop:
-                    late.append((table, rows))
-                return mode == "well" or n < stop or (mode == "fails" and (n > stop or away()))
-
-            store.before = before
-            try:
-                poll(workers[who], log, rng)
-            except ServiceAway:
-                workers[who] = worker()
-            if mode == "hangs":
-                workers[who] = worker()
-            if late and rng.random() < 0.4:
-                for name, rows in late:
-                    store.land(name, rows)
-                late.clear()
-            if rng.random() < 0.1:
-                store.tables["checkpoints"].clear()  # rewound to the log's beginning
-                workers[rng.randrange(2)] = worker()
-        store.before = lambda n, table, rows: True
-        count(worker(), log, rng)
-        for name, rows in late:
-            store.land(name, rows)
-    return store, log
-
-
-@given(SEEDS)
-@FEW
-def test_two_workers_with_stale_caches_crashes_at_any_insert_and_late_writes_write_no_wrong_row(seed: int) -> None:
-    """The fake store also holds them to: two rows of one version are one row."""
-    right(*schedule(seed))
-
-
-def pane_without_skip(self: Panes, key: Key, offset: int, measures: Measures) -> None:
-    known = self.rows.get(key, (-1, ()))[1]
-    self.rows[key] = (offset, tuple(map(int.__add__, known, measures)) if known else measures)
-    self._changed.add(key)
-
-
-def duplicate_of_any_offset(self: History, item: Item, add: Any = History.add) -> Any:
-    return None if any((i.source, i.id) == (item.source, item.id) for i in self.items) else add(self, item)
-
-
-def checkpoint_first(self: Pipeline, works: Any, whole: Any = Pipeline._count) -> None:
-    self._checkpoint(works)
-    whole(self, works)
-
-
-def start_from_the_beginning_with_the_last_clock(*args: Any, read: Any = state.checkpoints) -> Any:
-    return {place: replace(checkpoint, next=0) for place, checkpoint in read(*args).items()}
-
-
-def duplicate_of_any_mark(
-    self: Seen, hours: Any, identities: Any, hashes: Any, offsets: Any, judge: Any = Seen.judge, arrival: Any = ARRIVAL
-) -> Any:
-    return judge(self, hours, identities, hashes, np.array([next(arrival) for _ in offsets]))
-
-
-def no_marks(store: Any, generation: str, wanted: Any) -> Any:
-    return {(place, hour): seen.EMPTY for place, hours in wanted.items() for hour in hours}
-
-
-@pytest.mark.parametrize(
-    ("target", "mutant"),
-    [
-        ("ioc.panes.Panes.add", pane_without_skip),
-        ("ioc.history.History.add", duplicate_of_any_offset),
-        ("ioc.pipeline.Pipeline._count", checkpoint_first),
-        ("ioc.state.checkpoints", start_from_the_beginning_with_the_last_clock),
-        ("ioc.seen.Seen.judge", duplicate_of_any_mark),
-        ("ioc.state.seen_hours", no_marks),
-        ("ioc.state.histories", lambda store, generation, wanted: {}),
-        ("ioc.state.panes", lambda store, generation, wanted: {}),
-        ("ioc.entities.known_at", lambda stream, time, before: time // stream.grain * stream.grain),
-        ("ioc.state.highest_known", lambda store, generation: {}),
-    ],
-    ids=[
-        "skip by offset",
-        "smaller offsets",
-        "checkpoint last",
-        "clock of the checkpoint",
-        "seen by offset",
-        "seen rows",
-        "histories",
-        "panes",
-        "known",
-        "floor",
-    ],
-)
-def test_the_schedules_find_a_rule_switched_off(target: str, mutant: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, mutant)
-    for seed in range(40):
-        try:
-            right(*schedule(seed))
-        except AssertionError:
-            return
-    pytest.fail("no schedule found it")
 
 
 @pytest.mark.parametrize("nth", range(1, 12))

@@ -1,0 +1,58 @@
+"""Schedules: whoever counts, stops, goes on or is late, every row that lands is right; and a rule switched off is found.
+
+`make test` plays some hundreds; HYPOTHESIS_PROFILE=thorough plays thousands (IOC_TEST_SCHEDULES says how many).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.mutants import MUTANTS
+from tests.schedules import Schedule
+from tests.workers import FATES
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+COUNT = int(os.environ.get("IOC_TEST_SCHEDULES") or (5_000 if THOROUGH else 100))
+
+
+@pytest.mark.timeout(24 * 3600 if THOROUGH else 600)
+@pytest.mark.parametrize("workers", [2, 3])
+def test_no_schedule_of_crashes_zombies_takeovers_and_late_writes_lands_a_wrong_row(workers: int) -> None:
+    happened: Counter[str] = Counter()
+    for seed in range(COUNT):
+        schedule = Schedule(seed, workers).run()
+        schedule.right()
+        happened += schedule.happened
+    assert happened.keys() == {*FATES[2:], "goes on", "takeover", "rewound", "lands late"}
+    assert min(happened.values()) >= COUNT // 8, f"the schedules are tame: {happened}"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_takeover_at_any_step_to_the_store_lands_no_wrong_row(seed: int) -> None:
+    for step in range(1, 60):
+        schedule = Schedule(seed, size=16)
+        if not schedule.taken_over_at(step):
+            assert step > 10, "assignment and a poll take more steps than that"
+            return
+        schedule.right()
+    pytest.fail("a poll of so many steps")
+
+
+@pytest.mark.parametrize("rule", MUTANTS)
+def test_the_schedules_find_a_rule_switched_off(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for target, mutant in MUTANTS[rule].items():
+        monkeypatch.setattr(target, mutant)
+    with pytest.raises(AssertionError):
+        _forty_schedules()
+
+
+def _forty_schedules() -> None:
+    for seed in range(40):
+        Schedule(seed, 2 + seed % 2).run().right()
+        for step in (3, 1 + seed % 14):  # before the third step a worker that takes over knows one half of what it must
+            schedule = Schedule(seed, size=16)
+            schedule.taken_over_at(step)
+            schedule.right()

@@ -1,0 +1,235 @@
+"""Mutants: the engine with one of its rules switched off, by name. Each is a set of patches; the schedules must find it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ioc import decode, state
+from ioc.history import Contributions, History, Item, difference
+from ioc.panes import NONE, NOTHING, Key, Panes
+from ioc.pipeline import Pipeline
+from ioc.times import floor
+from ioc.vocabulary import Measures
+from tests.workers import Door
+
+Mutant = Mapping[str, Any]
+"""Target -> what stands there instead."""
+
+
+def _plus(known: Measures, measures: Measures) -> Measures:
+    return tuple(map(int.__add__, known, measures)) if known else measures
+
+
+# ---- panes
+
+
+def add_unskipped(self: Panes, key: Key, offset: int, measures: Measures) -> None:
+    version, known = self.rows.get(key, (NONE, ()))
+    self.rows[key] = (max(version, offset), _plus(known, measures))
+    self._changed.add(key)
+
+
+def add_sum_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measures) -> bool:
+    add_unskipped(self, key, last, measures)
+    return True
+
+
+def add_sum_that_skips_only_what_is_wholly_behind(self: Panes, key: Key, first: int, last: int, measures: Measures) -> bool:
+    version, known = self.rows.get(key, (NONE, ()))
+    if last > version:
+        self.rows[key] = (last, _plus(known, measures))
+        self._changed.add(key)
+    return True
+
+
+def changed_up_to_the_end_of_the_batch(self: Panes, changed: Any = Panes.changed) -> Any:
+    rows = changed(self)
+    end = max((offset for _, offset, _ in rows), default=0)
+    return [(key, end, measures) for key, _, measures in rows]
+
+
+def add_that_evicts_before_the_write(self: Panes, key: Key, offset: int, measures: Measures, add: Any = Panes.add) -> None:
+    add(self, key, offset, measures)
+    if len(self.rows) > 6:
+        self.written(3)
+
+
+def written_without_floor(self: Panes, keep: int, written: Any = Panes.written) -> None:
+    old = self.floor
+    written(self, keep)
+    self.floor = old
+
+
+def by_pane_with_zeros(stream: Any, levels: Any, change: Contributions, known: int) -> Any:
+    result: dict[Key, Measures] = {}
+    for (indicator, dims, at), measures in change.items():
+        key = (indicator, dims, at if indicator in levels else floor(at, stream.grain), known)
+        result[key] = _plus(result.get(key, ()), measures)
+    return result
+
+
+def by_pane_that_drops_what_cancels_in_the_sum(self: Panes, changed: Any = Panes.changed) -> Any:
+    return [row for row in changed(self) if any(row[2])]
+
+
+# ---- histories
+
+
+def add_duplicate_of_any_offset(self: History, item: Item, add: Any = History.add) -> Any:
+    return None if any((i.source, i.id) == (item.source, item.id) for i in self.items) else add(self, item)
+
+
+def add_that_takes_what_is_held_for_done(self: History, item: Item, add: Any = History.add) -> Any:
+    return {} if any(i.offset == item.offset for i in self.items) else add(self, item)
+
+
+def add_against_all_other_events(self: History, item: Item, add: Any = History.add) -> Any:
+    found = add(self, item)
+    if isinstance(found, dict) and self.offset > item.offset:
+        return difference(self._sum(self.items), self._sum([i for i in self.items if i.offset != item.offset]))
+    return found
+
+
+def add_that_keeps_duplicates(self: History, item: Item, add: Any = History.add) -> Any:
+    found = add(self, item)
+    if found is None and item.offset > self.offset:
+        self.items, self.offset = sorted([*self.items, item]), item.offset
+    return found
+
+
+def add_in_the_order_of_arrival(self: History, item: Item, add: Any = History.add) -> Any:
+    return add(self, item._replace(sequence=item.offset, rank=0, time=0))
+
+
+# ---- checkpoints and partitions
+
+
+def count_after_the_checkpoint(self: Pipeline, works: Any, count: Any = Pipeline._count) -> None:
+    self._checkpoint(works)
+    count(self, works)
+
+
+def assign_from_the_position_of_the_group(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
+    found = assign(self, places, partitions)
+    assert isinstance(self.store, Door)
+    for place, checkpoint in found.items():
+        self.checkpoints[place] = replace(checkpoint, next=max(checkpoint.next, self.store.fetched[place]))
+    return found
+
+
+def checkpoints_at_the_beginning_with_the_last_clock(*args: Any, read: Any = state.checkpoints) -> Any:
+    return {place: replace(checkpoint, next=0) for place, checkpoint in read(*args).items()}
+
+
+def checkpoints_without_the_first_live_heartbeat(*args: Any, read: Any = state.checkpoints) -> Any:
+    return {place: replace(c, clock=replace(c.clock, live=None)) for place, c in read(*args).items()}
+
+
+def assign_with_the_floor_of_before(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
+    floors = {s.name: state.highest_known(self.store, self.catalog.generations[s.name]) for s in self.catalog.streams}
+    found = assign(self, places, partitions)
+    for (stream, place), part in self._parts.items():
+        if place in places:
+            part.panes.floor = floors[stream].get(place, NOTHING)
+    return found
+
+
+def assign_with_the_old_cache(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
+    old = self.__dict__.setdefault("_kept", {})
+    found = assign(self, places, partitions)
+    self._parts.update({key: part for key, part in old.items() if key[1] in places})
+    old.update(self._parts)
+    return found
+
+
+def run_that_goes_on_after_a_failed_write(self: Pipeline, batches: Any) -> None:
+    self._count([self._decode(batch) for batch in batches])
+
+
+# ---- the store
+
+
+def insert_without(name: str) -> Any:
+    def insert(self: Door, table: str, rows: pa.Table, *, durable: bool = False, write: Any = Door.insert) -> None:
+        if table != name:
+            write(self, table, rows, durable=durable)
+
+    return insert
+
+
+def query_without(name: str) -> Any:
+    def query(self: Door, sql: str, settings: Any = None, read: Any = Door.query) -> pl.DataFrame:
+        found: pl.DataFrame = read(self, sql, settings)
+        return found.clear() if f"FROM {name} " in sql else found
+
+    return query
+
+
+def query_with_marks_of_no_offset(self: Door, sql: str, settings: Any = None, read: Any = Door.query) -> pl.DataFrame:
+    found: pl.DataFrame = read(self, sql, settings)
+    return (
+        found.with_columns(pl.lit(-1, pl.Int64).alias("offset")) if "FROM seen " in sql and "offset" in found.columns else found
+    )
+
+
+# ---- time
+
+
+def reception_of(change: Any) -> Any:
+    def reception(batch: Any, beats: Any, clock: Any, rules: Any, read: Any = decode.reception) -> Any:
+        received, before, after = read(batch, beats, clock, rules)
+        return change(received, before, after) if len(received) else (received, before, after)
+
+    return reception
+
+
+def clock_of_the_last_record(received: Any, before: Any, after: decode.Clock) -> Any:
+    return received, before, replace(after, received=after.received and int(received[-1]))
+
+
+def _both(change: Any) -> Mutant:
+    changed = reception_of(change)
+    return {"ioc.decode.reception": changed, "ioc.pipeline.reception": changed}
+
+
+MUTANTS: dict[str, Mutant] = {
+    "skip by offset": {"ioc.panes.Panes.add": add_unskipped},
+    "skip of sums": {"ioc.panes.Panes.add_sum": add_sum_unskipped},
+    "sums that a pane is ahead of in part": {"ioc.panes.Panes.add_sum": add_sum_that_skips_only_what_is_wholly_behind},
+    "a pane's offset is that of its last event": {"ioc.panes.Panes.changed": changed_up_to_the_end_of_the_batch},
+    "rows not yet written stay": {"ioc.panes.Panes.add": add_that_evicts_before_the_write},
+    "the floor rises with evictions": {"ioc.panes.Panes.written": written_without_floor},
+    "the floor is that of the store": {"ioc.state.highest_known": lambda store, generation: {}},
+    "the floor is read after the checkpoint": {"ioc.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
+    "zeros of one event leave no row": {"ioc.measure.by_pane": by_pane_with_zeros},
+    "zeros between events leave a row": {"ioc.panes.Panes.changed": by_pane_that_drops_what_cancels_in_the_sum},
+    "duplicates are of smaller offsets": {"ioc.history.History.add": add_duplicate_of_any_offset},
+    "a row ahead is not already done": {"ioc.history.History.add": add_that_takes_what_is_held_for_done},
+    "difference by smaller offsets": {"ioc.history.History.add": add_against_all_other_events},
+    "duplicates enter no history": {"ioc.history.History.add": add_that_keeps_duplicates},
+    "events lie in their own order": {"ioc.history.History.add": add_in_the_order_of_arrival},
+    "checkpoint last": {"ioc.pipeline.Pipeline._count": count_after_the_checkpoint},
+    "start from our checkpoint": {"ioc.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},
+    "a checkpoint has its own clock": {"ioc.state.checkpoints": checkpoints_at_the_beginning_with_the_last_clock},
+    "a checkpoint has the first live heartbeat": {"ioc.state.checkpoints": checkpoints_without_the_first_live_heartbeat},
+    "partitions taken again start anew": {"ioc.pipeline.Pipeline.assign": assign_with_the_old_cache},
+    "a failed write ends the cache": {"ioc.pipeline.Pipeline.run": run_that_goes_on_after_a_failed_write},
+    "seen rows are written": {"tests.workers.Door.insert": insert_without("seen")},
+    "seen rows are read": {"tests.workers.Door.query": query_without("seen")},
+    "seen by smaller offsets": {"tests.workers.Door.query": query_with_marks_of_no_offset},
+    "histories are read": {"tests.workers.Door.query": query_without("entities")},
+    "panes are read": {"tests.workers.Door.query": query_without("panes")},
+    "known": {"ioc.measure.known_at": lambda stream, time, before: floor(time, stream.grain)},
+    "known is of the record before": _both(lambda r, b, after: (r, np.maximum(b, r), after)),
+    "known is of the record, not the batch": _both(lambda r, b, after: (r, np.full_like(b, b[0]), after)),
+    "the clock is the highest reception": _both(
+        lambda r, b, after: (r, b, replace(after, received=after.received and int(r[-1])))
+    ),
+}
+"""By the rule that is switched off."""
