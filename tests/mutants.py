@@ -64,6 +64,7 @@ def written_without_floor(self: Panes, keep: int, written: Any = Panes.written) 
     old = self.floor
     written(self, keep)
     self.floor = old
+    self._gone.clear()
 
 
 def by_pane_with_zeros(stream: Any, levels: Any, change: Contributions, known: int) -> Any:
@@ -119,7 +120,7 @@ def assign_from_the_position_of_the_group(self: Pipeline, places: Any, partition
     found = assign(self, places, partitions)
     assert isinstance(self.store, Door)
     for place, checkpoint in found.items():
-        self.checkpoints[place] = replace(checkpoint, next=max(checkpoint.next, self.store.fetched[place]))
+        self.begin_at(place, max(checkpoint.next, self.store.fetched[place]))
     return found
 
 
@@ -207,7 +208,7 @@ MUTANTS: dict[str, Mutant] = {
     "the floor rises with evictions": {"ioc.panes.Panes.written": written_without_floor},
     "the floor is that of the store": {"ioc.state.highest_known": lambda store, generation: {}},
     "the floor is read after the checkpoint": {"ioc.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
-    "zeros of one event leave no row": {"ioc.measure.by_pane": by_pane_with_zeros},
+    "zeros of one event leave no row": {"ioc.entities.by_pane": by_pane_with_zeros},
     "zeros between events leave a row": {"ioc.panes.Panes.changed": by_pane_that_drops_what_cancels_in_the_sum},
     "duplicates are of smaller offsets": {"ioc.history.History.add": add_duplicate_of_any_offset},
     "a row ahead is not already done": {"ioc.history.History.add": add_that_takes_what_is_held_for_done},
@@ -225,7 +226,7 @@ MUTANTS: dict[str, Mutant] = {
     "seen by smaller offsets": {"tests.workers.Door.query": query_with_marks_of_no_offset},
     "histories are read": {"tests.workers.Door.query": query_without("entities")},
     "panes are read": {"tests.workers.Door.query": query_without("panes")},
-    "known": {"ioc.measure.known_at": lambda stream, time, before: floor(time, stream.grain)},
+    "known": {"ioc.entities.known_at": lambda stream, time, before: floor(time, stream.grain)},
     "known is of the record before": _both(lambda r, b, after: (r, np.maximum(b, r), after)),
     "known is of the record, not the batch": _both(lambda r, b, after: (r, np.full_like(b, b[0]), after)),
     "the clock is the highest reception": _both(
