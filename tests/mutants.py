@@ -150,7 +150,13 @@ def assign_with_the_old_cache(self: Pipeline, places: Any, partitions: Any, assi
 
 
 def run_that_goes_on_after_a_failed_write(self: Pipeline, batches: Any) -> None:
-    self._count([self._decode(batch) for batch in batches])
+    works = self.decode(batches)
+    try:
+        self._count(works)
+    finally:
+        self._decoded.update(
+            {work.place: (self.checkpoints[work.place].next, self.checkpoints[work.place].clock) for work in works}
+        )
 
 
 # ---- the store

@@ -162,5 +162,5 @@ class Schedule:
 def small_caches(patch: pytest.MonkeyPatch) -> None:
     """Caches of a few rows, so that everything is evicted all the time."""
     patch.setattr("ioc.seen.LIMIT", 6)
-    patch.setattr("ioc.state.LIMIT", 6)
+    patch.setattr("ioc.panes.HASHES", 3)
     patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)

@@ -17,7 +17,7 @@ import pytest
 from ioc import read, windows
 from ioc.catalog import Catalog
 from ioc.roll import Roller
-from ioc.series import Entries, grouped, series
+from ioc.series import Entries, series
 from ioc.times import HOUR, MINUTE, SECOND, iso, to_ms
 from ioc.vocabulary import ALL, Stream
 from tests.brute import Record, partition_of
@@ -83,9 +83,10 @@ def steps_of(store: Any, stream: Stream, name: str, window: str, size: int, grou
     at = np.array([r[width] for r in rows]) // size * size
     known = np.maximum(np.array([r[width + 1] for r in rows]) // size * size, at)
     dims = pl.DataFrame([r[:width] for r in rows], schema=[f"d{i}" for i in range(width)], orient="row")
-    entries = Entries(dims, at, known, np.array([r[-1] for r in rows], np.int64))
+    summed = [pl.lit(ALL).alias(f"d{i}") for i, name in enumerate(stream.dimensions) if name not in grouping]
+    entries = Entries(dims.with_columns(summed), at, known, np.array([r[-1] for r in rows], np.int64))
     last = int(at.max()) + windows.ROLLING[window][0] + 2 * size
-    found = series(stream.indicator(name), window, size, grouped(entries, stream.dimensions, (grouping,)), 0, last)
+    found = series(stream.indicator(name), window, size, entries, 0, last)
     held: dict[Any, Any] = {}
     for row in found.filter("_changed").sort("at").to_dicts():
         held.setdefault(tuple(row[f"d{i}"] for i in range(width)), []).append(row)
