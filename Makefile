@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .NOTPARALLEL:
-.PHONY: help install run test quick chaos check
+.PHONY: help install run test quick chaos bench check
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 0
@@ -57,6 +57,9 @@ quick: install ## run the tests without the slow ones
 
 chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour
 	@$(PY) -m tests.chaos $(ARGS)
+
+bench: install ## measure the engine beside a raw fetch and a Faust table, on servers of its own; some minutes
+	@$(PY) -m ioc bench $(ARGS)
 
 check: install ## ruff, mypy, import layers, and the declarations
 	$(PY) -m ruff check .

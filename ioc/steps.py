@@ -15,6 +15,8 @@ from ioc.vocabulary import ALL, Indicator, Matrix, Stream
 from ioc.windows import CALENDAR, LEVEL, step, window_start
 
 NEVER = -(1 << 62)
+NAMED = 500
+"""Groups a statement may name; more are read whole and left out afterwards."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
         # levels are long: one at a time
         for some in [[s] for s in own] if window == LEVEL else [own]:
             first, last = min(s.first for s in some), max(s.last for s in some)
-            panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last)
+            panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
             for span in some:
                 there = stored.filter((pl.col("indicator") == span.indicator.name) & (pl.col("window") == window))
                 found.append(_span(stream, span, panes[span.indicator.name], there.drop("indicator", "window")))
@@ -94,8 +96,26 @@ def _stored(store: Store, stream: Stream, generation: str, spans: Iterable[Span]
     names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(dimensions(stream)))
     return store.query(
         f"SELECT DISTINCT indicator, window, {names}, toUnixTimestamp64Milli(at) AS step FROM indicators "
-        f"WHERE generation = {literal(generation)} AND ({where})"
+        f"WHERE generation = {literal(generation)} AND ({where}) {_within('dims.', _only(spans))}"
     ).rename({"step": "at"})
+
+
+def _only(spans: Iterable[Span]) -> pl.DataFrame | None:
+    """The groups that all of the spans together want, or None: too many to name, or all."""
+    groups = [s.groups for s in spans]
+    if any(g is None for g in groups):
+        return None
+    found = pl.concat([g for g in groups if g is not None]).unique()
+    return found if len(found) <= NAMED else None
+
+
+def _within(prefix: str, only: pl.DataFrame | None) -> str:
+    """A condition on the group in an array or a tuple."""
+    if only is None or not only.columns:
+        return ""
+    place = "{}[{}]" if prefix == "dims." else "{}.{}"
+    group = ", ".join(place.format(prefix.rstrip("."), i + 1) for i in range(len(only.columns)))
+    return f"AND ({group}) IN ({', '.join(literal(tuple(row)) for row in only.rows())}) "
 
 
 def dimensions(stream: Stream) -> list[str]:
@@ -130,11 +150,12 @@ def entries(
     first: int,
     last: int,
     known: int | None = None,
+    only: pl.DataFrame | None = None,
 ) -> dict[str, Entries]:
     """By indicator, what counts for the window at the steps in (first, last], summed by group and step.
 
     Levels and calendar periods: what came before `first` is one step, for it leaves at one time. `known`: only what was known
-    before then (ms).
+    before then (ms). `only`: these groups.
     """
     size = step(window, stream.grain)
     low = NEVER if window == LEVEL else window_start(window, first)
@@ -151,7 +172,7 @@ def entries(
             f"SELECT indicator, {names}, {at} AS a, {known_at} AS k, sumForEach(measures) AS m FROM panes FINAL "
             f"ARRAY JOIN {_groupings(stream, alike[0])} AS g "
             f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in alike))} {since}{then}"
-            f"AND at < fromUnixTimestamp64Milli({last}) GROUP BY indicator, {', '.join(dims)}, a, k"
+            f"AND at < fromUnixTimestamp64Milli({last}) {_within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
         )
         for indicator in alike:
             own = frame.filter(pl.col("indicator") == indicator.name)
