@@ -86,7 +86,10 @@ async def lanes(settings: Settings, topic: str) -> Result:
 
 
 async def measure(settings: Settings, topic: str, archive: bool) -> Result:
-    """The feeder and the pipeline as in the worker, into a database of its own, until the topic's end is counted."""
+    """The feeder and the pipeline as in the worker, into a database of its own, until the topic's end is counted.
+
+    `flat`: the cost of an event over all of them, by that over the first tenth.
+    """
     catalog, store = load(), Store(settings)
     tables.migrate(store, catalog)
     pipeline = Pipeline(catalog, store, settings, archive_values=archive)
@@ -101,6 +104,8 @@ async def measure(settings: Settings, topic: str, archive: bool) -> Result:
     wake = asyncio.Event()
     feeder = Feeder(settings, pipeline, {topic: topic}, f"bench.{settings.clickhouse_database}", nudge, failed.set_exception)
     feeding = asyncio.create_task(feeder.run())
+    total = sum(ends.values())
+    tenth = asyncio.create_task(_reached(pipeline, total // 10))
     while (
         any(pipeline.checkpoints[place].next < end for place, end in ends.items() if place in pipeline.checkpoints) or not began
     ):
@@ -113,7 +118,15 @@ async def measure(settings: Settings, topic: str, archive: bool) -> Result:
     seconds = time.perf_counter() - began[0]
     feeder.stop()
     await feeding
-    return {"events": sum(ends.values()), "seconds": seconds}
+    first, count = await tenth
+    return {"events": total, "seconds": seconds, "flat": seconds / total / ((first - began[0]) / count)}
+
+
+async def _reached(pipeline: Pipeline, wanted: int) -> tuple[float, int]:
+    """When so many records were counted, and how many it were then."""
+    while (count := sum(c.next for c in pipeline.checkpoints.values())) < wanted:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    return time.perf_counter(), count
 
 
 PATHS: dict[str, Callable[..., Awaitable[Result]]] = {"raw": raw, "lanes": lanes, "measure": measure}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ioc import live
+from ioc import live, state
 from ioc.bench.events import Pair, dossiers, radio
 from ioc.bench.latency import latency
 from ioc.bench.servers import PATIENCE, peak, servers
@@ -23,8 +23,8 @@ from ioc.clickhouse import Store
 from ioc.embedded.children import spawn, stop, tail
 from ioc.embedded.stack import environment
 from ioc.errors import ServiceAway
-from ioc.kafka import Sender, create_topics
-from ioc.roll import Roller
+from ioc.kafka import Sender, bounds, create_topics
+from ioc.roll import ROLL, Roller
 from ioc.settings import Settings
 from ioc.times import DAY
 from schemas.dossier import DossierChanged
@@ -135,8 +135,8 @@ class Bench:
         work()
         self.report.queries[name] = time.perf_counter() - started
 
-    def whole(self) -> None:
-        """A whole worker: latency at a steady rate, and its memory."""
+    def whole(self, loaded: int) -> None:
+        """A whole worker: latency at a steady rate, and its memory, at last with `loaded` more dossiers open."""
         settings = self.settings.model_copy(update={"clickhouse_database": "bench_live"})
         live.prepare(settings, self.catalog)
         log = settings.data_dir / "worker.log"
@@ -152,12 +152,35 @@ class Bench:
             self.say(f"{RATE} events a second for {LATENCY_SECONDS:.0f} s ...")
             self.report.latency = asyncio.run(latency(settings, self.catalog, RATE, LATENCY_SECONDS))
             self.report.memory["worker"] = peak(child.pid)
+            if loaded:
+                now = time.time_ns() // 1_000_000
+                asyncio.run(self.fill(DOSSIER, dossiers(loaded, now, loaded)))
+                self.say(f"counting {loaded:,} open dossiers ...")
+                self._counted(settings)
+                self.report.memory[f"worker with {loaded:,} open dossiers"] = peak(child.pid)
         finally:
             stop(child, 20)
 
+    def _counted(self, settings: Settings) -> None:
+        """Return once a worker has counted and rolled all there is."""
+        ends = {(p.topic, p.partition): end for p, (_, end) in asyncio.run(bounds(settings, self.catalog.topics)).items()}
+        store = Store(settings)
+        live.wait_counted(store, self.catalog, ends, None, 300.0)
+        end = time.monotonic() + 600.0
+        ends = {place: position for place, position in ends.items() if self.catalog.of_topic(place[0])}
+        while True:
+            rolled = {(t, p): c.next for (_, t, p), c in state.checkpoints(store, ROLL).items()}
+            if all(rolled.get(place, 0) >= position for place, position in ends.items()):
+                return
+            if time.monotonic() > end:
+                raise ServiceAway("the worker has not rolled what it counted within 600 s")
+            time.sleep(0.2)  # polled: nothing tells a client when the roller moves
 
-def bench(events: int, opened: int, partitions: int, say: Callable[[str], None], only: str | None = None) -> Report:
-    """Run the benchmark on servers of its own. `opened`: open dossiers. `only`: streams or whole."""
+
+def bench(
+    events: int, opened: int, partitions: int, say: Callable[[str], None], only: str | None = None, loaded: int = 0
+) -> Report:
+    """Run the benchmark on servers of its own. `opened`: open dossiers. `only`: streams or whole. `loaded`: see `Bench.whole`."""
     report, catalog = Report(events, partitions), load()
     if only != "whole":
         with servers(partitions, say) as (settings, pids):
@@ -167,6 +190,6 @@ def bench(events: int, opened: int, partitions: int, say: Callable[[str], None],
             report.memory |= {f"{name} at full speed": peak(pid) for name, pid in pids.items()}
     if only != "streams":
         with servers(partitions, say) as (settings, pids):
-            Bench(settings, catalog, say, report).whole()
+            Bench(settings, catalog, say, report).whole(loaded)
             report.memory |= {name: peak(pid) for name, pid in pids.items()}
     return report

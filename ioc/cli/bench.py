@@ -19,6 +19,9 @@ def bench(
     events: Annotated[int, typer.Option("--events", min=10_000, help="Events of each stream.")] = 1_000_000,
     opened: Annotated[int, typer.Option("--open", min=100, help="Dossiers open at any time.")] = 100_000,
     partitions: Annotated[int, typer.Option("--partitions", min=1, max=64)] = 4,
+    loaded: Annotated[
+        int, typer.Option("--memory", min=0, help="Open dossiers at which a whole worker's memory is measured; 0: not at all.")
+    ] = 1_000_000,
     only: Annotated[str, typer.Option("--only", help="streams: without a whole worker; whole: nothing else.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -29,15 +32,15 @@ def bench(
     from ioc.bench.run import bench as run  # heavy, and for this command alone
 
     quiet_libraries()
-    report = run(events, opened, partitions, say, only or None)
+    report = run(events, opened, partitions, say, only or None, loaded)
     if as_json:
         dump(asdict(report))
         return
-    rows = [
-        [name, f"{row['per_second']:,.0f}", _(row.get("ratio"), ".3f"), _(row.get("target"), ".2f"), _(row.get("mb"), ".0f")]
-        for name, row in report.rows.items()
-    ]
-    out.print(table(f"{events:,} events, {partitions} partitions", ["path", "events/s", "of raw", "target", "peak MB"], rows))
+    columns = {"per_second": ("events/s", ",.0f"), "ratio": ("of raw", ".3f"), "target": ("target", ".2f")}
+    columns |= {"flat": ("cost, all : first tenth", ".2f"), "mb": ("peak MB", ".0f")}
+    rows = [[name, *(_(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
+    titles = ["path", *(title for title, _form in columns.values())]
+    out.print(table(f"{events:,} events, {partitions} partitions", titles, rows))
     if report.latency:
         found = report.latency
         out.print(
