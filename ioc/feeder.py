@@ -244,7 +244,10 @@ def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, 
             " partitions; create the topic anew with as many as before, or start a new centre"
         )
     if end < checkpoint.next:
-        raise ForeignLog(f"{name} ends at {end}, before the {checkpoint.next} that were counted: another or a truncated log")
+        raise ForeignLog(
+            f"{name} ends at {end}, before the {checkpoint.next} that were counted: another or a truncated log; bring the old"
+            " log back, or start a new centre for this one (another IOC_CLICKHOUSE_DATABASE, or another IOC_DATA_DIR)"
+        )
     if checkpoint.last_offset < 0:
         return
     way = f"; if that is meant to be: `ioc doctor --accept-gap {name}`"

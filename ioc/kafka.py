@@ -126,22 +126,19 @@ async def read_at(settings: Settings, places: Mapping[TopicPartition, int], pati
     client = consumer(settings)
     await client.start()
     try:
-        client.assign(list(places))
         ends = await client.end_offsets(list(places))
         begins = await client.beginning_offsets(list(places))
-        found: dict[TopicPartition, Any] = {}
-        for place, offset in places.items():
-            if begins[place] <= offset < ends[place]:
-                client.seek(place, offset)
-            else:
-                found[place] = None
-                client.pause(place)
+        there = [place for place, offset in places.items() if begins[place] <= offset < ends[place]]
+        found: dict[TopicPartition, Any] = {place: None for place in places if place not in there}
+        client.assign(there)  # one without a position would be looked up, and refused
+        for place in there:
+            client.seek(place, places[place])
         deadline = asyncio.get_running_loop().time() + patience
         while len(found) < len(places) and asyncio.get_running_loop().time() < deadline:
             for place, records in (await client.getmany(timeout_ms=200, max_records=len(places))).items():
                 found.setdefault(place, records[0])
                 client.pause(place)
-            for place in places:
+            for place in there:
                 if place not in found and await client.position(place) >= ends[place]:
                     found[place] = None
         if len(found) < len(places):
