@@ -104,7 +104,7 @@ class Proxy:
     async def _serve(self, who: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Requests of one connection, one after the other; every failure cuts it."""
         store: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while (request := await message(reader)) and not self.away:
                 table = table_of(request)
                 trap = self._due(table)

@@ -81,7 +81,7 @@ class Scene:
             self.endings["told to stop while it started"] += 1
         elif code not in (0, -signal.SIGKILL):
             says = [line for line in self.centre.log(name).splitlines() if line.startswith("ioc worker:")]
-            self.endings[f"exit {code}: {says[-1][12:92] if says else '?'}"] += 1
+            self.endings[f"exit {code}: {says[-1][12:192] if says else '?'}"] += 1
 
     # ---- waiting
 

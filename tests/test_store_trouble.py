@@ -1,0 +1,91 @@
+"""Store trouble: a disk that is full, and a store that is away while very many events come. The rest is chaos (`test_chaos`)."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ioc import kafka
+from tests.brute import RAN
+from tests.chaos.judge import judge, read_back
+from tests.chaos.scene import Scene, scene
+from tests.logs import ran
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+FLOOD = 200_000
+BOUND = 650
+"""MiB a worker may take while the store is away: what it holds at rest, two polls, and what the client fetches ahead."""
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A file system of that size on the folder; skips where we may not mount one."""
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    """Take all the room there is."""
+    with file.open("wb", buffering=0) as out:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    out.write(b"\0" * size)
+            except OSError:
+                continue
+
+
+def assert_right(found: Scene) -> None:
+    """Everything is counted, once."""
+    ends = found.settle()
+    partitions = found.centre.settings.partitions
+    findings = judge(found.centre.store, read_back(found.centre.settings.kafka_bootstrap, partitions), partitions, ends)
+    assert findings.clean, "\n".join(findings.examples)
+
+
+def test_a_full_disk_ends_the_worker_with_a_clear_message_and_corrupts_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "store", "48m"), scene(tmp_path, "disk", 50, lambda what: None) as found:
+        found.wait(lambda: found.proxy.written["checkpoints"] > 10, "a beginning is counted")
+        fill(tmp_path / "store" / "filler")
+        found.wait(lambda: any("not enough space" in how for how in found.endings), "a worker ends and says why")
+        (tmp_path / "store" / "filler").unlink()
+        with found.counts_on("after room was made"):
+            pass
+        assert_right(found)
+
+
+def test_while_the_store_is_away_memory_stays_bounded_and_the_worker_catches_up(tmp_path: Path) -> None:
+    with scene(tmp_path, "away", 50, lambda what: None) as found:
+        found.wait(lambda: found.proxy.written["checkpoints"] > 10, "a beginning is counted")
+        found.proxy.away = True
+        asyncio.run(flood(found))
+        before = found.feed.sent
+        found.wait(lambda: found.feed.sent > before + 500, "more and more comes")
+        found.proxy.away = False
+        with found.counts_on("after the store came back"):
+            pass
+        assert_right(found)
+        assert found.memory < BOUND
+
+
+async def flood(found: Scene) -> None:
+    """The same measurements of all cells again and again."""
+    events = [ran(f"c{n % 40}", f"f{n}", 1_700_000_000_000 + n) for n in range(2_000)]
+    records = [(event["data"]["cell"].encode(), orjson.dumps(event)) for event in events]
+    async with kafka.Sender(found.centre.settings) as sender:
+        for _ in range(FLOOD // len(records)):
+            for key, value in records:
+                await sender.post(RAN, key, value, [])
+        await sender.flush()
