@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from ioc import feeder
+from ioc.batch import record_hash
 from ioc.errors import ForeignLog
 from ioc.state import Checkpoint
 from tests.brute import RAN, Record
@@ -82,6 +83,6 @@ def test_the_hash_of_a_record_without_its_time_would_take_the_same_events_sent_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in ("ioc.feeder", "ioc.pipeline"):
-        monkeypatch.setattr(f"{module}.record_hash", lambda offset, timestamp, key, value: hash((offset, key, value)))
+        monkeypatch.setattr(f"{module}.record_hash", lambda offset, timestamp, key, value: record_hash(offset, 0, key, value))
     with pytest.raises(AssertionError, match="sent again"):
         another_log_is_refused()
