@@ -24,6 +24,8 @@ READ = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_compression_method": "none",
 }
+RUN = "ioc_run_"
+"""How the databases of runs begin."""
 PATIENCE = 600.0
 """Seconds a worker waits for an absent store before it gives up and ends."""
 
@@ -35,14 +37,23 @@ class StoreError(IocError):
 class Store:
     """One database of a ClickHouse server or of the embedded store.
 
-    `patience`: seconds to try again while the server does not answer (0: at once ServiceAway).
+    `patience`: seconds to try again while the server does not answer (0: at once ServiceAway). `run`: of a run, which reaches
+    no database but a run's, whatever the settings say.
     """
 
-    def __init__(self, settings: Settings, database: str | None = None, *, patience: float = 0.0, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: str | None = None,
+        *,
+        patience: float = 0.0,
+        readonly: bool = False,
+        run: bool = False,
+    ) -> None:
         self.settings = settings
-        self.database = database or settings.clickhouse_database
+        self.database = settings.clickhouse_database if database is None else database
         self.patience = patience
-        self._readonly = readonly
+        self._readonly, self._run = readonly, run
         self._client: Any = None
 
     def query(self, sql: str, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -58,11 +69,14 @@ class Store:
         return answer.decode(errors="replace")
 
     def insert(self, table: str, rows: pa.Table, *, durable: bool = False) -> None:
-        """Insert rows as one block; returns once they are there. `durable`: on disk, too."""
+        """Insert rows as one block; returns once they are there. `durable`: on disk, too.
+
+        The table is named with its database: no default of the connection, the user or the server decides where rows land.
+        """
         if rows.num_rows == 0:
             return
         settings = dict(WRITE) | ({"fsync_metadata": 1} if durable else {})
-        self._try(lambda c: c.insert_arrow(table, rows, settings=settings))
+        self._try(lambda c: c.insert_arrow(table, rows, database=self._own(), settings=settings))
 
     def command(self, sql: str) -> Any:
         """Run a statement that returns nothing or one value."""
@@ -70,11 +84,7 @@ class Store:
 
     def create(self, statements: Iterable[str]) -> None:
         """Create the database if it is missing, and run the statements in it."""
-        target, self.database = self.database, "default"
-        self.close()
-        self.command(f"CREATE DATABASE IF NOT EXISTS {target}")
-        self.database = target
-        self.close()
+        Store(self.settings, "default", patience=self.patience).command(f"CREATE DATABASE IF NOT EXISTS {self._own()}")
         for statement in statements:
             self.command(statement)
 
@@ -83,6 +93,14 @@ class Store:
         if self._client is not None:
             self._client.close()
         self._client = None
+
+    def _own(self) -> str:
+        """The database.  Raises StoreError when there is none, or another than a run's where this is a run's store."""
+        if self._run and not self.database.startswith(RUN):
+            raise StoreError(f"a run reaches its own database ({RUN}NAME) only, not {self.database!r}: nothing was written")
+        if not self.database:
+            raise StoreError("no database is named; set IOC_CLICKHOUSE_DATABASE (default: ioc)")
+        return self.database
 
     def _try(self, call: Any) -> Any:
         for attempt in stamina.retry_context(
@@ -110,7 +128,7 @@ class Store:
             secure=url.scheme == "https",
             username=unquote(url.username or "default"),
             password=unquote(url.password or ""),
-            database=self.database,
+            database=self._own(),
             compress=url.hostname not in ("127.0.0.1", "localhost"),
             autogenerate_session_id=False,
             query_retries=0,

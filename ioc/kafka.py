@@ -10,7 +10,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, NoOffsetForPartitionError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.partitioner import murmur2
 
 from ioc.errors import ServiceAway
@@ -26,6 +32,7 @@ __all__ = [
     "connection",
     "consumer",
     "create_topics",
+    "delete_topics",
     "partitions",
     "read_at",
     "send_to_all",
@@ -92,6 +99,24 @@ async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[s
         ):
             await asyncio.sleep(0.05)
         return missing
+    finally:
+        await admin.close()
+
+
+async def delete_topics(settings: Settings, topics: Iterable[str]) -> list[str]:
+    """Delete those of the topics that are there. Returns their names.  Raises ServiceAway."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+    except (KafkaConnectionError, OSError) as error:
+        raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
+    try:
+        existing = set(await admin.list_topics())
+        there = [name for name in topics if name in existing]
+        for name, code in (await admin.delete_topics(there)).topic_error_codes if there else ():
+            if code not in (0, UnknownTopicOrPartitionError.errno):
+                raise ServiceAway(f"topic {name} cannot be deleted: error {code}")
+        return there
     finally:
         await admin.close()
 

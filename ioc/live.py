@@ -13,7 +13,7 @@ import orjson
 
 from ioc import state, tables
 from ioc.catalog import ALERTS, PROGRESS, REJECTS, Catalog
-from ioc.clickhouse import Store, literal
+from ioc.clickhouse import RUN, Store, literal
 from ioc.errors import ServiceAway, UsageError, WrongGeneration
 from ioc.kafka import Sender, TopicPartition, bounds, create_topics, send_to_all
 from ioc.pipeline import MEASURE
@@ -122,7 +122,7 @@ def run_names(run: str) -> tuple[str, Callable[[str], str]]:
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", run):
         raise UsageError(f"{run!r} cannot name a run; use up to 41 of a-z, 0-9, - and _, e.g. morning-1")
-    return f"ioc_run_{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
+    return f"{RUN}{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
 
 
 def of_run(settings: Settings, run: str | None) -> Settings:

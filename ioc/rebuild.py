@@ -5,23 +5,15 @@ The archive is fed through the same pipeline; the old generation stays readable 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-import polars as pl
-
-from ioc import state
-from ioc.batch import Batch
+from ioc import reread, state
 from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
-from ioc.exact import Headers
-from ioc.live import heartbeat
 from ioc.pipeline import MEASURE, Pipeline
 from ioc.settings import Settings
 from ioc.state import Checkpoint, Place
-
-CHUNK = 20_000
-"""Records of one partition that are fed at once."""
 
 
 def outdated(store: Store, catalog: Catalog) -> Catalog:
@@ -53,43 +45,17 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
             if left == 0:
                 break
             for place in places:
-                for batch in archived(store, place, at[place].next, counted[place].next):
+                while (reached := pipeline.checkpoints[place].next) < counted[place].next:
+                    batch = reread.batch(store, place, reached, counted[place].next)
                     pipeline.run([batch])
                     fed += len(batch)
                     progress(fed, fed + left)
                 _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
-            if left < CHUNK:
+            if left < reread.CHUNK:
                 break
         now_read = f"{literal(stream.name)}, {literal(catalog.generations[stream.name])}"
         store.command(f"INSERT INTO generations (stream, generation) VALUES ({now_read})")
     return fed
-
-
-def archived(store: Store, place: Place, start: int, end: int) -> Iterator[Batch]:
-    """The archive's records with start <= offset < end as batches; the last ends at `end`."""
-    position = start
-    while position < end:
-        frame = store.query(
-            "SELECT offset, key, headers, value, toUnixTimestamp64Milli(received_at) AS at, verdict FROM events FINAL "
-            f"WHERE topic = {literal(place[0])} AND partition = {place[1]} AND offset >= {position} AND offset < {end} "
-            f"ORDER BY offset LIMIT {CHUNK}",
-            {"output_format_arrow_string_as_string": 0},
-        )
-        last = len(frame) < CHUNK
-        following = end if last else int(frame["offset"][-1]) + 1
-        yield _batch(place, position, following, frame)
-        position = following
-
-
-def _batch(place: Place, start: int, following: int, frame: pl.DataFrame) -> Batch:
-    beat = heartbeat("replay", 0)  # the archive keeps of a heartbeat that it was one
-    beats = [bytes(v) == b"heartbeat" for v in frame["verdict"].cast(pl.Binary).to_list()]
-    headers: dict[int, Headers] = {
-        i: [(h["name"].decode(), h["value"]) for h in row] for i, row in enumerate(frame["headers"].to_list()) if row
-    }
-    values = [beat if is_beat else value for is_beat, value in zip(beats, frame["value"].to_list(), strict=True)]
-    offsets, keys, times = (frame[name].to_list() for name in ("offset", "key", "at"))
-    return Batch(*place, start, following, offsets, keys, values, times, headers)
 
 
 def _recognise(store: Store, generation: str, place: Place, reached: Checkpoint, old: Checkpoint) -> None:

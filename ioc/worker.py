@@ -55,10 +55,11 @@ class Fate:
 
 def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> faust.App:
     """The Faust app of a centre, or of a run. Nothing is started."""
-    database, topic = run_names(run) if run else (settings.clickhouse_database, str)
-    names = {topic(name): name for name in ([*catalog.topics] if run else [*catalog.topics, REJECTS])}
-    pipeline = Pipeline(catalog, Store(settings, database, patience=PATIENCE), settings, sealed=run is not None)
-    roller = Roller(catalog, Store(settings, database, patience=PATIENCE), settings)
+    database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
+    store, roller_store = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(2))
+    names = {topic(name): name for name in ([*catalog.topics, REJECTS] if run is None else catalog.topics)}
+    pipeline = Pipeline(catalog, store, settings, sealed=run is not None)
+    roller = Roller(catalog, roller_store, settings)
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
     polls = found.channel(maxsize=2)
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)

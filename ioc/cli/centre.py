@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ioc import live, rebuild
+from ioc import live, rebuild, reread
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
 from ioc.cli.feed import load_history
@@ -77,7 +77,7 @@ def _before_worker(settings: Settings, catalog: Catalog) -> None:
     except WrongGeneration:
         say("the declarations changed: counting the archive again")
         count = rebuild.rebuild(
-            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < rebuild.CHUNK else None
+            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < reread.CHUNK else None
         )
         say(f"counted {count} records again")
 

@@ -54,7 +54,7 @@ def reader(data: Path | None, run: str | None) -> tuple[Settings, Store]:
     """The settings and a read-only client of the store."""
     settings = connected(data, run)
     if run is not None and not live.has_database(settings):
-        raise UsageError(f'no run {run!r}; `ioc sql "SELECT DISTINCT name FROM runs"` lists the runs there are')
+        raise UsageError(f"no run {run!r}; `ioc replay list` shows the runs there are")
     return settings, Store(settings, readonly=True)
 
 

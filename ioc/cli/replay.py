@@ -1,0 +1,161 @@
+"""Replay: `replay start`, `list`, `diff` and `drop`: the archive counted again beside the live numbers, and the comparison."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from ioc import diff as comparing
+from ioc import runs
+from ioc.catalog import load
+from ioc.cli.common import Data, Json, connected, dump, local, moment, number, out, quiet_libraries, reader, say, table
+from ioc.cli.feed import bar
+from ioc.clickhouse import Store
+from ioc.errors import IocError, UsageError
+from ioc.replay import replay as count_again
+from ioc.runs import Run
+from ioc.times import iso
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(replay, name="replay")
+
+
+replay = typer.Typer(help="Replays: the archive counted again into a run, and what differs.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="See `ioc replay list`.")]
+Side = Annotated[str, typer.Argument(metavar="live|RUN", help="live is the centre itself.")]
+
+
+@replay.command()
+def start(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The run's name; else replay-1, replay-2, ...")] = None,
+    source: Annotated[str, typer.Option(metavar="archive", help="What is replayed: the archive of the live centre.")] = "archive",
+    speed: Annotated[str, typer.Option(metavar="max", help="As fast as it goes.")] = "max",
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Straight into the run's database, without topics and worker.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Compare from here on; what came before goes through first."),
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Only what was received before.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Count the archive again, into a run with a database of its own.
+
+    Example: ioc replay start morning --source archive --speed max --direct --to 2026-03-30T12:00:00+07:00
+    """
+    quiet_libraries()
+    _check_manner(source, speed, direct)
+    begin, end = moment(since, "--from"), moment(to, "--to")
+    if begin is not None and end is not None and begin >= end:
+        raise UsageError(f"--from {since} must lie before --to {to}")
+    settings = connected(data)
+    name = name or runs.free_name(Store(settings, readonly=True))
+    with bar() as shown:
+        task = shown.add_task(f"replaying into {name}", total=None)
+        done = count_again(
+            settings, load(), Run(name, runs.DIRECT, begin, end, runs.REPLAYING, 0),
+            lambda fed, known: shown.update(task, completed=fed, total=known),
+        )  # fmt: skip
+    if as_json:
+        dump({"run": name, "records": done.records, "from": _iso(begin), "to": _iso(end), "received_until": iso(done.now)})
+    else:
+        out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}", markup=False)
+        say(f"compare with `ioc replay diff live {name}`; ask with `ioc value ... --run {name}`")
+
+
+def _check_manner(source: str, speed: str, direct: bool) -> None:
+    if source != "archive":
+        raise UsageError(f"--source {source!r}: there is archive (what the live centre has received)")
+    if speed != "max":
+        raise UsageError(f"--speed {speed!r}: there is max (as fast as it goes)")
+    if not direct:
+        raise UsageError("add --direct: there are replays straight into the run's database only, none through topics")
+
+
+@replay.command("list")
+def list_runs(data: Data = None, as_json: Json = False) -> None:
+    """List the runs there are, replays and imports. Example: ioc replay list --json"""
+    found = runs.runs(reader(data, None)[1])
+    if as_json:
+        rows = [asdict(run) | {"begin": _iso(run.begin), "end": _iso(run.end), "noted": iso(run.noted)} for run in found]
+        dump([{{"begin": "from", "end": "to"}.get(key, key): value for key, value in row.items()} for row in rows])
+        return
+    lines = [(r.name, r.source, local(r.begin), local(r.end), r.state, local(r.noted)) for r in found]
+    out.print(table("", ("run", "source", "from", "to", "state", "noted"), lines) if lines else "no runs")
+
+
+@replay.command()
+def drop(name: Name, data: Data = None) -> None:
+    """Remove a run: its database, and its topics if it has any. Example: ioc replay drop morning"""
+    quiet_libraries()
+    topics = runs.drop(connected(data), load(), name)
+    out.print(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""), markup=False)
+
+
+@replay.command()
+def diff(
+    left: Side,
+    right: Annotated[str, typer.Argument(metavar="RUN", help="See `ioc replay list`.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many differences are printed.")] = 50,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two of the live centre and the runs, step by step; exits 1 when they differ.
+
+    Compared are first finals, latest values as known at the end of both, and rejects. Example: ioc replay diff live morning
+    """
+    settings, _ = reader(data, None)
+    if left == right:
+        raise UsageError("name two different ones, e.g. `ioc replay diff live morning`")
+    found = comparing.diff(settings, load(), left, right, limit)
+    if not found.steps:
+        why = "; ".join(f"{stream}: {reason}" for stream, reason in found.left_out.items())
+        raise IocError(f"nothing could be compared ({why})")
+    if as_json:
+        dump(_as_dict(found, left, right))
+    else:
+        _print(found, left, right)
+    raise typer.Exit(1 if found.differences else 0)
+
+
+def _as_dict(found: comparing.Compared, left: str, right: str) -> dict[str, Any]:
+    return {
+        "left": left,
+        "right": right,
+        "compared": ["latest"] if found.latest_only else ["first", "latest", "reject"],
+        "ranges": {stream: {"from": iso(a), "to": iso(b)} for stream, (a, b) in found.ranges.items()},
+        "left_out": found.left_out,
+        "indicators": found.indicators,
+        "steps": found.steps,
+        "differences": found.differences,
+        "shown": [asdict(d) | {"at": _iso(d.at)} for d in found.shown],
+    }
+
+
+def _print(found: comparing.Compared, left: str, right: str) -> None:
+    for stream, (begin, end) in found.ranges.items():
+        say(f"{stream}: compared the steps after {local(begin)} up to {local(end)}")
+    for stream, reason in found.left_out.items():
+        say(f"{stream}: not compared: {reason}")
+    what = "latest values" if found.latest_only else "first finals, latest values, rejects"
+    said = f"in {found.steps:,} steps of {found.indicators} indicators ({what})"
+    if not found.differences:
+        out.print(f"no difference {said} between {left} and {right}", markup=False)
+        return
+    rows = [(d.indicator, d.window, " ".join(d.dims), local(d.at), d.what, _cell(d.left), _cell(d.right)) for d in found.shown]
+    out.print(table("", ("indicator", "window", "dims", "from step", "what", left, right), rows))
+    out.print(f"{found.differences:,} differences {said}", markup=False)
+
+
+def _cell(value: float | str | None) -> str:
+    return (value or "accepted") if isinstance(value, str) else number(value)
+
+
+def _iso(ms: int | None) -> str | None:
+    return None if ms is None else iso(ms)

@@ -1,0 +1,91 @@
+"""Replay: what the live archive holds goes through the same pipeline again, into a run; direct, without topics and worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from ioc import reread, runs
+from ioc.catalog import Catalog
+from ioc.clickhouse import Store, literal
+from ioc.errors import IocError, UsageError
+from ioc.pipeline import Pipeline
+from ioc.roll import Roller
+from ioc.runs import Run
+from ioc.settings import Settings
+from ioc.state import Place
+from ioc.times import iso
+
+ROLL_EVERY = 25
+"""Batches between two rolls, so that no roll has to hold all of a long replay."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay did: the run, records counted, and the last reception among them (ms)."""
+
+    run: Run
+    records: int
+    now: int
+
+
+def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[int, int], None]) -> Replayed:
+    """Count the archive of the live database into a new run, in which `run.begin` and `run.end` (ms, by reception) bound what is
+    compared and what is replayed: everything received before `run.begin` goes through first, what was received at or after
+    `run.end` does not. `progress` gets (records counted, records to count).
+
+    Raises UsageError when the run is there already or nothing lies in the time asked for.
+    """
+    runs.check_new(settings, run.name)
+    live = Store(settings, readonly=True)
+    held = reread.held(live)
+    ends = {place: c.next if run.end is None else reread.reaches(live, place, c, run.end) for place, c in held.items()}
+    total, _, last = _extent(live, ends)
+    if not total or (run.begin is not None and last < run.begin):
+        raise UsageError(_nothing(live, {place: c.next for place, c in held.items()}))
+    store = runs.create(settings, catalog, run)
+    try:
+        pipeline = Pipeline(catalog, store, settings)
+        pipeline.assign(list(ends), {topic: max(c.partitions for (t, _), c in held.items() if t == topic) for topic, _ in ends})
+        records = _count(live, pipeline, Roller(catalog, store, settings), ends, lambda done: progress(done, total))
+    except BaseException:
+        with suppress(IocError):
+            runs.note(settings, replace(run, state=runs.BROKEN_OFF))
+        raise
+    ended = replace(run, state=runs.ENDED)
+    runs.note(settings, ended)
+    return Replayed(ended, records, last)
+
+
+def _count(live: Store, pipeline: Pipeline, roller: Roller, ends: dict[Place, int], progress: Callable[[int], None]) -> int:
+    """The partitions take turns, one batch each; the roller follows and rolls to the end. Returns how many records there were."""
+    done = batches = 0
+    while waiting := [place for place, end in ends.items() if pipeline.checkpoints[place].next < end]:
+        for place in waiting:
+            batch = reread.batch(live, place, pipeline.checkpoints[place].next, ends[place])
+            pipeline.run([batch])
+            done += len(batch)
+            batches += 1
+            progress(done)
+            if batches % ROLL_EVERY == 0:
+                roller.step()
+    roller.step()
+    return done
+
+
+def _extent(live: Store, ends: dict[Place, int]) -> tuple[int, int, int]:
+    """(records, first reception, last reception) of the archive before the ends."""
+    places = [f"(topic = {literal(t)} AND partition = {p} AND offset < {end})" for (t, p), end in ends.items()]
+    frame = live.query(
+        "SELECT count() AS n, toUnixTimestamp64Milli(min(received_at)) AS first, "
+        f"toUnixTimestamp64Milli(max(received_at)) AS last FROM events WHERE {' OR '.join(places) or '0'}"
+    )
+    return frame.row(0)
+
+
+def _nothing(live: Store, ends: dict[Place, int]) -> str:
+    total, first, last = _extent(live, ends)
+    if not total:
+        return "the archive is empty: nothing has been counted yet"
+    return f"nothing was received in that time; the archive holds what was received from {iso(first)} to {iso(last)}"
