@@ -211,3 +211,79 @@ def test_a_silent_partition_holds_the_finals_back(store: Callable[[str], Store])
     found = store("silent")
     roll(found, [pieces[0], []], chance)
     assert rows(found, "dossier.received", "1h").filter(pl.col("first_value").is_not_null()).is_empty()
+
+
+def alone(store: Store, records: Sequence[Sequence[Record]]) -> tuple[Pipeline, Callable[[int, int], None], Roller]:
+    """A pipeline, a function that counts a partition's records up to one of them, and a roller."""
+    settings = Settings(clickhouse_url=store.settings.clickhouse_url, partitions=2)
+    pipeline = Pipeline(load(), store, settings)
+    pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
+
+    def count(number: int, end: int) -> None:
+        start = pipeline.checkpoints[TOPIC, number].next
+        at, keys, values = zip(*records[number][start:end], strict=True)
+        pipeline.run([Batch(TOPIC, number, start, end, range(start, end), keys, values, at)])
+
+    return pipeline, count, Roller(load(), store, settings)
+
+
+def beats(*at: int) -> list[Record]:
+    return [(t, None, heartbeat("pacemaker", t)) for t in at]
+
+
+def test_no_provisional_row_stays_where_a_step_is_final(store: Callable[[str], Store]) -> None:
+    """The value does not change there, so no row is written for the step but that of the time when it was open."""
+    log = Log()
+    log.event(START + MINUTE, START + MINUTE, "a")
+    found, minutes = store("final"), range(0, 60, 2)
+    records = [sorted([*own, *beats(*(START + m * MINUTE for m in minutes))], key=lambda r: r[0]) for own in log.records]
+    _, count, roller = alone(found, records)
+    for end in (8, 20, 30):
+        for number in (0, 1):
+            count(number, end)
+        roller.forget()  # another roller: it shows its open step anew
+        roller.step()
+    left = found.query(
+        "SELECT indicator, window, at FROM indicators FINAL WHERE until < at AND at <= "
+        "(SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received))) FROM checkpoints WHERE stage = 'roll')"
+    )
+    assert left.rows() == []
+    assert held(rows(found, "dossier.backlog", "level"), START + 50 * MINUTE) == (1, 1)
+
+
+def test_what_was_there_before_the_first_final_step_is_in_it(store: Callable[[str], Store]) -> None:
+    """One partition begins long before the other: no step before both has a first final, but the first one has all."""
+    log = Log()
+    while not log.records[0]:
+        log.event(START, START, "a")
+    count_all = len(log.records[0])
+    records = [[*log.records[0], *beats(START + 50 * DAY)], beats(START + 3 * HOUR, START + 50 * DAY)]
+    found = store("opening")
+    _, count, roller = alone(found, records)
+    count(0, len(records[0]))
+    count(1, 2)
+    roller.step()
+    at = START + 3 * HOUR + 10 * MINUTE
+    assert held(rows(found, "dossier.backlog", "level"), at) == (count_all, count_all)
+    assert held(rows(found, "dossier.received", "1d"), START + 4 * HOUR) == (count_all, count_all)
+    assert held(rows(found, "dossier.received", "1d"), START + 30 * HOUR) == (0, 0)
+
+
+def test_an_event_older_than_what_is_restated_is_in_all_steps_that_are(store: Callable[[str], Store]) -> None:
+    log = Log()
+    now = START + 80 * DAY
+    log.event(START + 10 * DAY, now, "a")  # in the second quarter, 70 days late
+    number = 0 if log.records[0] else 1
+    records = [beats(START, now - HOUR, now - MINUTE), beats(START, now - HOUR, now - MINUTE)]
+    records[number] += log.records[number]
+    records = [[*own, *beats(now + HOUR)] for own in records]
+    found = store("horizon")
+    _, count, roller = alone(found, records)
+    for end in (3, 4, 5):
+        for place in (0, 1):
+            if end <= len(records[place]):
+                count(place, end)
+        roller.step()
+    frame = rows(found, "dossier.received", "quarter")
+    assert held(frame, now - 20 * DAY) == (1, 0)
+    assert held(frame, now - 40 * DAY) == (0, 0), "what is older than `restate` is read from panes"
