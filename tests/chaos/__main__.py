@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -66,12 +68,19 @@ def report(out: Console, result: Result) -> None:
         out.print(example[:600], markup=False)
 
 
+def note(file: Path) -> None:
+    """What clients of this process complain about goes into a file: the terminal shows the storm, stdout the result."""
+    logging.basicConfig(filename=file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file.open("a")))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run; 0 when nothing is lost, doubled or wrong."""
     given = arguments(argv)
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 30)
     folder = Path(tempfile.mkdtemp(prefix="ioc-chaos-"))
     out, terminal = Console(width=None if sys.stdout.isatty() else 150), Console(stderr=True)
+    note(folder / "chaos.log")
     columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[events]} events"), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.description}"), console=terminal) as progress:
         bar = progress.add_task("the centre starts", total=given.faults, events=0)
