@@ -23,10 +23,10 @@ class Entries:
 
 
 def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
-    """Rows of the steps in (first, last] at which a value differs from the step before.
+    """Rows of the steps in (first, last] at which something enters or leaves, and what holds at `first` already.
 
-    `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`; and `_changed`,
-    false for steps where something entered or left without a difference, and for what holds at `first` already.
+    `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`. A step has a row even
+    if it makes no difference there: who knew less may have written one, and its write may still be on its way.
     """
     out = leaves(window, entries.at, size) if window != LEVEL else np.full(len(entries.at), 1 << 62, np.int64)
     latest, sums = _changes(entries, enters(entries.at, size), out, first, last)
@@ -43,12 +43,7 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     now = measured(indicator, np.concatenate([sums, zero])[both["_l"].to_numpy()])
     then = measured(indicator, np.concatenate([first_sums, zero])[both["_f"].to_numpy()])
     rows = both.drop("_l", "_f").hstack(now).with_columns(first_value=then["value"], first_n=then["n"])
-    compared = [*now.columns, "first_value", "first_n"]
-    before = pl.col(compared).shift(1).over(keys[:-1], order_by="at")
-    opened = rows.with_columns(before.name.prefix("_before_"))
-    differs = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"_before_{c}")) for c in compared)
-    something = pl.col("n").ne(0) | pl.col("first_n").ne(0) | pl.col("_before_n").is_not_null()
-    return opened.with_columns(_changed=differs & something & (pl.col("at") > first)).select(*keys, *compared, "_changed")
+    return rows.select(*keys, *now.columns, "first_value", "first_n")
 
 
 def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:

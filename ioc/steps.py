@@ -36,7 +36,7 @@ class Span:
 
 
 def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> list[pl.DataFrame]:
-    """The rows of the spans: steps that differ from the step before, and steps that have a row already."""
+    """The rows of the spans: steps at which something enters or leaves, and steps that have a row already."""
     found: list[pl.DataFrame] = []
     if not spans:
         return found
@@ -64,7 +64,7 @@ def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl
         opening = found.filter((pl.col("at") == span.first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
     if opening is not None:
         there = pl.concat([there, opening.select(*dims, at=pl.lit(span.first + size, pl.Int64))]).unique()
-    result = _at_stored(found, there, dims, _nothing(indicator))
+    result = _at_stored(found, span.first, there, dims, _nothing(indicator))
     if span.groups is not None:
         result = result.join(span.groups, on=dims, how="semi")
     return result.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(span.window), until=pl.col("at"))
@@ -75,13 +75,13 @@ def _nothing(indicator: Indicator) -> pl.DataFrame:
     return zero.with_columns(first_value="value", first_n="n")
 
 
-def _at_stored(found: pl.DataFrame, there: pl.DataFrame, dims: list[str], nothing: pl.DataFrame) -> pl.DataFrame:
-    """Rows that differ from the step before, and for every stored step what holds there now (`nothing`: a row of zero sums)."""
-    changed = found.filter("_changed").drop("_changed")
+def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[str], nothing: pl.DataFrame) -> pl.DataFrame:
+    """The rows after `first`, and for every stored step what holds there now (`nothing`: a row of zero sums)."""
+    changed = found.filter(pl.col("at") > first)
     missing = there.join(changed, on=[*dims, "at"], how="anti").sort("at")
     if missing.is_empty():
         return changed
-    held = missing.join_asof(found.drop("_changed").sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
+    held = missing.join_asof(found.sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
     bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
     return pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
 

@@ -55,15 +55,19 @@ NOW = """CREATE OR REPLACE VIEW v_now AS
 
 
 def views(stream: Stream) -> list[str]:
-    """One view an indicator, one row a change, with the dimensions as columns (`*`: all)."""
-    found = []
+    """One view an indicator, one row a change, with the dimensions as columns (`*`: all).
+
+    An open step's row at a step that has become final is left out: it came from a roller that was overtaken.
+    """
+    found, generation = [], f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
     for indicator in stream.indicators:
         dims = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
         found.append(
             f"""CREATE OR REPLACE VIEW v_{indicator.name.replace(".", "_")} AS
             SELECT window, {dims}, at, value, lo, hi, n, coverage{extra}, first_value, restated, until, as_of FROM indicators FINAL
-            WHERE indicator = '{indicator.name}' AND generation = (SELECT generation FROM v_generation WHERE stream = '{stream.name}')"""
+            WHERE indicator = '{indicator.name}' AND generation = {generation} AND (until >= at OR toUnixTimestamp64Milli(at) >
+            (SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation}))"""
         )
     return found
 

@@ -58,11 +58,11 @@ def roll(url: str, name: str, log: Sequence[Record], seed: int, partitions: int 
 
 
 def rows(store: Store, window: str, indicator: str = RECEIVED) -> pl.DataFrame:
-    """The rows of the province as a whole, in order."""
+    """The rows of the province as a whole, in order, as readers see them."""
     return store.query(
-        "SELECT toUnixTimestamp64Milli(at) AS at, value, first_value FROM indicators FINAL "
-        f"WHERE indicator = '{indicator}' AND window = '{window}' AND dims = ['*', '*', '*'] ORDER BY at"
-    )
+        f"SELECT toUnixTimestamp64Milli(at) AS step, value, first_value FROM v_{indicator.replace('.', '_')} "
+        f"WHERE window = '{window}' AND agency = '*' AND procedure = '*' AND channel = '*' ORDER BY step"
+    ).rename({"step": "at"})
 
 
 def held(frame: pl.DataFrame) -> Callable[[int], tuple[float, float | None]]:

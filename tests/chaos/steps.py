@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from ioc.catalog import load
 from ioc.clickhouse import Store
 from tests import brute
 from tests.brute import DAY, DOSSIER, HOUR, LEVELS, MINUTE, RAN, Record
@@ -113,11 +114,13 @@ def start(window: str, t: int) -> int:
 
 
 def stored(store: Store, name: str, dims: list[str]) -> pl.DataFrame:
-    """The rows of an indicator and group, times in ms."""
+    """The rows of an indicator and group as readers see them, times in ms."""
+    names = load().stream_of(name).dimensions
+    where = " AND ".join(f"{dimension} = '{value}'" for dimension, value in zip(names, dims, strict=True))
     return store.query(
-        "SELECT window, toUnixTimestamp64Milli(at) AS at, value, first_value, toUnixTimestamp64Milli(until) AS until "
-        f"FROM indicators FINAL WHERE indicator = '{name}' AND dims = {dims} ORDER BY at"
-    )
+        "SELECT window, toUnixTimestamp64Milli(at) AS step, value, first_value, toUnixTimestamp64Milli(until) AS until_ms "
+        f"FROM v_{name.replace('.', '_')} WHERE {where} ORDER BY step"
+    ).rename({"step": "at", "until_ms": "until"})
 
 
 def rolled(store: Store, topic: str) -> int:

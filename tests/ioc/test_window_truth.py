@@ -88,7 +88,7 @@ def steps_of(store: Any, stream: Stream, name: str, window: str, size: int, grou
     last = int(at.max()) + windows.ROLLING[window][0] + 2 * size
     found = series(stream.indicator(name), window, size, entries, 0, last)
     held: dict[Any, Any] = {}
-    for row in found.filter("_changed").sort("at").to_dicts():
+    for row in found.filter(pl.col("at") > 0).sort("at").to_dicts():
         held.setdefault(tuple(row[f"d{i}"] for i in range(width)), []).append(row)
     full = {}
     for group, changes in held.items():
