@@ -150,7 +150,7 @@ def _print(found: comparing.Compared, left: str, right: str) -> None:
         return
     rows = [(d.indicator, d.window, " ".join(d.dims), local(d.at), d.what, _cell(d.left), _cell(d.right)) for d in found.shown]
     out.print(table("", ("indicator", "window", "dims", "from step", "what", left, right), rows))
-    out.print(f"{found.differences:,} differences {said}", markup=False)
+    out.print(f"{found.differences:,} difference{'s' if found.differences > 1 else ''} {said}", markup=False)
 
 
 def _cell(value: float | str | None) -> str:

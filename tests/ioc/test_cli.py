@@ -13,8 +13,10 @@ import typer.main
 
 import schemas
 from ioc import cli
+from ioc.catalog import load
 from ioc.clickhouse import Store
 from ioc.live import run_names
+from ioc.roll import Roller
 from ioc.settings import Settings
 from tests.counting import count, pipeline, real_store
 from tests.logs import START, dossier, record
@@ -87,7 +89,7 @@ def test_every_command_has_a_help_with_an_example(ioc: Ioc, path: list[str]) -> 
 def test_every_command_of_the_design_is_there(ioc: Ioc) -> None:
     names = {path[0] for path in commands()}
     assert names >= {"up", "live", "down", "status", "doctor", "worker", "gateway", "store", "import", "demo", "validate"}
-    assert names >= {"value", "evidence", "indicators", "sql", "rejects", "rebuild", "derive", "check", "topics"}
+    assert names >= {"value", "evidence", "indicators", "sql", "rejects", "rebuild", "replay", "derive", "check", "topics"}
 
 
 # ---- questions
@@ -174,6 +176,65 @@ def test_a_run_is_asked_by_its_name(ioc: Ioc, centre: Settings) -> None:
     assert absent.code in (1, 2)
     assert "none_such" in absent.err or "none-such" in absent.err
     assert ioc("value", "dossier.received", "--run", "No/Name").code == 2
+
+
+# ---- replays
+
+
+@needs_receipt
+def test_a_replay_is_started_compared_listed_and_removed(ioc: Ioc, centre: Settings) -> None:
+    Roller(load(), Store(centre), centre).step()
+    done = ioc("replay", "start", "morning", "--direct", "--from", "2011-01-01", "--to", "2011-06-01")
+    try:
+        assert (done.code, done.out[:9]) == (0, "replayed ")
+        assert "`ioc replay diff live morning`" in done.err
+        same = ioc("replay", "diff", "live", "morning")
+        assert (same.code, same.out[:17]) == (0, "no difference in ")
+        assert "dossiers: compared the steps after 2011-01-01 00:00:00+07:00 up to " in same.err
+        assert ioc("value", "dossier.backlog", "--run", "morning", "--at", "2011-05-30").code == 0
+        database = run_names("morning")[0]
+        Store(centre, database).command(
+            "INSERT INTO indicators SELECT * REPLACE (first_value + 1 AS first_value, as_of + 1 AS as_of) FROM indicators FINAL "
+            "WHERE indicator = 'dossier.backlog' AND dims = ['*', '*', '*'] AND until = at AND at > '2011-03-01' "
+            "ORDER BY at LIMIT 1"
+        )
+        other = ioc("replay", "diff", "live", "morning")
+        assert other.code == 1
+        assert other.out.splitlines()[1].split()[:5] == ["dossier.backlog", "level", "*", "*", "*"]
+        assert other.out.splitlines()[-1].startswith("1 difference in ")
+        found = json.loads(ioc("replay", "diff", "live", "morning", "--json").out)
+        assert (found["differences"], found["shown"][0]["what"]) == (1, "first")
+        assert found["shown"][0]["right"] == found["shown"][0]["left"] + 1
+        listed = json.loads(ioc("replay", "list", "--json").out)
+        assert [(r["name"], r["from"], r["state"]) for r in listed] == [("morning", "2010-12-31T17:00:00Z", "ended")]
+        assert "ioc replay drop morning" in ioc("replay", "start", "morning", "--direct").err
+    finally:
+        assert ioc("replay", "drop", "morning").out == "removed morning\n"
+    assert ioc("replay", "list").out == "no runs\n"
+
+
+@needs_receipt
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["start"], "add --direct"),
+        (["start", "--direct", "--speed", "60"], "there is max"),
+        (["start", "--direct", "--source", "topics"], "there is archive"),
+        (["start", "live", "--direct"], "the centre itself"),
+        (["start", "No/Name", "--direct"], "cannot name a run"),
+        (["start", "--direct", "--from", "2012-01-01", "--to", "2011-01-01"], "must lie before"),
+        (["start", "--direct", "--to", "1999-01-01"], "the archive holds what was received from"),
+        (["start", "--direct", "--from", "soon"], "--from 'soon' is no time"),
+        (["diff", "live", "none-such"], "no run 'none-such'"),
+        (["diff", "live", "live"], "two different ones"),
+        (["drop", "live"], "the centre itself"),
+        (["drop", "none-such"], "no run 'none-such'"),
+    ],
+)
+def test_a_wrong_replay_ends_with_2_and_says_what_is_right(ioc: Ioc, centre: Settings, arguments: list[str], said: str) -> None:
+    wrong = ioc("replay", *arguments)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert said in " ".join(wrong.err.split())
 
 
 # ---- rejects

@@ -50,6 +50,19 @@ def test_a_centre_from_the_command_line(tmp_path: Path) -> None:
         assert truths("--run", "trial") == expected
         rolled = ioc("sql", "SELECT count() > 5000 FROM v_dossier_backlog", "--run", "trial")
         assert rolled.splitlines()[1] == "1", "the run's windows are there when the import ends"
+        start = ("replay", "start", "proof", "--source", "archive", "--speed", "max", "--direct")
+        assert json.loads(ioc(*start, "--json"))["records"] == 2 * (11_340 + 8)
+        ioc(*start, code=2)  # the name is taken
+        assert "no difference in" in ioc("replay", "diff", "live", "proof")
+        assert truths("--run", "proof") == expected
+        assert json.loads(ioc("replay", "diff", "live", "trial", "--json"))["compared"] == ["latest"]
+        assert [(r["name"], r["source"]) for r in json.loads(ioc("replay", "list", "--json"))] == [
+            ("proof", "archive, direct"),
+            ("trial", "import"),
+        ]
+        assert "ioc.run.trial.events.dossier" in ioc("replay", "drop", "trial")
+        assert ioc("replay", "drop", "proof") == "removed proof\n"
+        assert ioc("replay", "list") == "no runs\n"
         ioc("doctor", "--rewind")  # beside a running worker
         wait_until(all_counted, "all is counted again", 60)
         assert truths() == expected
