@@ -65,17 +65,19 @@ def _countable(stream: Stream, work: Work) -> tuple[pl.DataFrame, Mapping[str, p
     frame = work.decoded.frames[stream.contract.event_type]
     try:
         return frame, stream.columns(frame)
-    except Exception:  # whatever a declaration raises: find the events it fails on
-        good = []
+    except Exception:  # whatever a declaration raises: count event by event, and refuse those it fails on
+        good: list[int] = []
+        found: dict[str, list[pl.DataFrame]] = {}
         for row in frame.iter_slices(1):
             try:
-                stream.columns(row)
+                parts = stream.columns(row)
             except Exception as error:  # a reject, never a crash loop
                 work.reject(row["_i"][0], raised(error))
-            else:
-                good.append(row["_i"][0])
-        frame = frame.filter(pl.col("_i").is_in(good))
-        return frame, stream.columns(frame)
+                continue
+            good.append(row["_i"][0])
+            for name, part in parts.items():
+                found.setdefault(name, []).append(part)
+        return frame.filter(pl.col("_i").is_in(good)), {name: pl.concat(parts) for name, parts in found.items()}
 
 
 def _only(rows: pl.DataFrame, frame: pl.DataFrame, counts: NDArray[np.bool_]) -> pl.DataFrame:

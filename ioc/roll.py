@@ -26,6 +26,8 @@ from ioc.vocabulary import ALL, Indicator, Stream
 from ioc.windows import LEVEL, leaves, step
 
 ROLL = "roll"
+ROWS = 200_000
+"""Rows of one insert at most."""
 PORTION = 10 * DAY
 """Steps of so much time are computed at once."""
 
@@ -169,10 +171,12 @@ class Roller:
         return rows
 
     def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
-        """One insert for all of them."""
+        """One insert for all of them, or a few for very many."""
         tables = [_table(generation, stream, frame, as_of) for frame in rows if len(frame)]
         if tables:
-            self.store.insert("indicators", pa.concat_tables(tables))
+            whole = pa.concat_tables(tables)
+            for first in range(0, len(whole), ROWS):
+                self.store.insert("indicators", whole.slice(first, ROWS))
 
 
 def _table(generation: str, stream: Stream, frame: pl.DataFrame, as_of: int) -> pa.Table:

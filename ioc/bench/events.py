@@ -44,13 +44,18 @@ def radio(count: int, end: int, seed: int = 1) -> Iterator[Pair]:
         yield pair
 
 
+def dossier_step(count: int) -> int:
+    """Milliseconds between two of `count` dossier events: all of them take thirty days."""
+    return max(30 * DAY // count, 1)
+
+
 def dossiers(count: int, end: int, opened: int, seed: int = 1) -> Iterator[Pair]:
     """`count` dossier events whose last happens at `end` (ms); after the first `opened` events, so many dossiers are open.
 
     Each dossier is received, processed three times on average, and completed; then the next one is received.
     """
     rng = random.Random(seed)  # noqa: S311 - the same events for everybody
-    step = max(30 * DAY // count, 1)
+    step = dossier_step(count)
     begin = end - count * step
     recent: deque[Pair] = deque(maxlen=ODD)
     alive: list[str] = []

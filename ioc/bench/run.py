@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from ioc import live, state
-from ioc.bench.events import Pair, dossiers, radio
+from ioc.batch import RECEIVED
+from ioc.bench.events import Pair, dossier_step, dossiers, radio
 from ioc.bench.latency import latency
 from ioc.bench.servers import PATIENCE, peak, servers
 from ioc.catalog import Catalog, load
@@ -83,20 +84,21 @@ class Bench:
         self.report.rows[name] = result
         return result
 
-    async def fill(self, topic: str, pairs: Iterable[Pair]) -> None:
-        """One live heartbeat in every partition, then the events."""
+    async def fill(self, topic: str, pairs: Iterable[Pair], begin: int | None = None, step: int = 0) -> None:
+        """Send the events. `begin`, `step` (ms): as a past that is loaded in order, each with its reception."""
         self.say(f"filling {topic} ...")
         async with Sender(self.settings, linger_ms=20) as sender:
-            for key, value in pairs:
-                await sender.post(topic, key, value)
+            for i, (key, value) in enumerate(pairs):
+                await sender.post(topic, key, value, [] if begin is None else [(RECEIVED, b"%d" % (begin + i * step))])
             await sender.flush()
 
     def streams(self, opened: int) -> None:
         """Fetch, lanes, and both streams through the pipeline."""
-        now = time.time_ns() // 1_000_000
+        now, count = time.time_ns() // 1_000_000, self.report.events
         asyncio.run(create_topics(self.settings, dict.fromkeys([*self.catalog.topics], self.settings.partitions)))
+        step = dossier_step(count)
+        asyncio.run(self.fill(DOSSIER, dossiers(count, now, opened), now - count * step, step))
         asyncio.run(live.go_live(self.settings, self.catalog))
-        count = self.report.events
         asyncio.run(self.fill(RAN, radio(count, now)))
         self.path("raw fetch, radio", None, "bench", "paths", "raw", RAN)
         self._baseline()
@@ -108,7 +110,6 @@ class Bench:
         }
         self.path("measure, coordinates", "raw fetch, radio", "bench_coordinates", "paths", "measure", RAN, False)
         self.path("measure, archive", "raw fetch, radio", "bench_archive", "paths", "measure", RAN, True)
-        asyncio.run(self.fill(DOSSIER, dossiers(count, now, opened)))
         self.path("raw fetch, dossiers", None, "bench", "paths", "raw", DOSSIER)
         self.path("dossiers, archive", "raw fetch, dossiers", "bench_dossiers", "paths", "measure", DOSSIER, True)
 
