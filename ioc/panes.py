@@ -80,7 +80,8 @@ class Panes:
 
     def changed(self) -> list[tuple[Key, int, Measures]]:
         """The panes to write: key, offset, measures."""
-        return [(key, *self.rows[key]) for key in self._changed]
+        rows = self.rows
+        return [(key, *rows[key]) for key in self._changed]
 
     def written(self, keep: int) -> None:
         """All changes are in the store; keep about `keep` panes, those known last. What was never written is never dropped."""

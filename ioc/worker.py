@@ -21,7 +21,7 @@ import structlog
 from faust.types import TP
 from mode import Service
 
-from ioc import kafka
+from ioc import garbage, kafka
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.clickhouse import PATIENCE, Store
 from ioc.errors import IocError
@@ -34,6 +34,8 @@ from ioc.settings import Settings
 log = structlog.get_logger()
 BEAT = 5.0
 """Seconds between two heartbeats of the pacemaker."""
+COLLECT = 600.0
+"""Seconds between two looks for cycles among old objects."""
 ROLL = 1.0
 """Seconds between two rolls: a provisional row is overwritten at most that often."""
 
@@ -95,6 +97,10 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
         async def _pace(self) -> None:
             if run is None:
                 await self._survive(self._pacing())
+
+        @Service.timer(COLLECT)
+        async def _collect(self) -> None:
+            await asyncio.to_thread(garbage.collect)
 
         @Service.task
         async def _ready(self) -> None:
@@ -182,6 +188,7 @@ def main(settings: Settings, run: str | None = None) -> int:
     catalog = load()
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
+    garbage.seldom()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     fate = Fate()

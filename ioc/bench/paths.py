@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ioc import fast, kafka, tables
+from ioc import fast, garbage, kafka, tables
 from ioc.bench.servers import peak
 from ioc.catalog import load
 from ioc.clickhouse import Store
@@ -135,6 +135,7 @@ PATHS: dict[str, Callable[..., Awaitable[Result]]] = {"raw": raw, "lanes": lanes
 def main() -> None:
     """Run one path and print its result."""
     name, *arguments = sys.argv[1:]
+    garbage.seldom()
     started = time.process_time()
     result: Any = asyncio.run(PATHS[name](Settings(), *map(json.loads, arguments)))  # type: ignore[arg-type]
     print(json.dumps(result | {"cpu": time.process_time() - started, "mb": peak(os.getpid())}))
