@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ioc.exact import Reject
-from ioc.vocabulary import Dims, Measures, Stream
+from ioc.vocabulary import Dims, Measures, Row, Stream
 
 Contributions = dict[tuple[str, Dims, int], Measures]
 """Summed by (indicator, dimensions, at)."""
@@ -44,7 +44,7 @@ class History:
         self.stream = stream
         self.items = items or []
         self.offset = max((item.offset for item in self.items), default=-1)
-        self._latest: Contributions | None = None
+        self._latest: Sequence[Row] | None = None
 
     def add(self, item: Item) -> Contributions | Reject | None:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
@@ -63,29 +63,24 @@ class History:
         before = [other for other in self.items if other.offset < item.offset]
         after = sorted([*before, item])
         try:
-            return difference(self._sum(after), self._sum(before))
+            return difference(self._rows(after), self._rows(before))
         except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
             return raised(error)
 
     def _append(self, item: Item) -> Contributions | Reject:
-        before = self._latest if self._latest is not None else self._sum(self.items)
+        before = self._latest if self._latest is not None else self._rows(self.items)
         after = list(self.items)
         insort(after, item)
         try:
-            latest = self._sum(after)
+            latest = self._rows(after)
         except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
             return raised(error)
         self.items, self.offset, self._latest = after, item.offset, latest
         return difference(latest, before)
 
-    def _sum(self, items: Sequence[Item]) -> Contributions:
+    def _rows(self, items: Sequence[Item]) -> Sequence[Row]:
         assert self.stream.contributions is not None
-        total: Contributions = {}
-        for indicator, dims, at, measures in self.stream.contributions(steps(items)):
-            key = (indicator, dims, at)
-            known = total.get(key)
-            total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
-        return total
+        return self.stream.contributions(steps(items))
 
     def lifecycle(self) -> tuple[int | None, int | None, int | None, Dims]:
         """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
@@ -119,15 +114,20 @@ def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
     return [item.step for item in items if (item.source, item.id) not in replaced]
 
 
-def difference(after: Contributions, before: Contributions) -> Contributions:
-    """after - before, without rows whose measures are all zero."""
-    result = {key: measures for key, measures in after.items() if before.get(key) != measures}
-    for key, measures in before.items():
-        if key not in after:
-            result[key] = tuple(-m for m in measures)
-        elif key in result:
-            result[key] = tuple(map(int.__sub__, result[key], measures))
-    return {key: measures for key, measures in result.items() if any(measures)}
+def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+    """The sum of the rows of `after` less that of `before`, without rows whose measures are all zero."""
+    if after == before:
+        return {}  # most events of a life change nothing
+    total: Contributions = {}
+    for indicator, dims, at, measures in after:
+        key = (indicator, dims, at)
+        known = total.get(key)
+        total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
+    for indicator, dims, at, measures in before:
+        key = (indicator, dims, at)
+        known = total.get(key)
+        total[key] = tuple(map(int.__neg__, measures)) if known is None else tuple(map(int.__sub__, known, measures))
+    return {key: measures for key, measures in total.items() if any(measures)}
 
 
 def raised(error: Exception) -> Reject:

@@ -7,8 +7,6 @@ counted (offset <= its own), so every row anyone ever writes is right for its pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,9 @@ Key = tuple[str, Dims, int, int]
 """Indicator, dimensions, `at` (ms; a multiple of the grain but for levels), `known` (ms, a multiple of the grain)."""
 NONE = -1
 """The offset of a pane nothing has been added to."""
+Row = tuple[int, Measures]
+"""A pane: the offset of the last event that changed it, and its sums."""
+_NO_ROWS: dict[Key, Row] = {}
 HASHES = 500_000
 """Hashes of panes that are in the store only, kept in memory (4 MB a partition)."""
 NOTHING = -(1 << 62)
@@ -36,19 +37,28 @@ class Panes:
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
+        self._written: dict[int, dict[Key, Row]] = {}
+        self._changed: dict[int, dict[Key, Row]] = {}
         self._gone: dict[int, NDArray[np.int64]] = {}
-        self.rows: dict[Key, tuple[int, Measures]] = {}
-        self._changed: set[Key] = set()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._written.values()))
+
+    def held(self, key: Key) -> Row | None:
+        """The pane, if it is in memory."""
+        known = key[3]
+        return (self._changed.get(known) or _NO_ROWS).get(key) or (self._written.get(known) or _NO_ROWS).get(key)
 
     def lacking(self, keys: Iterable[Key]) -> set[Key]:
         """Which of the keys must be read from the store first."""
         lacking, others = set(), []
         for key in keys:
-            if key not in self.rows:
-                if key[3] <= self.floor:
+            known = key[3]
+            if known <= self.floor:
+                if self.held(key) is None:
                     lacking.add(key)
-                elif key[3] in self._gone:
-                    others.append(key)
+            elif known in self._gone and self.held(key) is None:
+                others.append(key)
         if others:
             hashes = np.array([hash(key) for key in others], np.int64)
             there = np.isin(hashes, np.concatenate([self._gone[known] for known in {key[3] for key in others}]))
@@ -57,47 +67,52 @@ class Panes:
 
     def put(self, key: Key, offset: int, measures: Measures) -> None:
         """A pane as the store has it (offset NONE: it has none)."""
-        self.rows.setdefault(key, (offset, measures))
+        if self.held(key) is None:
+            self._written.setdefault(key[3], {})[key] = (offset, measures)
 
     def add(self, key: Key, offset: int, measures: Measures) -> None:
         """Count what the event at `offset` adds, once."""
-        version, known = self.rows.get(key, (NONE, ()))
-        if offset <= version:
-            return
-        self.rows[key] = (offset, tuple(map(int.__add__, known, measures)) if known else measures)
-        self._changed.add(key)
+        row = self.held(key)
+        if row is None:
+            self.change(key, offset, measures)
+        elif offset > row[0]:
+            self.change(key, offset, tuple(map(int.__add__, row[1], measures)) if row[1] else measures)
 
     def add_sum(self, key: Key, first: int, last: int, measures: Measures) -> bool:
         """Count what the events from `first` to `last` add together. False: the pane is ahead of some; add them one by one."""
-        version, known = self.rows.get(key, (NONE, ()))
+        version, known = self.held(key) or (NONE, ())
         if last <= version:
             return True
         if first <= version:
             return False
-        self.rows[key] = (last, tuple(map(int.__add__, known, measures)) if known else measures)
-        self._changed.add(key)
+        self.change(key, last, tuple(map(int.__add__, known, measures)) if known else measures)
         return True
 
-    def changed(self) -> list[tuple[Key, int, Measures]]:
-        """The panes to write: key, offset, measures."""
-        rows = self.rows
-        return [(key, *rows[key]) for key in self._changed]
+    def change(self, key: Key, offset: int, measures: Measures) -> None:
+        """The pane is this from now on, and is to be written."""
+        rows = self._changed.get(key[3])
+        if rows is None:
+            rows = self._changed[key[3]] = {}
+        rows[key] = (offset, measures)
+
+    def changed(self) -> list[tuple[Key, Row]]:
+        """The panes to write."""
+        return [item for rows in self._changed.values() for item in rows.items()]
 
     def written(self, keep: int) -> None:
-        """All changes are in the store; keep about `keep` panes, those known last. What was never written is never dropped."""
-        self._changed.clear()
-        excess = len(self.rows) - keep
-        if excess <= 0:
-            return
-        # dicts keep their order: of one `known`, those that came first go first
-        going = sorted(self.rows, key=itemgetter(3))[: excess + keep // 2]
-        for known, keys in groupby(going, itemgetter(3)):
-            if known <= self.floor:
-                continue
-            hashes = np.array([hash(key) for key in keys], np.int64)
-            self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
-        for key in going:
-            del self.rows[key]
+        """All changes are in the store; keep at most `keep` panes, those known last. What was never written is never dropped."""
+        for known, rows in self._changed.items():
+            self._written.setdefault(known, {}).update(rows)
+        self._changed = {}
+        held = len(self)
+        for known in sorted(self._written) if held > keep else ():
+            going = self._written.pop(known)
+            held -= len(going)
+            if known > self.floor:
+                hashes = np.fromiter(map(hash, going), np.int64, len(going))
+                self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
+            if held <= keep // 2:
+                break
         while sum(map(len, self._gone.values())) > HASHES:
             known = min(self._gone)
             self.floor = max(self.floor, known)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ioc import seen
 from ioc.clickhouse import Store, literal
 from ioc.decode import Clock
-from ioc.panes import Key
+from ioc.panes import Key, Row
 from ioc.seen import Ints, Marks
 from ioc.vocabulary import Measures
 from ioc.work import Part
@@ -170,10 +170,11 @@ def load_panes(store: Store, generation: str, parts: Mapping[Place, Part], lacki
                 parts[place].panes.put(key, *found[place, key])
 
 
-def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, int, Measures]]) -> pa.Table:
+def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, Row]]) -> pa.Table:
     """Panes as rows of the table."""
     size = len(changed)
-    keys, offsets, measures = zip(*changed, strict=True) if changed else ((), (), ())
+    keys, rows = zip(*changed, strict=True) if changed else ((), ())
+    offsets, measures = zip(*rows, strict=True) if rows else ((), ())
     indicators, dims, ats, knowns = zip(*keys, strict=True) if keys else ((), (), (), ())
     columns = {
         "generation": pa.repeat(generation, size),

@@ -30,9 +30,8 @@ def _plus(known: Measures, measures: Measures) -> Measures:
 
 
 def add_unskipped(self: Panes, key: Key, offset: int, measures: Measures) -> None:
-    version, known = self.rows.get(key, (NONE, ()))
-    self.rows[key] = (max(version, offset), _plus(known, measures))
-    self._changed.add(key)
+    version, known = self.held(key) or (NONE, ())
+    self.change(key, max(version, offset), _plus(known, measures))
 
 
 def add_sum_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measures) -> bool:
@@ -41,22 +40,21 @@ def add_sum_unskipped(self: Panes, key: Key, first: int, last: int, measures: Me
 
 
 def add_sum_that_skips_only_what_is_wholly_behind(self: Panes, key: Key, first: int, last: int, measures: Measures) -> bool:
-    version, known = self.rows.get(key, (NONE, ()))
+    version, known = self.held(key) or (NONE, ())
     if last > version:
-        self.rows[key] = (last, _plus(known, measures))
-        self._changed.add(key)
+        self.change(key, last, _plus(known, measures))
     return True
 
 
 def changed_up_to_the_end_of_the_batch(self: Panes, changed: Any = Panes.changed) -> Any:
     rows = changed(self)
-    end = max((offset for _, offset, _ in rows), default=0)
-    return [(key, end, measures) for key, _, measures in rows]
+    end = max((offset for _, (offset, _) in rows), default=0)
+    return [(key, (end, measures)) for key, (_, measures) in rows]
 
 
 def add_that_evicts_before_the_write(self: Panes, key: Key, offset: int, measures: Measures, add: Any = Panes.add) -> None:
     add(self, key, offset, measures)
-    if len(self.rows) > 6:
+    if len(self) + len(self.changed()) > 6:
         self.written(3)
 
 
@@ -76,7 +74,7 @@ def by_pane_with_zeros(stream: Any, levels: Any, change: Contributions, known: i
 
 
 def by_pane_that_drops_what_cancels_in_the_sum(self: Panes, changed: Any = Panes.changed) -> Any:
-    return [row for row in changed(self) if any(row[2])]
+    return [row for row in changed(self) if any(row[1][1])]
 
 
 # ---- histories
@@ -93,7 +91,7 @@ def add_that_takes_what_is_held_for_done(self: History, item: Item, add: Any = H
 def add_against_all_other_events(self: History, item: Item, add: Any = History.add) -> Any:
     found = add(self, item)
     if isinstance(found, dict) and self.offset > item.offset:
-        return difference(self._sum(self.items), self._sum([i for i in self.items if i.offset != item.offset]))
+        return difference(self._rows(self.items), self._rows([i for i in self.items if i.offset != item.offset]))
     return found
 
 

@@ -145,7 +145,10 @@ def test_a_declaration_that_raises_is_a_reject_that_leaves_all_as_it_was() -> No
 
 def test_a_difference_has_no_zeros_and_takes_back_what_is_gone() -> None:
     a, b, c = (("i", (), n) for n in range(3))
-    assert difference({a: (1, 0), b: (2, 2)}, {a: (1, 0), b: (2, 1), c: (3, 0)}) == {b: (0, 1), c: (-3, 0)}
+    before = [(*a, (1, 0)), (*b, (2, 1)), (*c, (3, 0))]
+    assert difference([(*a, (1, 0)), (*b, (2, 2))], before) == {b: (0, 1), c: (-3, 0)}
+    assert difference([(*a, (1, 0)), (*a, (1, 1))], [(*a, (2, 1))]) == {}
+    assert difference(before, before) == {}
 
 
 @pytest.mark.parametrize("name", ["D'1", 'D"\\', "Hồ sơ 1", "\U0001f3db"])

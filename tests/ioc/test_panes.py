@@ -105,7 +105,7 @@ class Simulation:
                 self.late = []
                 continue
             self.count(panes, self.events[at:until], rng.random() < 0.5)
-            rows = panes.changed()
+            rows = [(key, *row) for key, row in panes.changed()]
             if chance < 0.45:  # the write hangs; the worker is dead for all others
                 self.late += rows
                 workers[who] = self.start(self.checkpoint)
@@ -120,7 +120,7 @@ class Simulation:
             workers[who] = (panes, until)
         panes, at = self.start(self.checkpoint)
         self.count(panes, self.events[at:], False)
-        self.land(panes.changed())
+        self.land([(key, *row) for key, row in panes.changed()])
         self.land(self.late)
 
     def ends_right(self) -> bool:
@@ -148,14 +148,12 @@ def test_three_thousand_schedules_of_crashes_takeovers_and_late_writes_write_no_
 
 
 def unskipped(self: Panes, key: Key, offset: int, measures: Measures) -> None:
-    version, known = self.rows.get(key, (NONE, ()))
-    self.rows[key] = (max(offset, version), tuple(map(int.__add__, known, measures)) if known else measures)
-    self._changed.add(key)
+    version, known = self.held(key) or (NONE, ())
+    self.change(key, max(offset, version), tuple(map(int.__add__, known, measures)) if known else measures)
 
 
 def forgotten(self: Panes, keep: int) -> None:
-    self._changed.clear()
-    self.rows = {}
+    self._changed, self._written = {}, {}
 
 
 def sums_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measures) -> bool:
@@ -170,7 +168,7 @@ def sums_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measu
         ("add_sum", sums_unskipped),
         ("written", forgotten),
         ("lacking", lambda self, keys: set()),
-        ("put", lambda self, key, offset, measures: self.rows.setdefault(key, (NONE, measures))),
+        ("put", lambda self, key, offset, measures, put=Panes.put: put(self, key, NONE, measures)),
     ],
     ids=["skip by offset", "skip of sums", "floor after eviction", "loading", "offset of the loaded row"],
 )
@@ -191,8 +189,8 @@ def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int
             ever.add(key)
         if rng.random() < 0.3:
             panes.written(keep)
-            assert len(panes.rows) <= keep
-        assert panes.lacking(ever) == ever - panes.rows.keys()
+            assert len(panes) <= keep
+        assert panes.lacking(ever) == {key for key in ever if panes.held(key) is None}
 
 
 @given(st.integers(0, 10**9), st.integers(0, 6), st.sampled_from((0, 1, 5)))
@@ -207,13 +205,13 @@ def test_when_hashes_are_forgotten_too_the_floor_is_above_everything_that_left(s
                 ever.add(key)
             if rng.random() < 0.3:
                 panes.written(keep)
-            assert panes.lacking(ever) >= ever - panes.rows.keys()
+            assert panes.lacking(ever) >= {key for key in ever if panes.held(key) is None}
 
 
 def test_what_was_never_written_is_never_dropped_and_a_failed_write_keeps_it_to_be_written() -> None:
     panes = Panes(NOTHING)
     panes.add(("i", (), 0, 0), 1, (1,))
-    assert panes.changed() == panes.changed() == [(("i", (), 0, 0), 1, (1,))]
+    assert panes.changed() == panes.changed() == [(("i", (), 0, 0), (1, (1,)))]
     panes.written(0)
     assert panes.changed() == []
 
@@ -228,7 +226,7 @@ def test_an_event_whose_rows_cancel_in_a_pane_leaves_no_row_but_two_events_that_
     key = ("i", (), 0, 0)
     panes.add(key, 1, (1,))
     panes.add(key, 2, (-1,))
-    assert panes.changed() == [(key, 2, (0,))]
+    assert panes.changed() == [(key, (2, (0,)))]
 
 
 def test_known_is_the_event_time_or_the_watermark_before_it_on_the_grain() -> None:
