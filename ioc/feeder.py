@@ -28,6 +28,8 @@ from ioc.work import Work
 log = structlog.get_logger()
 IN_FLIGHT = 3
 """Polls on their way: one being counted, one being decoded, one waiting."""
+STALLED = 5.0
+"""Seconds without a counted poll after which the group is told that we live (far below max_poll_interval)."""
 REVOKE_PATIENCE = 30.0
 """Seconds a rebalance waits for polls on their way; what comes later is harmless (DESIGN 4.2)."""
 
@@ -99,16 +101,14 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self._stop.set()
 
     async def _turn(self) -> None:
-        """One poll; while too much is on its way, poll with everything paused."""
+        """One poll, or a wait while too much is on its way."""
         if self._waiting and not self._draining:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge(), 0.5)  # it waits while Faust's own group rebalances
         if len(self._flying) >= IN_FLIGHT:
-            paused = self._consumer.assignment()
-            self._consumer.pause(*paused)
-            await asyncio.wait(self._flying, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-            await self._consumer.getmany(timeout_ms=0)
-            self._consumer.resume(*(paused & self._consumer.assignment()))
+            await asyncio.wait(self._flying, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
+            if len(self._flying) >= IN_FLIGHT:
+                await self._keep_membership()
             return
         try:
             records = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
@@ -133,6 +133,13 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             self._flying.add(poll.done)
             poll.done.add_done_callback(self._flying.discard)
             self._waiting.append(poll)
+
+    async def _keep_membership(self) -> None:
+        """A poll of nothing: who does not poll is taken for dead. A pause throws fetched records away: for stalls only."""
+        paused = self._consumer.assignment()
+        self._consumer.pause(*paused)
+        await self._consumer.getmany(timeout_ms=0)
+        self._consumer.resume(*(paused & self._consumer.assignment()))
 
     async def drain(self) -> bool:
         """Count the polls that wait (called by the agent). True when something was counted."""
