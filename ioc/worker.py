@@ -130,7 +130,8 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
                 else:
                     roller.forget()
                 took = time.monotonic() - started
-                await self.sleep(max(ROLL - took, min(took, 5 * ROLL)))  # a long roll leaves the machine to the others
+                # a roll of usual length is due every second; a long one leaves the machine to the others
+                await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
 
         async def _pacing(self) -> None:
             while not self.should_stop:
