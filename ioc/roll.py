@@ -75,15 +75,15 @@ class Roller:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
         watermark = self._watermark(stream, counted)
-        changed = self._changed(generation, progress, counted)
         if watermark is not None:
             if progress.watermark is None:
                 progress.watermark = beginning(self.store, stream, self._began)
-            restated = self._restated(stream, changed, progress.watermark, watermark)
+            late = self._late(stream, generation, progress, counted, progress.watermark)
+            restated = self._restated(stream, late, progress.watermark, watermark)
             for spans in ([restated], self._final(stream, progress.watermark, watermark)):
                 for some in spans:
                     self._write(generation, stream, rows(self.store, stream, generation, some), as_of)
-        if len(changed) or self._as_of.get(stream.name) != as_of:
+        if self._as_of.get(stream.name) != as_of:
             self._write(generation, stream, self._open(stream, generation, now), as_of)
         if watermark is not None and progress.watermark is not None:
             progress.watermark = max(progress.watermark, watermark)
@@ -111,17 +111,21 @@ class Roller:
         marks = [c.clock.received for c in counted.values() if c.clock.received is not None]
         return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
 
-    def _changed(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> pl.DataFrame:
-        """Indicator, dims and `at` of the panes changed since the last roll."""
+    def _late(
+        self, stream: Stream, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint], before: int
+    ) -> pl.DataFrame:
+        """Indicator, dims and `at` of the panes before `before` that were changed since the last roll, but for levels."""
         news = [
             f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {rolled})"
             for (topic, partition), c in counted.items()
             if c.next > (rolled := progress.positions.get((topic, partition), 0))
         ]
+        names = tuple(i.name for i in stream.indicators if not i.level) or ("",)
         return self.store.query(
-            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS at FROM panes "
-            f"WHERE generation = {literal(generation)} AND ({' OR '.join(news) or '0'})"
-        )
+            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS step FROM panes "
+            f"WHERE generation = {literal(generation)} AND indicator IN {literal(names)} "
+            f"AND at < fromUnixTimestamp64Milli({before}) AND ({' OR '.join(news) or '0'})"
+        ).rename({"step": "at"})
 
     # ---- which steps
 
