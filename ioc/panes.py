@@ -113,10 +113,12 @@ class Panes:
                 self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
             if held <= keep // 2:
                 break
-        while sum(map(len, self._gone.values())) > HASHES:
-            known = min(self._gone)
+        hashes_held = sum(map(len, self._gone.values()))
+        for known in sorted(self._gone) if hashes_held > HASHES else ():
             self.floor = max(self.floor, known)
-            del self._gone[known]
+            hashes_held -= len(self._gone.pop(known))
+            if hashes_held <= HASHES // 2:
+                break
 
 
 def known_at(stream: Stream, time: int, before: int) -> int:
