@@ -58,7 +58,8 @@ def _differences(
     )
     open_histories: dict[str, History] = {}
     changes: Changes = []
-    before = work.decoded.before.tolist()
+    before, offsets = work.decoded.before.tolist(), work.batch.offsets
+    make, make_item, rank = stream.item._make, Item._make, stream.rank  # type: ignore[attr-defined]
     # by columns: polars makes row tuples ten times slower
     rows = zip(*(columns[name].to_list() for name in columns.columns), strict=True)
     for index, entity, sequence, source, identity, digest, replaces, *values in rows:
@@ -67,10 +68,10 @@ def _differences(
             packed = part.entities.get(entity) or loaded.get((work.place, entity))
             history = History.unpack(stream, packed) if packed else History(stream)
             open_histories[entity] = history
-        offset = work.batch.offsets[index]
-        step = stream.item(*values)
+        offset = offsets[index]
+        step = make(values)
         grown = history.offset < offset
-        outcome = history.add(Item(values[0], sequence, stream.rank(step), source, identity, offset, digest, replaces, step))
+        outcome = history.add(make_item((values[0], sequence, rank(step), source, identity, offset, digest, replaces, step)))
         if outcome is None:
             work.verdicts[index] = "duplicate"
         elif isinstance(outcome, Reject):
@@ -78,7 +79,8 @@ def _differences(
         else:
             if grown:
                 touched[entity] = history
-            changes.append((offset, by_pane(stream, levels, outcome, known_at(stream, values[0], before[index]))))
+            if outcome:
+                changes.append((offset, by_pane(stream, levels, outcome, known_at(stream, values[0], before[index]))))
     return changes
 
 

@@ -43,7 +43,7 @@ class History:
     def __init__(self, stream: Stream, items: list[Item] | None = None) -> None:
         self.stream = stream
         self.items = items or []
-        self.offset = max((item.offset for item in self.items), default=-1)
+        self.offset = max([item[5] for item in self.items], default=-1)
         self._latest: Sequence[Row] | None = None
 
     def add(self, item: Item) -> Contributions | Reject | None:
