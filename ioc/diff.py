@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from ioc.catalog import Catalog
+from ioc.errors import UsageError
 from ioc.roll import beginning, rolled
-from ioc.runs import IMPORT
+from ioc.runs import IMPORT, REPLAYING
 from ioc.series import measured
 from ioc.settings import Settings
 from ioc.sides import Side, finals, latest, rejects, same_panes
@@ -53,6 +54,8 @@ class Compared:
     latest_only: bool = False
     steps: int = 0
     indicators: int = 0
+    no_step: list[str] = field(default_factory=list)
+    """Indicators that have no whole step in the range: the step of their shortest window is longer."""
     differences: int = 0
     shown: list[Difference] = field(default_factory=list)
 
@@ -60,6 +63,12 @@ class Compared:
 def diff(settings: Settings, catalog: Catalog, left: str, right: str, limit: int = 50) -> Compared:
     """Compare two of `live` and the runs. `limit`: how many differences are kept to be shown.  Raises UsageError."""
     sides = (Side.open(settings, left), Side.open(settings, right))
+    for side in sides:
+        if side.run is not None and side.run.state == REPLAYING:
+            raise UsageError(
+                f"run {side.name!r} has not ended: wait for its replay, or, if that was broken off, remove it with "
+                f"`ioc replay drop {side.name}` and start it again"
+            )
     found = Compared(latest_only=any(side.run is not None and side.run.source == IMPORT for side in sides))
     for stream in catalog.streams:
         span = _range(sides, stream, found)
@@ -67,9 +76,13 @@ def diff(settings: Settings, catalog: Catalog, left: str, right: str, limit: int
             continue
         found.ranges[stream.name] = span
         for indicator in stream.indicators:
-            found.indicators += 1
+            before = found.steps
             for frame in _indicator(sides, stream, indicator, span, found):
                 _keep(found, frame, limit)
+            if found.steps > before:
+                found.indicators += 1
+            else:
+                found.no_step.append(indicator.name)
     if not found.latest_only:
         _keep(found, rejects(sides), limit)
     return found

@@ -9,6 +9,8 @@ import typer
 
 from ioc.cli.common import Json, dump, out, quiet_libraries, say, table
 
+FEW = 200_000
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -32,11 +34,13 @@ def bench(
     from ioc.bench.run import bench as run  # heavy, and for this command alone
 
     quiet_libraries()
+    if events < FEW:
+        say(f"{events:,} events are read in milliseconds: the ratios below {FEW:,} mean little")
     report = run(events, opened, partitions, say, only or None, loaded)
     if as_json:
         dump(asdict(report))
         return
-    columns = {"per_second": ("events/s", ",.0f"), "ratio": ("of raw", ".3f"), "target": ("target", ".2f")}
+    columns = {"per_second": ("events/s", ",.0f"), "ratio": ("of raw fetch", ".4f"), "target": ("aim: at least", ".2f")}
     columns |= {"flat": ("cost, all : first tenth", ".2f"), "mb": ("peak MB", ".0f")}
     rows = [[name, *(_(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
     titles = ["path", *(title for title, _form in columns.values())]

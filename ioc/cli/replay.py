@@ -132,6 +132,7 @@ def _as_dict(found: comparing.Compared, left: str, right: str) -> dict[str, Any]
         "ranges": {stream: {"from": iso(a), "to": iso(b)} for stream, (a, b) in found.ranges.items()},
         "left_out": found.left_out,
         "indicators": found.indicators,
+        "no_step": found.no_step,
         "steps": found.steps,
         "differences": found.differences,
         "shown": [asdict(d) | {"at": _iso(d.at)} for d in found.shown],
@@ -140,9 +141,11 @@ def _as_dict(found: comparing.Compared, left: str, right: str) -> dict[str, Any]
 
 def _print(found: comparing.Compared, left: str, right: str) -> None:
     for stream, (begin, end) in found.ranges.items():
-        say(f"{stream}: compared the steps after {local(begin)} up to {local(end)}")
+        say(f"{stream}: compared the steps after {local(begin)} up to {local(end)}; what came later is not final yet")
     for stream, reason in found.left_out.items():
         say(f"{stream}: not compared: {reason}")
+    if found.no_step:
+        say(f"no whole step in that range: {', '.join(found.no_step)}; compare again later, or load the past before going live")
     what = "latest values" if found.latest_only else "first finals, latest values, rejects"
     said = f"in {found.steps:,} steps of {found.indicators} indicators ({what})"
     if not found.differences:
