@@ -173,10 +173,10 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                     return_exceptions=True,  # neither thread may go on when the lock is free again
                 )
             works_ahead, failed = done
+            if isinstance(failed, BaseException):
+                raise failed  # first: it took the partitions from under the poll that was being decoded
             if isinstance(works_ahead, BaseException):
                 raise works_ahead
-            if isinstance(failed, BaseException):
-                raise failed
             if decoded and not decoded.poll.done.done():
                 decoded.poll.done.set_result(None)
             return (Decoded(following, works_ahead) if following else None), bool(works)
