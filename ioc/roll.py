@@ -47,10 +47,15 @@ class Roller:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.live = False
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
+        self._stopped = False
         self._progress: dict[str, Progress] = {}
         self._shown: dict[str, pl.DataFrame] = {}
         self._as_of: dict[str, int] = {}
         self._began: dict[str, int] = {}
+
+    def stop(self) -> None:
+        """Leave a long step at its next portion: the process is to end."""
+        self._stopped = True
 
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
@@ -82,6 +87,8 @@ class Roller:
             restated = self._restated(stream, late, progress.watermark, watermark)
             for spans in ([restated], self._final(stream, progress.watermark, watermark)):
                 for some in spans:
+                    if self._stopped:
+                        return  # nothing is noted as rolled: whoever comes next rolls it again
                     self._write(generation, stream, rows(self.store, stream, generation, some), as_of)
         if self._as_of.get(stream.name) != as_of:
             self._write(generation, stream, self._open(stream, generation, now), as_of)

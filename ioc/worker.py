@@ -111,6 +111,7 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
         async def _watch(self) -> None:
             await fate.ended.wait()
             feeder.stop()
+            roller.stop()
             os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
 
         async def _survive(self, work: Any) -> None:
@@ -147,6 +148,7 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
 
         async def on_stop(self) -> None:
             feeder.stop()
+            roller.stop()
 
     found.service(Carrier)
     return found

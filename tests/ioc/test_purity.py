@@ -67,6 +67,7 @@ def _again(made: Pipeline, log: Iterable[Record], rng: random.Random) -> None:
     rest = [r for r in log if (r.topic, r.partition) == place and r.offset < was.next]
     if rest:
         made.checkpoints[place] = Checkpoint()
+        made.begin_at(place, 0)
         for piece in batch(rest, 0, was.next).cut(rng.choices((1, 5), k=4)):
             made.run([piece])
         assert made.checkpoints[place] == was
