@@ -1,8 +1,8 @@
 """Feeder: carries batches from Kafka to the pipeline, below Faust's per-message path.
 
 It owns a consumer of its own group, seeks to our checkpoints when partitions are assigned, and hands each poll to the
-`measure` agent through a channel. It goes on polling while the pipeline is busy or the store is away, with its partitions
-paused, so that the group does not think it dead.
+`measure` agent through a channel. While the store is away it polls with its partitions paused, so that the group does not think
+it dead.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import Any
 import structlog
 
 from ioc import kafka
-from ioc.batch import Batch, record_hash
-from ioc.errors import ForeignLog, IocError
+from ioc.batch import Batch
+from ioc.errors import IocError
 from ioc.kafka import TopicPartition
 from ioc.pipeline import Pipeline
+from ioc.same_log import verify
 from ioc.settings import Settings
-from ioc.state import Checkpoint, Place
+from ioc.state import Place
 from ioc.work import Work
 
 log = structlog.get_logger()
@@ -240,33 +241,6 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _place(self, place: TopicPartition) -> Place:
         return self.topics[place.topic], place.partition
-
-
-def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, record: Any, partitions: int) -> None:
-    """Raise ForeignLog unless the log is the one the checkpoint counted (DESIGN 4.2e)."""
-    name = f"{place.topic}:{place.partition}"
-    if checkpoint.partitions and checkpoint.partitions != partitions:
-        raise ForeignLog(
-            f"{place.topic} has {partitions} partitions, but was counted with {checkpoint.partitions}: keys moved between"
-            " partitions; create the topic anew with as many as before, or start a new centre"
-        )
-    if end < checkpoint.next:
-        raise ForeignLog(
-            f"{name} ends at {end}, before the {checkpoint.next} that were counted: another or a truncated log; bring the old"
-            " log back, or start a new centre for this one (another IOC_CLICKHOUSE_DATABASE, or another IOC_DATA_DIR)"
-        )
-    if checkpoint.last_offset < 0:
-        return
-    way = f"; if that is meant to be: `ioc doctor --accept-gap {name}`"
-    if begin > checkpoint.next:
-        gone = f"records {checkpoint.next} to {begin - 1} were never counted and are gone"
-        raise ForeignLog(f"{name} begins at {begin}; {gone}{way}")
-    if begin > checkpoint.last_offset:
-        return  # retention took the record we would compare; what follows it is there
-    if record is None or record.offset != checkpoint.last_offset:
-        raise ForeignLog(f"{name} has no record at {checkpoint.last_offset}, which was counted: another log{way}")
-    if record_hash(record.offset, record.timestamp, record.key, record.value) != checkpoint.last_hash:
-        raise ForeignLog(f"{name} has another record at {checkpoint.last_offset} than the one that was counted{way}")
 
 
 def describe(error: BaseException) -> str:

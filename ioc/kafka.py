@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -73,17 +74,26 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
     return AIOKafkaConsumer(**(connection(settings) | arguments | options))
 
 
-async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[str]:
-    """Create what is missing (name -> partitions) and wait until every partition has a leader. Returns the names created.
-
-    Raises ServiceAway when the broker cannot be reached.
-    """
+@asynccontextmanager
+async def _administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client.  Raises ServiceAway when the broker cannot be reached."""
     admin = AIOKafkaAdminClient(**connection(settings))
     try:
         await admin.start()
     except (KafkaConnectionError, OSError) as error:
         raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
     try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[str]:
+    """Create what is missing (name -> partitions) and wait until every partition has a leader. Returns the names created.
+
+    Raises ServiceAway when the broker cannot be reached.
+    """
+    async with _administration(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [name for name in topics if name not in existing]
         replication = min(3, len((await admin.describe_cluster())["brokers"]))
@@ -99,26 +109,17 @@ async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[s
         ):
             await asyncio.sleep(0.05)
         return missing
-    finally:
-        await admin.close()
 
 
 async def delete_topics(settings: Settings, topics: Iterable[str]) -> list[str]:
     """Delete those of the topics that are there. Returns their names.  Raises ServiceAway."""
-    admin = AIOKafkaAdminClient(**connection(settings))
-    try:
-        await admin.start()
-    except (KafkaConnectionError, OSError) as error:
-        raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
-    try:
+    async with _administration(settings) as admin:
         existing = set(await admin.list_topics())
         there = [name for name in topics if name in existing]
         for name, code in (await admin.delete_topics(there)).topic_error_codes if there else ():
             if code not in (0, UnknownTopicOrPartitionError.errno):
                 raise ServiceAway(f"topic {name} cannot be deleted: error {code}")
         return there
-    finally:
-        await admin.close()
 
 
 async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

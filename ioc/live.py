@@ -17,10 +17,14 @@ from ioc.clickhouse import RUN, Store, literal
 from ioc.errors import ServiceAway, UsageError, WrongGeneration
 from ioc.kafka import Sender, TopicPartition, bounds, create_topics, send_to_all
 from ioc.pipeline import MEASURE
+from ioc.roll import ROLL
 from ioc.settings import Settings
 from ioc.state import Place
 from ioc.times import iso
 from schemas.heartbeat import Heartbeat
+
+ROLL_PATIENCE = 120.0
+"""Seconds without a roll after which waiting is given up."""
 
 
 def prepare(settings: Settings, catalog: Catalog) -> None:
@@ -108,6 +112,26 @@ def wait_counted(
         if patience is not None and time.monotonic() - moved > patience:
             raise ServiceAway(f"the worker has not counted on for {patience:.0f} s ({left} records to come); see `ioc status`")
         time.sleep(0.1)  # the checkpoints are polled: nothing tells a client when they move
+
+
+def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], patience: float = ROLL_PATIENCE) -> None:
+    """Return once the roller has passed the positions: boards read a run's windows after its worker has gone.
+
+    Raises ServiceAway when it does not move for `patience` seconds.
+    """
+    wanted = {place: position for place, position in wanted.items() if catalog.of_topic(place[0])}
+    reached, moved = -1, time.monotonic()
+    while True:
+        rolled: dict[Place, int] = {}
+        for (_, topic, partition), checkpoint in state.checkpoints(store, ROLL).items():
+            rolled[topic, partition] = min(rolled.get((topic, partition), checkpoint.next), checkpoint.next)
+        if all(rolled.get(place, 0) >= position for place, position in wanted.items()):
+            return
+        if (total := sum(rolled.values())) != reached:
+            reached, moved = total, time.monotonic()
+        if time.monotonic() - moved > patience:
+            raise ServiceAway("the run's windows are not rolled on; `ioc worker --run NAME` goes on with them")
+        time.sleep(0.2)  # polled: nothing tells a client when the roller moves
 
 
 # ---- runs

@@ -28,9 +28,9 @@ class Answer:
     """One value. `dims`: the stream's dimensions, `*` where they are summed over.
 
     `value` lies in [lo, hi] (exact: all the same; None: no data, or `hi` without a bound); `n`: how many events or entities
-    stand behind it; `stats`: all quantiles by name. `at`: the step, `until`: the instant it counts to (ms; None: the store is
-    empty). `kind`: latest, first, known or provisional. `restated`: whether it differs from the first final; None where the
-    step has none.
+    stand behind it; `stats`: all quantiles by name, `bounds`: the [lo, hi] of each. `at`: the step, `until`: the instant it
+    counts to (ms; None: the store is empty). `kind`: latest, first, known or provisional. `restated`: whether it differs from
+    the first final; None where the step has none.
     """
 
     indicator: str
@@ -40,6 +40,7 @@ class Answer:
     hi: float | None
     n: int
     stats: dict[str, float | None]
+    bounds: dict[str, tuple[float | None, float | None]]
     at: int | None
     until: int | None
     kind: str
@@ -76,7 +77,7 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
         why = "not every partition's watermark has passed it, or it lies before their first reception"
         said = f"no first final at {iso(asked.at)}: {why}"
         empty = _answer(asked, {}, [], [])
-        return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, restated=None, notes=(*asked.notes, said))]
+        return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
     frame = store.query(_sql(asked, groups, finals))
     rows = frame.rows() or ([] if groups else [((), ())])
     return [
@@ -111,6 +112,7 @@ def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: S
         hi=columns[2],
         n=int(indicator.value.n(matrix)[0]),
         stats={name: columns[3 * i] for i, name in enumerate(names)},
+        bounds={name: (columns[3 * i + 1], columns[3 * i + 2]) for i, name in enumerate(names)},
         at=None if empty else asked.at,
         until=None if empty else asked.until,
         kind=asked.kind,

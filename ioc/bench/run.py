@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ioc import live, state
+from ioc import live
 from ioc.batch import RECEIVED
 from ioc.bench.events import Pair, dossier_step, dossiers, radio
 from ioc.bench.latency import latency
-from ioc.bench.servers import PATIENCE, peak, servers
+from ioc.bench.servers import peak, servers
 from ioc.catalog import Catalog, load
 from ioc.clickhouse import Store
-from ioc.embedded.children import spawn, stop, tail
 from ioc.embedded.stack import environment
+from ioc.embedded.workers import worker_of
 from ioc.errors import ServiceAway
 from ioc.kafka import Sender, bounds, create_topics
-from ioc.roll import ROLL, Roller
+from ioc.roll import Roller
 from ioc.settings import Settings
 from ioc.times import DAY
 from schemas.dossier import DossierChanged
@@ -140,42 +140,23 @@ class Bench:
         """A whole worker: latency at a steady rate, and its memory, at last with `loaded` more dossiers open."""
         settings = self.settings.model_copy(update={"clickhouse_database": "bench_live"})
         live.prepare(settings, self.catalog)
-        log = settings.data_dir / "worker.log"
-        child = spawn([sys.executable, "-m", "ioc", "worker"], {**os.environ, **environment(settings)}, log)
-        try:
-            self.say("a whole worker starts ...")
-            note, end = settings.data_dir / "run" / "worker.ready", time.monotonic() + PATIENCE
-            while not (note.exists() and note.read_text() == str(child.pid)):
-                if child.poll() is not None or time.monotonic() > end:
-                    raise ServiceAway(f"the worker does not start:\n{tail(log)}")
-                time.sleep(0.1)
+        with worker_of(settings) as pid:
             asyncio.run(live.go_live(settings, self.catalog))
             self.say(f"{RATE} events a second for {LATENCY_SECONDS:.0f} s ...")
             self.report.latency = asyncio.run(latency(settings, self.catalog, RATE, LATENCY_SECONDS))
-            self.report.memory["worker"] = peak(child.pid)
+            self.report.memory["worker"] = peak(pid)
             if loaded:
                 now = time.time_ns() // 1_000_000
                 asyncio.run(self.fill(DOSSIER, dossiers(loaded, now, loaded)))
                 self.say(f"counting {loaded:,} open dossiers ...")
-                self._counted(settings)
-                self.report.memory[f"worker with {loaded:,} open dossiers"] = peak(child.pid)
-        finally:
-            stop(child, 20)
+                self._wait(settings)
+                self.report.memory[f"worker with {loaded:,} open dossiers"] = peak(pid)
 
-    def _counted(self, settings: Settings) -> None:
+    def _wait(self, settings: Settings) -> None:
         """Return once a worker has counted and rolled all there is."""
         ends = {(p.topic, p.partition): end for p, (_, end) in asyncio.run(bounds(settings, self.catalog.topics)).items()}
-        store = Store(settings)
-        live.wait_counted(store, self.catalog, ends, None, 300.0)
-        end = time.monotonic() + 600.0
-        ends = {place: position for place, position in ends.items() if self.catalog.of_topic(place[0])}
-        while True:
-            rolled = {(t, p): c.next for (_, t, p), c in state.checkpoints(store, ROLL).items()}
-            if all(rolled.get(place, 0) >= position for place, position in ends.items()):
-                return
-            if time.monotonic() > end:
-                raise ServiceAway("the worker has not rolled what it counted within 600 s")
-            time.sleep(0.2)  # polled: nothing tells a client when the roller moves
+        live.wait_counted(Store(settings), self.catalog, ends, None, 300.0)
+        live.wait_rolled(Store(settings), self.catalog, ends, 600.0)
 
 
 def bench(

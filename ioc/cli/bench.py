@@ -10,6 +10,7 @@ import typer
 from ioc.cli.common import Json, dump, out, quiet_libraries, say, table
 
 FEW = 200_000
+"""Events below which a raw fetch is over before it is measured."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +30,8 @@ def bench(
 ) -> None:
     """Measure the engine beside a raw fetch, on a broker and a store of its own; takes some minutes. Example: ioc bench
 
-    Ratios are to the raw fetch of the same topic in the same run: machines differ and are noisy, ratios hardly.
+    Ratios are to the raw fetch of the same topic in the same run: machines differ and are noisy, ratios less. Higher is better,
+    but for `cost, all : first tenth`: the cost of an event over all of them, by that of the first ones (aim: at most 1.15).
     """
     from ioc.bench.run import bench as run  # heavy, and for this command alone
 
@@ -42,19 +44,19 @@ def bench(
         return
     columns = {"per_second": ("events/s", ",.0f"), "ratio": ("of raw fetch", ".4f"), "target": ("aim: at least", ".2f")}
     columns |= {"flat": ("cost, all : first tenth", ".2f"), "mb": ("peak MB", ".0f")}
-    rows = [[name, *(_(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
+    rows = [[name, *(_shown(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
     titles = ["path", *(title for title, _form in columns.values())]
     out.print(table(f"{events:,} events, {partitions} partitions", titles, rows))
     if report.latency:
         found = report.latency
         out.print(
             f"from produce to visible row at {found['per_second']:,.0f} events/s: p50 {found['p50_ms']:.0f} ms, "
-            f"p99 {found['p99_ms']:.0f} ms, at most {found['max_ms']:.0f} ms"
+            f"p99 {found['p99_ms']:.0f} ms (aim: 2,000), at most {found['max_ms']:.0f} ms"
         )
     for name, seconds in report.queries.items():
         out.print(f"{name.removesuffix(' (s)')}: {seconds:.3f} s")
     out.print("peak memory, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in report.memory.items()))
 
 
-def _(value: Any, form: str) -> str:
+def _shown(value: Any, form: str) -> str:
     return "" if value is None else format(value, form)

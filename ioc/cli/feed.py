@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ioc import live, validate
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, Run, connected, dump, err, out, quiet_libraries, say, settings_of
-from ioc.cli.runs import wait_rolled, worker_of
 from ioc.clickhouse import Store, literal
+from ioc.embedded.workers import worker_of
 from ioc.errors import UsageError
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
@@ -101,7 +101,7 @@ def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait
         total = shown.tasks[0].total or 0
         live.wait_counted(store, catalog, wanted, lambda left: shown.update(counting, completed=total - left), patience=120)
         if run is not None:
-            wait_rolled(store, catalog, wanted)
+            live.wait_rolled(store, catalog, wanted)
     _report(store, sent, log_map.source, begins, wanted, as_json)
 
 

@@ -79,11 +79,14 @@ def _iso(ms: int | None) -> str | None:
 
 
 def _extra(answer: read.Answer) -> list[str]:
-    """Bounds and further quantiles, where there are some."""
-    extra = [f"{name}={number(v)}" for name, v in answer.stats.items() if number(v) != number(answer.value)]
-    if answer.lo != answer.hi:
-        extra.append(f"[{number(answer.lo)}, {'' if answer.hi is None else number(answer.hi)})")
-    return extra
+    """The bucket of the value, and further quantiles with theirs."""
+    first = [_bucket(answer.lo, answer.hi)] if answer.lo != answer.hi else []
+    others = [name for name in answer.stats if number(answer.stats[name]) != number(answer.value)]
+    return first + [f"{name} {number(answer.stats[name])} {_bucket(*answer.bounds[name])}" for name in others]
+
+
+def _bucket(lo: float | None, hi: float | None) -> str:
+    return f"[{number(lo)}, {'' if hi is None else number(hi)})"
 
 
 def show_evidence(

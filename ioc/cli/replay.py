@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -56,7 +59,7 @@ def start(
         raise UsageError(f"--from {since} must lie before --to {to}")
     settings = connected(data)
     name = name or runs.free_name(Store(settings, readonly=True))
-    with bar() as shown:
+    with _sigterm_as_ctrl_c(), bar() as shown:
         task = shown.add_task(f"replaying into {name}", total=None)
         done = count_again(
             settings, load(), Run(name, runs.DIRECT, begin, end, runs.REPLAYING, 0),
@@ -67,6 +70,16 @@ def start(
     else:
         out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}", markup=False)
         say(f"compare with `ioc replay diff live {name}`; ask with `ioc value ... --run {name}`")
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """A run that is broken off is noted as that, however it is told to end."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_manner(source: str, speed: str, direct: bool) -> None:

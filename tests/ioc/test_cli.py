@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -179,6 +180,26 @@ def test_a_run_is_asked_by_its_name(ioc: Ioc, centre: Settings) -> None:
 
 
 # ---- replays
+
+
+@needs_receipt
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_replay_that_is_told_to_end_is_listed_as_broken_off(
+    ioc: Ioc, centre: Settings, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"cut-{how.name.lower()}"
+    monkeypatch.setattr("ioc.replay._count", lambda *_: signal.raise_signal(how))
+    try:
+        assert ioc("replay", "start", name, "--direct").code == 130
+        listed = json.loads(ioc("replay", "list", "--json").out)
+        assert [r["state"] for r in listed if r["name"] == name] == ["broken off"]
+    finally:
+        Store(centre, "default").command(f"DROP DATABASE IF EXISTS {run_names(name)[0]}")
+
+
+@needs_receipt
+def test_each_quantile_is_printed_with_its_own_bucket(ioc: Ioc, centre: Settings) -> None:
+    assert ioc("value", "dossier.handling_days", "--window", "all").out == "50.75 [50, 51) p90 106.3333 [105, 110)\n"
 
 
 @needs_receipt

@@ -7,7 +7,7 @@ restarts from any earlier border, caches of a few panes. It checks every row tha
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -179,10 +179,10 @@ def test_the_simulation_finds_a_rule_switched_off(
     assert schedules(0, 300) > 0
 
 
-@given(st.integers(0, 10**9), st.integers(0, 6))
-def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int) -> None:
-    rng = random.Random(seed)
-    panes, ever = Panes(NOTHING), set()
+def evicted(seed: int, keep: int) -> Iterator[tuple[Panes, set[Key]]]:
+    """Panes of random events, written and evicted now and then, and the keys there ever were, after each event."""
+    rng, panes = random.Random(seed), Panes(NOTHING)
+    ever: set[Key] = set()
     for offset, added in random_events(rng, 30):
         for key, measures in added.items():
             panes.add(key, offset, measures)
@@ -190,21 +190,20 @@ def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int
         if rng.random() < 0.3:
             panes.written(keep)
             assert len(panes) <= keep
+        yield panes, ever
+
+
+@given(st.integers(0, 10**9), st.integers(0, 6))
+def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int) -> None:
+    for panes, ever in evicted(seed, keep):
         assert panes.lacking(ever) == {key for key in ever if panes.held(key) is None}
 
 
 @given(st.integers(0, 10**9), st.integers(0, 6), st.sampled_from((0, 1, 5)))
-def test_when_hashes_are_forgotten_too_the_floor_is_above_everything_that_left(seed: int, keep: int, hashes: int) -> None:
-    rng = random.Random(seed)
-    panes, ever = Panes(NOTHING), set()
+def test_when_hashes_are_forgotten_too_everything_that_left_is_asked_for(seed: int, keep: int, hashes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ioc.panes.HASHES", hashes)
-        for offset, added in random_events(rng, 30):
-            for key, measures in added.items():
-                panes.add(key, offset, measures)
-                ever.add(key)
-            if rng.random() < 0.3:
-                panes.written(keep)
+        for panes, ever in evicted(seed, keep):
             assert panes.lacking(ever) >= {key for key in ever if panes.held(key) is None}
 
 
