@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ioc import seen, state
+from ioc import keyed, seen
 from ioc.clickhouse import Store
 from ioc.exact import Reject
 from ioc.history import raised
@@ -51,9 +51,9 @@ def count(
         counts = _count_once(work, frame, parts[work.place], *marks[work.place])
         own = {name: _only(part, frame, counts) for name, part in contributions.items()}
         sums[work.place] = [_sums(stream, work, frame, name, rows) for name, rows in own.items()]
-        yield "seen", state.seen_rows(generation, work.place, *parts[work.place].seen.changed())
+        yield "seen", keyed.seen_rows(generation, work.place, *parts[work.place].seen.changed())
     lacking = {place: parts[place].panes.lacking(k for s in found for k in s.keys) for place, found in sums.items()}
-    state.load_panes(store, generation, parts, lacking)
+    keyed.load_panes(store, generation, parts, lacking)
     for place, found in sums.items():
         for one in found:
             _add(parts[place].panes, one)
@@ -88,7 +88,7 @@ def _only(rows: pl.DataFrame, frame: pl.DataFrame, counts: NDArray[np.bool_]) ->
 
 
 def _load_seen(store: Store, generation: str, marks: Mapping[Place, tuple[Ints, Bits]], parts: Mapping[Place, Part]) -> None:
-    for (place, hour), found in state.seen_hours(
+    for (place, hour), found in keyed.seen_hours(
         store, generation, {p: parts[p].seen.lacking(h)[0] for p, (h, _) in marks.items()}
     ).items():
         parts[place].seen.put_hour(hour, found)
@@ -96,7 +96,7 @@ def _load_seen(store: Store, generation: str, marks: Mapping[Place, tuple[Ints, 
         large = parts[place].seen.lacking(hours)[1]
         if large:
             wanted = identities[np.isin(hours, large)]
-            parts[place].seen.put_marks(state.seen_marks(store, generation, place, large, wanted))
+            parts[place].seen.put_marks(keyed.seen_marks(store, generation, place, large, wanted))
 
 
 def _count_once(work: Work, frame: pl.DataFrame, part: Part, hours: Ints, identities: Bits) -> NDArray[np.bool_]:

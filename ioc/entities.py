@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from ioc import state
+from ioc import keyed, state
 from ioc.clickhouse import Store
 from ioc.exact import Reject
 from ioc.history import History, Item
@@ -28,7 +28,7 @@ def count(
         w.place: {e for e in w.decoded.frames[stream.contract.event_type][key].to_list() if e not in parts[w.place].entities}
         for w in works
     }
-    loaded = state.histories(store, generation, wanted)
+    loaded = keyed.histories(store, generation, wanted)
     changes = {}
     for work in works:
         part = parts[work.place]
@@ -36,7 +36,7 @@ def count(
         changes[work.place] = _differences(stream, work, part, touched, loaded)
         yield "entities", _entity_rows(stream, generation, work.place, part, touched)
     lacking = {place: parts[place].panes.lacking(k for _, added in found for k in added) for place, found in changes.items()}
-    state.load_panes(store, generation, parts, lacking)
+    keyed.load_panes(store, generation, parts, lacking)
     for place, found in changes.items():
         panes = parts[place].panes
         for offset, added in found:

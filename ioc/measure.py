@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from ioc import columns, entities, state
+from ioc import columns, entities, keyed
 from ioc.clickhouse import Store
 from ioc.state import Place
 from ioc.vocabulary import Stream
@@ -24,4 +24,4 @@ def measure(
     count = entities.count if stream.contributions else columns.count
     yield from count(store, stream, generation, works, parts)
     for place, part in parts.items():
-        yield "panes", state.pane_rows(generation, place, part.panes.changed())
+        yield "panes", keyed.pane_rows(generation, place, part.panes.changed())

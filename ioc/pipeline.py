@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ioc import state
+from ioc import keyed, state
 from ioc.archive import archive, reject_rows
 from ioc.batch import Batch, record_hash
 from ioc.catalog import REJECTS, Catalog
@@ -62,7 +62,7 @@ class Pipeline:
         """
         self._partitions |= partitions
         stored = state.checkpoints(self.store, MEASURE, {topic for topic, _ in places})
-        floors = {s.name: state.highest_known(self.store, self.catalog.generations[s.name]) for s in self._streams(places)}
+        floors = {s.name: keyed.highest_known(self.store, self.catalog.generations[s.name]) for s in self._streams(places)}
         for place in places:
             owners = self._owners(place[0])
             known = [stored[owner, *place] for owner in owners if (owner, *place) in stored]

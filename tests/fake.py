@@ -1,6 +1,6 @@
 """A store in memory with the rule of the real one: of the rows of a key, the highest version holds. For thousands of schedules.
 
-It answers the statements of `ioc.state`, and holds everyone to "equal versions are equal rows".
+It answers the statements of `ioc.state` and `ioc.keyed`, and holds everyone to "equal versions are equal rows".
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ioc import decode, state
+from ioc import decode, keyed, state
 from ioc.history import Contributions, History, Item, difference
 from ioc.panes import NONE, NOTHING, Key, Panes
 from ioc.pipeline import Pipeline
@@ -131,7 +131,7 @@ def checkpoints_without_the_first_live_heartbeat(*args: Any, read: Any = state.c
 
 
 def assign_with_the_floor_of_before(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
-    floors = {s.name: state.highest_known(self.store, self.catalog.generations[s.name]) for s in self.catalog.streams}
+    floors = {s.name: keyed.highest_known(self.store, self.catalog.generations[s.name]) for s in self.catalog.streams}
     found = assign(self, places, partitions)
     for (stream, place), part in self._parts.items():
         if place in places:
@@ -210,7 +210,7 @@ MUTANTS: dict[str, Mutant] = {
     "a pane's offset is that of its last event": {"ioc.panes.Panes.changed": changed_up_to_the_end_of_the_batch},
     "rows not yet written stay": {"ioc.panes.Panes.add": add_that_evicts_before_the_write},
     "the floor rises with evictions": {"ioc.panes.Panes.written": written_without_floor},
-    "the floor is that of the store": {"ioc.state.highest_known": lambda store, generation: {}},
+    "the floor is that of the store": {"ioc.keyed.highest_known": lambda store, generation: {}},
     "the floor is read after the checkpoint": {"ioc.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
     "zeros of one event leave no row": {"ioc.entities.by_pane": by_pane_with_zeros},
     "zeros between events leave a row": {"ioc.panes.Panes.changed": by_pane_that_drops_what_cancels_in_the_sum},
