@@ -1,7 +1,8 @@
 """What all tests share: one broker and one store a session, and how hard hypothesis tries.
 
 Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
-`IOC_TEST_DATA` is the folder of the real logs (`tests.data`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
+`IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
+(`tests.ioc.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ settings.register_profile("thorough", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 # what a developer has set for a centre of his own must not reach the tests
-for name in [n for n in os.environ if n.startswith("IOC_") and n != "IOC_TEST_DATA"]:
+for name in [n for n in os.environ if n.startswith("IOC_") and not n.startswith("IOC_TEST_")]:
     del os.environ[name]
 
 

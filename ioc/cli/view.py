@@ -52,7 +52,8 @@ class View:
 
     def start(self, settings: Settings) -> None:
         """All is ready."""
-        say(f"gateway: http://127.0.0.1:{settings.gateway_port}/docs   data: {settings.data_dir}   Ctrl-C stops everything")
+        way_out = "   Ctrl-C stops everything" if out.is_terminal else ""  # in the background there is no Ctrl-C
+        say(f"gateway: http://127.0.0.1:{settings.gateway_port}/docs   data: {settings.data_dir}{way_out}")
         self._thread = threading.Thread(target=_show, args=(settings, self._catalog, self._ended), daemon=True)
         self._thread.start()
 
