@@ -16,7 +16,7 @@ import polars as pl
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.roll import beginning, rolled
-from ioc.runs import IMPORT, REPLAYING
+from ioc.runs import BROKEN_OFF, IMPORT, REPLAYING
 from ioc.series import measured
 from ioc.settings import Settings
 from ioc.sides import Side, finals, latest, rejects, same_panes
@@ -64,9 +64,9 @@ def diff(settings: Settings, catalog: Catalog, left: str, right: str, limit: int
     """Compare two of `live` and the runs. `limit`: how many differences are kept to be shown.  Raises UsageError."""
     sides = (Side.open(settings, left), Side.open(settings, right))
     for side in sides:
-        if side.run is not None and side.run.state == REPLAYING:
+        if side.run is not None and side.run.state in (REPLAYING, BROKEN_OFF):
             raise UsageError(
-                f"run {side.name!r} has not ended: wait for its replay, or, if that was broken off, remove it with "
+                f"run {side.name!r} has not come to its end ({side.run.state}): wait for its replay, or remove it with "
                 f"`ioc replay drop {side.name}` and start it again"
             )
     found = Compared(latest_only=any(side.run is not None and side.run.source == IMPORT for side in sides))

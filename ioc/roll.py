@@ -29,7 +29,8 @@ ROLL = "roll"
 ROWS = 200_000
 """Rows of one insert at most."""
 PORTION = 10 * DAY
-"""Steps of so much time are computed at once."""
+LONGEST = 400 * DAY
+"""Steps of so much time at least, and at most, are computed at once."""
 
 
 @dataclass
@@ -85,11 +86,9 @@ class Roller:
                 progress.watermark = beginning(self.store, stream, self._began)
             late = self._late(stream, generation, progress, counted, progress.watermark)
             restated = self._restated(stream, late, progress.watermark, watermark)
-            for spans in ([restated], self._final(stream, progress.watermark, watermark)):
-                for some in spans:
-                    if self._stopped:
-                        return  # nothing is noted as rolled: whoever comes next rolls it again
-                    self._write(generation, stream, rows(self.store, stream, generation, some), as_of)
+            self._write(generation, stream, rows(self.store, stream, generation, restated), as_of)
+            if not self._finals(stream, generation, progress.watermark, watermark, as_of):
+                return  # nothing is noted as rolled: whoever comes next rolls it again
         if self._as_of.get(stream.name) != as_of:
             self._write(generation, stream, self._open(stream, generation, now), as_of)
         if watermark is not None and progress.watermark is not None:
@@ -136,16 +135,26 @@ class Roller:
 
     # ---- which steps
 
-    def _final(self, stream: Stream, before: int, watermark: int) -> Iterator[list[Span]]:
-        """The steps the watermark has passed since `before`, in portions: a loaded past may be long."""
-        began = beginning(self.store, stream, self._began)
-        for low in range(before, watermark, PORTION):
+    def _finals(self, stream: Stream, generation: str, before: int, watermark: int, as_of: int) -> bool:
+        """Write the steps the watermark has passed since `before`, in portions: a loaded past may be long. False: told to stop.
+
+        A portion that brings little is followed by a longer one, so that years in which nothing happened cost next to nothing.
+        """
+        began, length = beginning(self.store, stream, self._began), PORTION
+        while before < watermark:
+            if self._stopped:
+                return False
+            after = min(before + length, watermark)
             spans = []
             for indicator, window, size in _windows(stream):
-                first, last = floor(low, size), floor(min(low + PORTION, watermark), size)
+                first, last = floor(before, size), floor(after, size)
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
-            yield spans
+            found = rows(self.store, stream, generation, spans)
+            self._write(generation, stream, found, as_of)
+            length = min(2 * length, LONGEST) if sum(map(len, found)) < ROWS // 2 else max(length // 2, PORTION)
+            before = after
+        return True
 
     def _restated(self, stream: Stream, changed: pl.DataFrame, before: int, watermark: int) -> list[Span]:
         """The steps that were final already and that changed panes touch, within `restate`. Levels are never restated."""

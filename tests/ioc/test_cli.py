@@ -193,6 +193,8 @@ def test_a_replay_that_is_told_to_end_is_listed_as_broken_off(
         assert ioc("replay", "start", name, "--direct").code == 130
         listed = json.loads(ioc("replay", "list", "--json").out)
         assert [r["state"] for r in listed if r["name"] == name] == ["broken off"]
+        refused = ioc("replay", "diff", "live", name)
+        assert (refused.code, f"ioc replay drop {name}" in refused.err) == (2, True)
     finally:
         Store(centre, "default").command(f"DROP DATABASE IF EXISTS {run_names(name)[0]}")
 

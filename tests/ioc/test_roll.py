@@ -323,3 +323,24 @@ def test_an_event_older_than_what_is_restated_is_in_all_steps_that_are(store: Ca
     frame = rows(found, "dossier.received", "quarter")
     assert held(frame, now - 20 * DAY) == (1, 0)
     assert held(frame, now - 40 * DAY) == (0, 0), "what is older than `restate` is read from panes"
+
+
+def test_years_in_which_nothing_happened_cost_few_statements(
+    store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a past of long ago was loaded: the watermark passes fifteen years at once."""
+    log = Log()
+    log.event(START, START, "a")
+    later = START + 15 * 365 * DAY
+    records = [[*own, *beats(START, later)] for own in log.records]
+    found = store("idle_years")
+    _, count, roller = alone(found, records)
+    for number in (0, 1):
+        count(number, len(records[number]))
+    asked, query = [], Store.query
+    monkeypatch.setattr(Store, "query", lambda self, sql, settings=None: (asked.append(sql), query(self, sql, settings))[1])
+    roller.step()
+    monkeypatch.undo()
+    assert len(asked) < 500
+    assert held(rows(found, "dossier.backlog", "level"), later - HOUR) == (1, 1)
+    assert held(rows(found, "dossier.received", "year"), later - HOUR) == (0, 0)
