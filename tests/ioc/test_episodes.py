@@ -62,7 +62,7 @@ def test_a_replay_alerts_as_live_did_since_it_went_live(store: Store) -> None:
     ]  # fmt: skip
     found = compared(store)
     assert (found.differences, found.unjudged, list(found.alerts)) == (0, [], ["queue.waiting"]), found.shown
-    assert len(transitions(in_run(store))) == 9, "the run has judged the past, too"
+    assert len(transitions(in_run(store))) == 8, "the run has judged the past, too"
 
 
 def test_an_alert_that_live_lacks_or_the_run_lacks_is_found(store: Store) -> None:
