@@ -159,7 +159,7 @@ class _Sending:
         clock = asyncio.get_running_loop().time
         async with Sender(self.settings) as sender:
             start = clock()
-            for record in part:
+            for sent, record in enumerate(part, 1):
                 at = pace.seconds(record.due)
                 if (wait := start + at - clock()) > NAP:
                     await self._tell(sender, record, at)
@@ -167,9 +167,10 @@ class _Sending:
                 await sender.post(topic(record.place[0]), record.key, record.value, record.headers, record.place[1])
                 self.records += not record.hole
                 self.next[record.place] = record.offset + 1
-                if self.records % STEP == 0:
+                if sent % STEP == 0:
                     await self._tell(sender, record, at)
             await sender.flush()
+            await self._tell(sender, record, at)
             there = {place: sender.next.get((topic(place[0]), place[1]), end) for place, end in self.next.items()}
             if there != self.next:
                 raise IocError(f"someone else writes to the topics of {self.plan.run.name}; remove it and start it again")

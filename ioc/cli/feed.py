@@ -33,9 +33,10 @@ def add_to(app: typer.Typer) -> None:
     app.command("validate")(validate_file)
 
 
-def bar() -> Progress:
-    """A progress bar on stderr; silent where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+def bar(foretold: bool = True) -> Progress:
+    """A progress bar on stderr; silent where that is no terminal. `foretold`: with the time to come, by the pace so far."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns += [TimeRemainingColumn()] if foretold else []
     return Progress(*columns, console=err, disable=not err.is_terminal, transient=True)
 
 

@@ -104,12 +104,14 @@ def _paced(settings: Settings, run: Run, speed: float | None, idle: float) -> Re
         if len(gaps) > 3:
             say(f"  and {len(gaps) - 3:,} more such stretches")
     say(f"ask meanwhile with `ioc value ... --run {run.name}`; Ctrl-C breaks it off")
-    with bar() as shown:
-        task = shown.add_task(run.name, total=planned.asked.records)
+    with bar(foretold=speed is None) as shown:
+        total = planned.asked.records
+        task = shown.add_task(run.name, total=total)
 
         def progress(going: Going) -> None:
             rest = f", {_took(going.left)} left" if speed is not None else ""
-            shown.update(task, completed=going.records, description=f"{run.name}: {local(going.at)}{rest}")
+            reached = f"{local(going.at)}{rest}" if going.records < total else "counting and rolling the last of it"
+            shown.update(task, completed=going.records, description=f"{run.name}: {reached}")
 
         return paced(settings, load(), planned, progress)
 

@@ -157,6 +157,20 @@ def test_the_order_is_that_of_reception_and_every_offset_is_kept(
         assert all(d in (b, pacing.NEVER) for d, b in zip(due, before, strict=True))
 
 
+def test_the_plan_knows_the_stretches_in_which_nothing_was_received(centre: Centre) -> None:
+    log = whole_log()
+    centre.live(log, random.Random(1))
+    run = Run(f"{centre.name}-plan", "", None, None, REPLAYING, 0)
+    found = plan(centre.settings, run, 1_000, longest=15)
+    marks = sorted({r.due for r in in_order(centre.store, found.asked.ends)} - {pacing.NEVER})
+    assert (found.pace.begin, found.last) == (marks[0], marks[-1])
+    assert list(found.pace.idle) == [(a, b) for a, b in pairwise(marks) if b - a > 15_000 * SECOND]
+    assert found.seconds == pytest.approx(sum(min(15, (b - a) / 1_000_000) for a, b in pairwise(marks)))
+    later = plan(centre.settings, replace(run, begin=marks[0] + MINUTE), 1_000, longest=15)
+    assert later.pace.begin == marks[0] + MINUTE
+    assert plan(centre.settings, run, None).seconds == 0.0
+
+
 def test_a_log_with_too_many_holes_is_replayed_directly(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     centre.live([replace(r, offset=r.offset + 1000) for r in whole_log()[:40]], random.Random(1))
     monkeypatch.setattr(pacing, "HOLES", 1000)
@@ -176,9 +190,10 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     centre.live(with_holes(whole_log(), rng) + gateway, rng, topics=(brute.DOSSIER, brute.RAN, REJECTS))
     began = time.monotonic()
     told = start(centre, "whole", speed=600_000)
-    planned = plan(centre.settings, Run("other", "", None, None, REPLAYING, 0), 600_000)
-    assert time.monotonic() - began > planned.seconds > 5
-    assert told[-1].left < 1 < told[0].left
+    took = time.monotonic() - began
+    assert took > plan(centre.settings, Run("other", "", None, None, REPLAYING, 0), 600_000).seconds > 5
+    assert told[-1].left == 0 < told[0].left
+    assert told[-1].records == len(whole_log()) + len(gateway)
     assert everything(centre.run()) == everything(centre.store), "every row, with its offset and what was known when"
     found = centre.diff()
     assert (found.shown, found.differences, found.left_out) == ([], 0, {})
@@ -197,7 +212,9 @@ def test_a_part_of_the_time_is_paced_and_what_came_before_goes_first(centre: Cen
     begin, end = START + 3 * DAY + 7 * MINUTE, START + 6 * DAY + 90 * MINUTE
     told = start(centre, "part", 100_000, begin, end)
     before = [going for going in told if going.at < begin]
+    assert before
     assert all(going.left == told[0].left for going in before), "no time passes for what came before"
+    assert told[-1].left == 0
     found = centre.diff()
     assert (found.shown, found.differences) == ([], 0)
     low, high = found.ranges["dossiers"]
