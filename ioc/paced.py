@@ -35,8 +35,8 @@ IDLE = 10.0
 """Seconds that a stretch takes, at most, in which nothing was received."""
 HOLES = 20_000_000
 """Positions without a record that are filled at most: some two minutes of sending."""
-NAP = 0.005
-"""Seconds: shorter waits are not worth leaving the loop for."""
+NAP = 0.05
+"""Seconds: what is due within so short a time is sent together."""
 STEP = 1_000
 """Records after which what waits for others is sent, and progress is told."""
 PATIENCE = 600.0

@@ -17,6 +17,7 @@ from ioc import paced as pacing
 from ioc import reread, runs, tables
 from ioc.carried import HOLE, REPLAYED, arrived, carried
 from ioc.catalog import REJECTS
+from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, UsageError
 from ioc.exact import Reject
 from ioc.pace import Pace
@@ -220,6 +221,8 @@ def test_a_part_of_the_time_is_paced_and_what_came_before_goes_first(centre: Cen
     low, high = found.ranges["dossiers"]
     assert low == begin
     assert end - 2 * HOUR < high <= end
+    with worker_of(centre.settings, centre.made[-1]) as again:
+        assert again.poll() is None, "a worker that is started again finds the log it has counted"
     centre.replay("direct", begin, end)
     assert everything(centre.run()) == everything(centre.run(-2)), "the direct replay is the same run"
 
