@@ -11,7 +11,7 @@ import xxhash
 from ioc.exact import Headers
 
 RECEIVED = "ioc-received"
-"""Header that carries the original reception time (decimal ms, ASCII) where it is trusted: loading a past, and in runs."""
+"""Header that carries the original reception time (decimal ms, ASCII) where it is trusted: loading a past, imports into a run."""
 
 LONGEST = 14
 """Digits of a reception in ms: to the year 5138. A longer number is rubbish and would not fit the arrays."""

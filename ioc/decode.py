@@ -40,7 +40,7 @@ class Clock:
 @dataclass(frozen=True)
 class Rules:
     """What a centre accepts: `first_year`, `tolerance_s` (seconds an event may lie ahead of its reception), partitions of
-    each topic, whether the `ioc-received` header is always trusted (a run), and the event types that have no state."""
+    each topic, whether the `ioc-received` header is always trusted (a run of files), and the event types that have no state."""
 
     first_year: int
     tolerance_s: int

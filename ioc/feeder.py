@@ -18,6 +18,7 @@ import structlog
 
 from ioc import kafka
 from ioc.batch import Batch
+from ioc.carried import arrived
 from ioc.errors import IocError
 from ioc.kafka import TopicPartition
 from ioc.pipeline import Pipeline
@@ -54,6 +55,7 @@ class Decoded:
 
 class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     """Polls the topics (Kafka name -> live name) and nudges the agent, which calls `drain`; `failed` gets what ends the worker.
+    `replayed`: the topics bring the archive (`ioc.carried`).
 
     The nudge carries nothing: Faust empties its channels when its own group rebalances, and nothing may be lost by that.
     """
@@ -66,7 +68,9 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         nudge: Callable[[], Awaitable[Any]],
         failed: Callable[[BaseException], Any],
+        replayed: bool = False,
     ) -> None:
+        self._arrived: Callable[[Sequence[Any]], Sequence[Any]] = arrived if replayed else list
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
         self._nudge, self._failed = nudge, failed
         self._next: dict[TopicPartition, int] = {}
@@ -122,9 +126,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         batches = []
         for place, found in records.items():
             if found and place in self._next:
-                following = found[-1].offset + 1
-                batches.append(Batch.of(self.topics[place.topic], place.partition, self._next[place], following, found))
-                self._next[place] = following
+                start, self._next[place] = self._next[place], found[-1].offset + 1
+                batches.append(Batch.of(*self._place(place), start, self._next[place], self._arrived(found)))
         if batches:
             poll = Poll(
                 batches,
@@ -230,7 +233,9 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
             for place in assigned:
                 checkpoint = found[self._place(place)]
-                verify(place, checkpoint, begins[place], ends[place], records.get(place), counts[self.topics[place.topic]])
+                last = records.get(place)
+                last = next(iter(self._arrived([last])), None) if last else None
+                verify(place, checkpoint, begins[place], ends[place], last, counts[self.topics[place.topic]])
                 if checkpoint.last_offset < 0 and checkpoint.next < begins[place] and not checkpoint.partitions:
                     checkpoint = self.pipeline.begin_at(self._place(place), begins[place])
                 self._next[place] = checkpoint.next

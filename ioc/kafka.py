@@ -39,7 +39,8 @@ __all__ = [
     "send_to_all",
 ]
 
-TOPIC_CONFIG = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(4 << 20), "retention.ms": "-1"}
+RECORD_BYTES = 4 << 20
+TOPIC_CONFIG = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
 """Reception time is the broker's; a record may be larger than a contract allows, so that it is kept as a reject."""
 
 
@@ -88,18 +89,17 @@ async def _administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClie
         await admin.close()
 
 
-async def create_topics(settings: Settings, topics: Mapping[str, int]) -> list[str]:
+async def create_topics(settings: Settings, topics: Mapping[str, int], room: int = 0) -> list[str]:
     """Create what is missing (name -> partitions) and wait until every partition has a leader. Returns the names created.
 
-    Raises ServiceAway when the broker cannot be reached.
+    `room`: bytes by which records may be larger than usual.  Raises ServiceAway when the broker cannot be reached.
     """
+    config = TOPIC_CONFIG | {"max.message.bytes": str(RECORD_BYTES + room)}
     async with _administration(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [name for name in topics if name not in existing]
         replication = min(3, len((await admin.describe_cluster())["brokers"]))
-        answer = await admin.create_topics(
-            [NewTopic(name, topics[name], replication, topic_configs=TOPIC_CONFIG) for name in missing]
-        )
+        answer = await admin.create_topics([NewTopic(name, topics[name], replication, topic_configs=config) for name in missing])
         for name, code, *detail in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise ServiceAway(f"topic {name} cannot be created: error {code} {detail}")
@@ -185,7 +185,7 @@ class Sender:
             "compression_type": "lz4",
             "linger_ms": 5,
             "max_batch_size": 512 << 10,
-            "max_request_size": 4 << 20,
+            "max_request_size": RECORD_BYTES,
         }
         self._options |= options
         self._pending: set[asyncio.Future[Any]] = set()
@@ -226,16 +226,25 @@ class Sender:
         future.add_done_callback(self._done)
         return future
 
-    async def post(self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    async def post(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        partition: int | None = None,
+    ) -> None:
         """Hand over one of many records: like `send`, with a future a batch instead of one a record (measured: 165k/s for 50k/s).
 
         Batches leave when full, and with `push` or `flush`. Do not mix with `send` where the order matters.
         """
         if self._error:
             raise self._error
-        if topic not in self._counts:
-            self._counts[topic] = await self.partitions(topic)
-        place = (topic, _partition(key, self._counts[topic]))
+        if partition is None:
+            if topic not in self._counts:
+                self._counts[topic] = await self.partitions(topic)
+            partition = _partition(key or b"", self._counts[topic])
+        place = (topic, partition)
         batch = self._open.get(place)
         if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
             await self._submit(place)

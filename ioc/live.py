@@ -153,6 +153,12 @@ def run_names(run: str) -> tuple[str, Callable[[str], str]]:
     return f"{RUN}{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
 
 
+def run_topics(catalog: Catalog, run: str) -> dict[str, str]:
+    """The topics of a run that bring records, by their Kafka names: the live topic each stands for."""
+    _, topic = run_names(run)
+    return {topic(name): name for name in (*catalog.topics, REJECTS)}
+
+
 def of_run(settings: Settings, run: str | None) -> Settings:
     """The settings with the run's database (or as they are)."""
     return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
@@ -164,20 +170,6 @@ def has_database(settings: Settings) -> bool:
         f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
     )
     return bool(found["n"][0])
-
-
-def open_run(settings: Settings, catalog: Catalog, run: str, source: str = "import") -> None:
-    """Create a run's database and topics (as many partitions as the live ones) and note it in `runs`."""
-    database, topic = run_names(run)
-    live = asyncio.run(_partitions(settings, catalog))
-    asyncio.run(create_topics(settings, {topic(name): count for name, count in live.items()} | {topic(PROGRESS): 1}))
-    tables.migrate(Store(settings, database), catalog)
-    Store(settings).command(f"INSERT INTO runs (name, source, state) VALUES ({literal(run)}, {literal(source)}, 'open')")
-
-
-async def _partitions(settings: Settings, catalog: Catalog) -> dict[str, int]:
-    found = await bounds(settings, catalog.topics)
-    return {name: len([p for p in found if p.topic == name]) for name in catalog.topics}
 
 
 # ---- repairs

@@ -36,7 +36,7 @@ PANE_BYTES = 400
 
 
 class Pipeline:
-    """Counts batches into one store. `sealed`: a run, whose records carry their original reception. Not thread-safe.
+    """Counts batches into one store. `sealed`: a run of files, which bear their own receptions. Not thread-safe.
 
     `archive_values`: keep every event's bytes (off: coordinates and verdicts only).
     """

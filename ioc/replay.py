@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ioc import reread, runs
 from ioc.alerts import Alerter
 from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
-from ioc.errors import IocError, UsageError
+from ioc.errors import UsageError
 from ioc.pipeline import Pipeline
 from ioc.roll import Roller
 from ioc.runs import Run
 from ioc.settings import Settings
-from ioc.state import Place
+from ioc.state import Checkpoint, Place
 from ioc.times import iso
 
 ROLL_EVERY = 25
@@ -31,6 +30,36 @@ class Replayed:
     now: int
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a replay goes over: every partition up to its end, how many records that is, and their last reception (ms)."""
+
+    ends: dict[Place, Checkpoint]
+    records: int
+    last: int
+
+    @property
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic has."""
+        return {topic: max(c.partitions for (t, _), c in self.ends.items() if t == topic) for topic, _ in self.ends}
+
+
+def asked(settings: Settings, live: Store, run: Run) -> Asked:
+    """What the archive of the live database holds of the time the run asks for, and before it.
+
+    Raises UsageError when the run is there already or nothing lies in that time.
+    """
+    runs.check_new(settings, run.name)
+    held = reread.held(live)
+    ends = {
+        place: c if run.end is None else replace(c, next=reread.reaches(live, place, c, run.end)) for place, c in held.items()
+    }
+    total, _, last = _extent(live, ends)
+    if not total or (run.begin is not None and last < run.begin):
+        raise UsageError(_nothing(live, held))
+    return Asked(ends, total, last)
+
+
 def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[int, int], None]) -> Replayed:
     """Count the archive of the live database into a new run, in which `run.begin` and `run.end` (ms, by reception) bound what is
     compared and what is replayed: everything received before `run.begin` goes through first, what was received at or after
@@ -38,26 +67,16 @@ def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[i
 
     Raises UsageError when the run is there already or nothing lies in the time asked for.
     """
-    runs.check_new(settings, run.name)
     live = Store(settings, readonly=True)
-    held = reread.held(live)
-    ends = {place: c.next if run.end is None else reread.reaches(live, place, c, run.end) for place, c in held.items()}
-    total, _, last = _extent(live, ends)
-    if not total or (run.begin is not None and last < run.begin):
-        raise UsageError(_nothing(live, {place: c.next for place, c in held.items()}))
+    wanted = asked(settings, live, run)
     store = runs.create(settings, catalog, run)
-    try:
+    with runs.replaying(settings, run):
         pipeline = Pipeline(catalog, store, settings)
-        pipeline.assign(list(ends), {topic: max(c.partitions for (t, _), c in held.items() if t == topic) for topic, _ in ends})
+        pipeline.assign(list(wanted.ends), wanted.partitions)
+        ends = {place: end.next for place, end in wanted.ends.items()}
         roller, alerter = Roller(catalog, store, settings), Alerter(catalog, store, run=True)
-        records = _count(live, pipeline, roller, alerter, ends, lambda done: progress(done, total))
-    except BaseException:
-        with suppress(IocError):
-            runs.note(settings, replace(run, state=runs.BROKEN_OFF))
-        raise
-    ended = replace(run, state=runs.ENDED)
-    runs.note(settings, ended)
-    return Replayed(ended, records, last)
+        records = _count(live, pipeline, roller, alerter, ends, lambda done: progress(done, wanted.records))
+    return Replayed(replace(run, state=runs.ENDED), records, wanted.last)
 
 
 def _count(
@@ -80,9 +99,9 @@ def _count(
     return done
 
 
-def _extent(live: Store, ends: dict[Place, int]) -> tuple[int, int, int]:
+def _extent(live: Store, ends: dict[Place, Checkpoint]) -> tuple[int, int, int]:
     """(records, first reception, last reception) of the archive before the ends."""
-    places = [f"(topic = {literal(t)} AND partition = {p} AND offset < {end})" for (t, p), end in ends.items()]
+    places = [f"(topic = {literal(t)} AND partition = {p} AND offset < {end.next})" for (t, p), end in ends.items()]
     frame = live.query(
         "SELECT count() AS n, toUnixTimestamp64Milli(min(received_at)) AS first, "
         f"toUnixTimestamp64Milli(max(received_at)) AS last FROM events WHERE {' OR '.join(places) or '0'}"
@@ -90,7 +109,7 @@ def _extent(live: Store, ends: dict[Place, int]) -> tuple[int, int, int]:
     return frame.row(0)
 
 
-def _nothing(live: Store, ends: dict[Place, int]) -> str:
+def _nothing(live: Store, ends: dict[Place, Checkpoint]) -> str:
     total, first, last = _extent(live, ends)
     if not total:
         return "the archive is empty: nothing has been counted yet"

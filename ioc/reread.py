@@ -7,6 +7,8 @@ log, in which every record moves the watermark: while a past is loaded, records 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from ioc import state
@@ -51,15 +53,48 @@ def reaches(store: Store, place: Place, end: Checkpoint, received: int) -> int:
 
     Records that move no watermark (DESIGN 3, "Reception time") go with those around them.
     """
-    header = f"tupleElement(arrayFirst(h -> h.name = {literal(RECEIVED)}, headers), 'value')"
-    live = f"offset >= {end.clock.live}" if end.clock.live is not None else "0"
     frame = store.query(
         f"SELECT minOrNull(offset) AS first FROM events WHERE {_within(place, end.next)} "
-        f"AND received_at >= fromUnixTimestamp64Milli({received}) "
-        f"AND ({live} OR toInt64OrNull({header}) = toUnixTimestamp64Milli(received_at))"
+        f"AND received_at >= fromUnixTimestamp64Milli({received}) AND {_moves(end)}"
     )
     first = frame["first"][0]
     return end.next if first is None else int(first)
+
+
+def receptions(store: Store, ends: Mapping[Place, Checkpoint]) -> tuple[int, int] | None:
+    """The first and the last reception before the ends that move a watermark (ms)."""
+    at = "toUnixTimestamp64Milli(received_at)"
+    frame = store.query(f"SELECT minOrNull({at}) AS first, maxOrNull({at}) AS last FROM events WHERE {_moving(ends)}")
+    first, last = frame.row(0)
+    return None if first is None else (int(first), int(last))
+
+
+def idle(store: Store, ends: Mapping[Place, Checkpoint], since: int, shortest: float) -> list[tuple[int, int]]:
+    """The stretches (from, to) of more than `shortest` ms, after `since`, in which no reception moved a watermark."""
+    later = f"received_at > fromUnixTimestamp64Milli({since}) AND ({_moving(ends)})"
+    frame = store.query(
+        "SELECT before, at FROM (SELECT at, lagInFrame(at, 1, at) OVER (ORDER BY at) AS before FROM ("
+        f"SELECT DISTINCT toUnixTimestamp64Milli(received_at) AS at FROM events WHERE {later} UNION ALL SELECT {since} AS at)) "
+        f"WHERE at - before > {shortest} ORDER BY at"
+    )
+    return [(int(before), int(at)) for before, at in frame.rows()]
+
+
+def moves(batch: Batch, index: int, end: Checkpoint) -> bool:
+    """Whether an archived record moves the watermark of its partition."""
+    live = end.clock.live
+    return (live is not None and batch.offsets[index] >= live) or batch.received(index) == batch.timestamps[index]
+
+
+def _moves(end: Checkpoint) -> str:
+    """The same as a condition on `events`."""
+    header = f"tupleElement(arrayFirst(h -> h.name = {literal(RECEIVED)}, headers), 'value')"
+    live = f"offset >= {end.clock.live}" if end.clock.live is not None else "0"
+    return f"({live} OR toInt64OrNull({header}) = toUnixTimestamp64Milli(received_at))"
+
+
+def _moving(ends: Mapping[Place, Checkpoint]) -> str:
+    return " OR ".join(f"({_within(place, end.next)} AND {_moves(end)})" for place, end in ends.items()) or "0"
 
 
 def _within(place: Place, end: int) -> str:

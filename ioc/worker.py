@@ -31,6 +31,7 @@ from ioc.live import beat, check_generations, of_run, run_names
 from ioc.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.pipeline import Pipeline
 from ioc.roll import Roller
+from ioc.runs import IMPORT, run_named
 from ioc.settings import Settings
 from ioc.webhook import Webhook
 
@@ -58,18 +59,19 @@ class Fate:
         self.ended.set()
 
 
-def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> faust.App:
-    """The Faust app of a centre, or of a run. Nothing is started."""
+def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, replayed: bool = False) -> faust.App:
+    """The Faust app of a centre, or of a run. `replayed`: the run's log is the archive's (`ioc.paced`). Nothing is started."""
     database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
     store, roller_store, *told = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(4))
-    names = {topic(name): name for name in ([*catalog.topics, REJECTS] if run is None else catalog.topics)}
-    pipeline = Pipeline(catalog, store, settings, sealed=run is not None)
+    names = {topic(name): name for name in (*catalog.topics, REJECTS)}
+    # the archive keeps the rules under which it was counted live (ioc.reread); an import into a run has its own receptions
+    pipeline = Pipeline(catalog, store, settings, sealed=run is not None and not replayed)
     roller, alerter = Roller(catalog, roller_store, settings), Alerter(catalog, roller_store, run=run is not None)
     tellers = [Teller(catalog, told[0], PUBLISH, Topic(settings)), Teller(catalog, told[1], NOTIFY, Webhook(settings))]
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
     polls = found.channel(maxsize=2)
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
-    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda: polls.put(b""), fate.fail)
+    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda: polls.put(b""), fate.fail, replayed)
     wake = asyncio.Event()
 
     @found.agent(polls, name="measure")
@@ -209,11 +211,14 @@ def main(settings: Settings, run: str | None = None, catalog: Catalog | None = N
     catalog = catalog or load()
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
+    replayed = run is not None and run_named(Store(settings, readonly=True, patience=30), run).source != IMPORT
     garbage.seldom()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     fate = Fate()
-    worker = faust.Worker(app(catalog, settings, run, fate), loop=loop, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    worker = faust.Worker(
+        app(catalog, settings, run, fate, replayed), loop=loop, loglevel="WARNING", redirect_stdouts=False, quiet=True
+    )
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

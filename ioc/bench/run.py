@@ -140,17 +140,17 @@ class Bench:
         """A whole worker: latency at a steady rate, and its memory, at last with `loaded` more dossiers open."""
         settings = self.settings.model_copy(update={"clickhouse_database": "bench_live"})
         live.prepare(settings, self.catalog)
-        with worker_of(settings) as pid:
+        with worker_of(settings) as worker:
             asyncio.run(live.go_live(settings, self.catalog))
             self.say(f"{RATE} events a second for {LATENCY_SECONDS:.0f} s ...")
             self.report.latency = asyncio.run(latency(settings, self.catalog, RATE, LATENCY_SECONDS))
-            self.report.memory["worker"] = peak(pid)
+            self.report.memory["worker"] = peak(worker.pid)
             if loaded:
                 now = time.time_ns() // 1_000_000
                 asyncio.run(self.fill(DOSSIER, dossiers(loaded, now, loaded)))
                 self.say(f"counting {loaded:,} open dossiers ...")
                 self._wait(settings)
-                self.report.memory[f"worker with {loaded:,} open dossiers"] = peak(pid)
+                self.report.memory[f"worker with {loaded:,} open dossiers"] = peak(worker.pid)
 
     def _wait(self, settings: Settings) -> None:
         """Return once a worker has counted and rolled all there is."""

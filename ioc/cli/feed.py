@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ioc import live, validate
+from ioc import live, runs, validate
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, Run, connected, dump, err, out, quiet_libraries, say, settings_of
 from ioc.clickhouse import Store, literal
@@ -33,9 +33,10 @@ def add_to(app: typer.Typer) -> None:
     app.command("validate")(validate_file)
 
 
-def bar() -> Progress:
-    """A progress bar on stderr; silent where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+def bar(foretold: bool = True) -> Progress:
+    """A progress bar on stderr; silent where that is no terminal. `foretold`: with the time to come, by the pace so far."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns += [TimeRemainingColumn()] if foretold else []
     return Progress(*columns, console=err, disable=not err.is_terminal, transient=True)
 
 
@@ -60,19 +61,20 @@ def import_files(
     """
     quiet_libraries()
     settings, catalog, log_map = connected(data), load(), load_map(mapping)
-    factor = _speed(speed)
+    factor = speed_of(speed)
     if run is None:
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
-    live.open_run(settings, catalog, run)
+    runs.open_import(settings, catalog, run)
     with worker_of(settings, run):
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, as_json)
 
 
-def _speed(text: str) -> float | None:
+def speed_of(text: str) -> float | None:
+    """Times real time, of `60`, `x60` or `max` (None).  Raises UsageError."""
     if text == "max":
         return None
     try:
-        factor = float(text)
+        factor = float(text.removeprefix("x"))
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):

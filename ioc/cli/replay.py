@@ -14,11 +14,14 @@ from ioc import diff as comparing
 from ioc import runs
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, connected, dump, local, moment, number, out, quiet_libraries, reader, say, table
-from ioc.cli.feed import bar
+from ioc.cli.feed import bar, speed_of
 from ioc.clickhouse import Store
 from ioc.errors import IocError, UsageError
+from ioc.paced import IDLE, Going, paced, plan
+from ioc.replay import Replayed
 from ioc.replay import replay as count_again
 from ioc.runs import Run
+from ioc.settings import Settings
 from ioc.times import iso
 
 
@@ -36,40 +39,89 @@ Side = Annotated[str, typer.Argument(metavar="live|RUN", help="live is the centr
 def start(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The run's name; else replay-1, replay-2, ...")] = None,
     source: Annotated[str, typer.Option(metavar="archive", help="What is replayed: the archive of the live centre.")] = "archive",
-    speed: Annotated[str, typer.Option(metavar="max", help="As fast as it goes.")] = "max",
+    speed: Annotated[str, typer.Option(metavar="N|max", help="Times the pace of reception; max: as fast as it goes.")] = "max",
     direct: Annotated[
-        bool, typer.Option("--direct", help="Straight into the run's database, without topics and worker.")
+        bool, typer.Option("--direct", help="Straight into the run's database, without topics and worker; no pace.")
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--from", metavar="TIME", help="Compare from here on; what came before goes through first."),
+        typer.Option(
+            "--from", metavar="TIME", help="Compare and pace from here on; what came before goes through first, unpaced."
+        ),
     ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Only what was received before.")] = None,
+    idle: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long at most where nothing was received for long.")
+    ] = IDLE,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Count the archive again, into a run with a database of its own.
+    """Count the archive again, into a run of its own, beside the live numbers.
 
-    Example: ioc replay start morning --source archive --speed max --direct --to 2026-03-30T12:00:00+07:00
+    Records go through topics and a worker of the run, paced by the time they were received; boards show the run meanwhile
+    (`--run NAME`). Ctrl-C breaks it off.
+
+    Example: ioc replay start morning --from 2026-03-30T07:00 --to 2026-03-30T12:00 --speed 60
     """
     quiet_libraries()
-    _check_manner(source, speed, direct)
+    if source != "archive":
+        raise UsageError(f"--source {source!r}: there is archive (what the live centre has received)")
+    factor = speed_of(speed)
+    if direct and factor is not None:
+        raise UsageError(f"--direct knows no pace: leave --direct out for --speed {speed}")
     begin, end = moment(since, "--from"), moment(to, "--to")
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--from {since} must lie before --to {to}")
     settings = connected(data)
     name = name or runs.free_name(Store(settings, readonly=True))
-    with _sigterm_as_ctrl_c(), bar() as shown:
-        task = shown.add_task(f"replaying into {name}", total=None)
-        done = count_again(
-            settings, load(), Run(name, runs.DIRECT, begin, end, runs.REPLAYING, 0),
-            lambda fed, known: shown.update(task, completed=fed, total=known),
-        )  # fmt: skip
+    run = Run(name, runs.DIRECT if direct else runs.through_topics(factor), begin, end, runs.REPLAYING, 0)
+    try:
+        with _sigterm_as_ctrl_c():
+            done = _direct(settings, run) if direct else _paced(settings, run, factor, idle)
+    except KeyboardInterrupt:
+        say(f"broken off; what was counted: `ioc value ... --run {name}`; to remove it: `ioc replay drop {name}`")
+        raise
     if as_json:
         dump({"run": name, "records": done.records, "from": _iso(begin), "to": _iso(end), "received_until": iso(done.now)})
     else:
         out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}", markup=False)
         say(f"compare with `ioc replay diff live {name}`; ask with `ioc value ... --run {name}`")
+
+
+def _direct(settings: Settings, run: Run) -> Replayed:
+    with bar() as shown:
+        task = shown.add_task(f"replaying into {run.name}", total=None)
+        return count_again(settings, load(), run, lambda fed, known: shown.update(task, completed=fed, total=known))
+
+
+def _paced(settings: Settings, run: Run, speed: float | None, idle: float) -> Replayed:
+    planned = plan(settings, run, speed, idle)
+    if speed is not None:
+        say(f"replaying what was received from {local(planned.pace.begin)} to {local(planned.last)} in {_took(planned.seconds)}")
+        gaps = planned.pace.idle
+        for begin, end in gaps[:3]:
+            say(f"  nothing was received from {local(begin)} to {local(end)}: passed in {idle:g} s (--idle)")
+        if len(gaps) > 3:
+            say(f"  and {len(gaps) - 3:,} more such stretches")
+    say(f"ask meanwhile with `ioc value ... --run {run.name}`; Ctrl-C breaks it off")
+    with bar(foretold=speed is None) as shown:
+        total = planned.asked.records
+        task = shown.add_task(run.name, total=total)
+
+        def progress(going: Going) -> None:
+            rest = f", {_took(going.left)} left" if speed is not None else ""
+            reached = f"{local(going.at)}{rest}" if going.records < total else "counting and rolling the last of it"
+            shown.update(task, completed=going.records, description=f"{run.name}: {reached}")
+
+        return paced(settings, load(), planned, progress)
+
+
+def _took(seconds: float) -> str:
+    """A span of time for people: `3 min 28 s`."""
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{n:,} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts[:2]) or "0 s"
 
 
 @contextmanager
@@ -80,15 +132,6 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _check_manner(source: str, speed: str, direct: bool) -> None:
-    if source != "archive":
-        raise UsageError(f"--source {source!r}: there is archive (what the live centre has received)")
-    if speed != "max":
-        raise UsageError(f"--speed {speed!r}: there is max (as fast as it goes)")
-    if not direct:
-        raise UsageError("add --direct: there are replays straight into the run's database only, none through topics")
 
 
 @replay.command("list")

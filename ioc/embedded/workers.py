@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from subprocess import Popen
 
 from ioc.embedded.children import spawn, stop, tail
 from ioc.embedded.stack import environment
@@ -18,8 +19,8 @@ START_PATIENCE = 60.0
 
 
 @contextmanager
-def worker_of(settings: Settings, run: str | None = None) -> Iterator[int]:
-    """A worker of a run, or of the centre itself, ready, for as long as the block lasts: its process id.
+def worker_of(settings: Settings, run: str | None = None) -> Iterator[Popen[bytes]]:
+    """A worker of a run, or of the centre itself, ready, for as long as the block lasts: its process.
 
     Raises ServiceAway when it does not start.
     """
@@ -33,6 +34,6 @@ def worker_of(settings: Settings, run: str | None = None) -> Iterator[int]:
             if child.poll() is not None or time.monotonic() > end:
                 raise ServiceAway(f"the worker did not start; its output stands in {log}:\n{tail(log)}")
             time.sleep(0.05)
-        yield child.pid
+        yield child
     finally:
         stop(child, 20)

@@ -20,7 +20,7 @@ KINDS: dict[str, float] = {
 }
 """How often each is drawn."""
 TAKEOVER = 180.0
-"""Seconds the others have to take a stopped worker's partitions over: each that is killed meanwhile holds them up by its session."""
+"""Seconds in which the others take a stopped worker's partitions over: each that is killed meanwhile costs a session more."""
 
 
 def trap(kind: str, table: str, nth: int) -> Trap:

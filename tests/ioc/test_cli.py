@@ -240,8 +240,8 @@ def test_a_replay_is_started_compared_listed_and_removed(ioc: Ioc, centre: Setti
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["start"], "add --direct"),
-        (["start", "--direct", "--speed", "60"], "there is max"),
+        (["start", "--speed", "fast"], "write a number above 0"),
+        (["start", "--direct", "--speed", "60"], "--direct knows no pace"),
         (["start", "--direct", "--source", "topics"], "there is archive"),
         (["start", "live", "--direct"], "the centre itself"),
         (["start", "No/Name", "--direct"], "cannot name a run"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,9 +43,9 @@ class Centre:
         self.made: list[str] = []
         self.name = name
 
-    def live(self, log: list[Record], rng: random.Random, partitions: int = 2) -> None:
+    def live(self, log: list[Record], rng: random.Random, partitions: int = 2, topics: Sequence[str] = TOPICS) -> None:
         """Count a log as a worker does: cut at random, the roller now and then, another one later."""
-        made = pipeline(self.store, partitions)
+        made = pipeline(self.store, partitions, topics=topics)
         roller = Roller(CATALOG, self.store, self.settings)
         while poll(made, log, rng, most=max(15, len(log) // 15)):
             if rng.random() < 0.15:
@@ -66,9 +66,9 @@ class Centre:
         """The diff with the run made last."""
         return diff(self.settings, catalog, left, right or self.made[-1])
 
-    def run(self) -> Store:
-        """The database of the run made last."""
-        return Store(self.settings, run_names(self.made[-1])[0])
+    def run(self, number: int = -1) -> Store:
+        """The database of the run made last, or of another one."""
+        return Store(self.settings, run_names(self.made[number])[0])
 
     def close(self) -> None:
         for run in self.made:
