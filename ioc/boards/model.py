@@ -15,7 +15,7 @@ from ioc.boards.fields import Part
 from ioc.boards.panels import AnyPanel, DataSource
 from ioc.errors import DeclarationError
 
-ZONE = "Asia/Ho_Chi_Minh"
+ZONE: Literal["Asia/Ho_Chi_Minh"] = "Asia/Ho_Chi_Minh"
 
 
 class Choice(Part):
@@ -47,7 +47,7 @@ class CustomVariable(Variable):
 
 
 class QueryVariable(Variable):
-    """A choice of what a query finds: first column the value, second its text; asked when the board is loaded (1) or the time changes (2)."""
+    """A choice of what a query finds: first the value, then its text; asked when the board loads (1) or its time changes (2)."""
 
     type: Literal["query"] = "query"
     datasource: DataSource = DataSource()

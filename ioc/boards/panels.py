@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ioc.boards.fields import BarDefaults, CellDefaults, Defaults, LineDefaults, Override, Part
+from ioc.boards.fields import BarFields, CellFields, LineFields, Part, StatFields
 
-PLUGIN = "grafana-clickhouse-datasource"
-SOURCE = "ioc-clickhouse"
+PLUGIN: Literal["grafana-clickhouse-datasource"] = "grafana-clickhouse-datasource"
+SOURCE: Literal["ioc-clickhouse"] = "ioc-clickhouse"
 """The uid of the data source; its default database is the live centre's."""
 
 
@@ -38,7 +38,6 @@ class GridPos(Part):
     y: int = Field(ge=0)
     w: int = Field(ge=1, le=24)
     h: int = Field(ge=1)
-
 
 
 class Panel(Part):
