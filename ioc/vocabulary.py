@@ -183,9 +183,9 @@ class Indicator:
 class Board:
     """The board of a stream, and what of it stands on the overview; indicators and dimensions by name.
 
-    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`: (indicator, dimension), the highest first.
-    `lines`: indicators of one unit over time in one panel; a level stands alone or with levels. `ahead`: levels shown for the
-    coming working days. `overview_...`: what the overview takes of these.
+    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`:
+    (indicator, dimension), the highest first. `lines`: indicators of one unit over time in one panel, levels by themselves.
+    `ahead`: levels shown for the coming working days. `overview_...`: what the overview takes of these.
     """
 
     name: str
