@@ -12,6 +12,8 @@ from ioc.boards.panels import Queried
 
 Views = Mapping[str, Sequence[str]]
 """View -> columns."""
+LIVE = ("v_runs",)
+"""Views of the live database alone."""
 _WORDS = "select from where and or as on in not null order by desc asc limit union all asof left inner join group distinct"
 KEYWORDS = frozenset(_WORDS.split())
 SOURCE = re.compile(r"\b(?:FROM|JOIN)\s+(?!\()(\S+)")
@@ -50,13 +52,15 @@ def queries(board: Dashboard) -> Iterator[tuple[str, str]]:
 def query_faults(sql: str, variables: Iterable[str], views: Views) -> list[str]:
     """What is wrong with one query of a board that has these variables."""
     bare = TEXT.sub("''", sql)  # what stands in quotes of the query's own is text
-    found = [f"a variable within quotes of the query: {text}" for text in TEXT.findall(sql) if "$" in text]
+    found = [f"a variable within quotes of the query: {text}" for text in TEXT.findall(sql) if "$" in text or "[[" in text]
     found += _variables(bare, set(variables))
     read = set()
-    for source in SOURCE.findall(bare):
-        name = source.rstrip("),").removeprefix("${run:doublequote}.")
-        if name in views:
+    for source in (word.rstrip("),") for word in SOURCE.findall(bare)):
+        name = source.removeprefix("${run:doublequote}.")
+        if name in views and (name != source or name in LIVE):
             read.add(name)
+        elif name in views:
+            found.append(f"{source}: write ${{run:doublequote}}.{name}, or the live centre is shown as if it were the run")
         else:
             found.append(f"{source} is no board view; there are {', '.join(sorted(views))}")
     return [*found, *_columns(bare, {column for view in read for column in views[view]}, read)]
@@ -67,7 +71,7 @@ def _variables(bare: str, declared: set[str]) -> Iterator[str]:
     rest = VARIABLE.sub(" ", bare)
     for macro in MACROS:
         rest = rest.replace(macro, " ")
-    for found in re.findall(r"\$\S*", rest):
+    for found in re.findall(r"\$\S*|\[\[\S*", rest):
         yield f"{found}: write ${{name:singlequote}}, or ${{name:doublequote}}. before a view; macros are {', '.join(MACROS)}"
     for match in VARIABLE.finditer(bare):
         before, after = bare[: match.start()].rstrip(), bare[match.end() :]
