@@ -1,0 +1,175 @@
+"""Panels: the kinds of panel a board may hold, each with the options we use. Strict."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ioc.boards.fields import BarFields, CellFields, LineFields, Part, StatFields
+
+PLUGIN: Literal["grafana-clickhouse-datasource"] = "grafana-clickhouse-datasource"
+SOURCE: Literal["ioc-clickhouse"] = "ioc-clickhouse"
+"""The uid of the data source; its default database is the live centre's."""
+
+
+class DataSource(Part):
+    """Where queries go."""
+
+    type: Literal["grafana-clickhouse-datasource"] = PLUGIN
+    uid: Literal["ioc-clickhouse"] = SOURCE
+
+
+class Target(Part):
+    """One query. `format` 0: a time series (first column `time`, the others numbers), 1: a table."""
+
+    refId: Literal["A"] = "A"
+    datasource: DataSource = DataSource()
+    editorType: Literal["sql"] = "sql"
+    queryType: Literal["timeseries", "table"]
+    format: Literal[0, 1]
+    rawSql: str
+
+
+class GridPos(Part):
+    """Where a panel stands: 24 columns; a row is about 30 pixels high."""
+
+    x: int = Field(ge=0, le=23)
+    y: int = Field(ge=0)
+    w: int = Field(ge=1, le=24)
+    h: int = Field(ge=1)
+
+
+class Panel(Part):
+    """What all panels have. The title is unique within its board; `id` stays the same over releases."""
+
+    id: int = Field(ge=1)
+    title: str
+    gridPos: GridPos
+
+
+class RowPanel(Panel):
+    """A heading over the panels that follow."""
+
+    type: Literal["row"] = "row"
+    collapsed: Literal[False] = False
+    panels: tuple[()] = ()
+
+
+class TextOptions(Part):
+    """Markdown."""
+
+    mode: Literal["markdown"] = "markdown"
+    content: str
+
+
+class TextPanel(Panel):
+    """A text."""
+
+    type: Literal["text"] = "text"
+    options: TextOptions
+
+
+class Queried(Panel):
+    """A panel with one query. `description`: what is counted, for who asks."""
+
+    description: str | None = None
+    datasource: DataSource = DataSource()
+    targets: tuple[Target] = Field(min_length=1, max_length=1)
+
+
+class Reduce(Part):
+    """Which fields of the first row a tile shows: those whose names match; the last value of each."""
+
+    values: Literal[False] = False
+    calcs: tuple[Literal["lastNotNull"]] = ("lastNotNull",)
+    fields: str = "/.*/"
+
+
+class StatOptions(Part):
+    """How a tile looks."""
+
+    reduceOptions: Reduce = Reduce()
+    colorMode: Literal["value", "background", "none"] = "value"
+    graphMode: Literal["none"] = "none"
+    textMode: Literal["auto", "value", "value_and_name"] = "auto"
+    justifyMode: Literal["auto", "center"] = "auto"
+    orientation: Literal["auto", "horizontal", "vertical"] = "horizontal"
+
+
+class StatPanel(Queried):
+    """A tile: one row, its first column the value; the column `until` is the instant the value counts to."""
+
+    type: Literal["stat"] = "stat"
+    options: StatOptions = StatOptions()
+    fieldConfig: StatFields
+
+
+class Legend(Part):
+    """The legend."""
+
+    displayMode: Literal["list"] = "list"
+    placement: Literal["bottom", "right"] = "bottom"
+    showLegend: bool = True
+    calcs: tuple[()] = ()
+
+
+class Tooltip(Part):
+    """What is told at the mouse."""
+
+    mode: Literal["single", "multi"] = "multi"
+    sort: Literal["none", "desc"] = "none"
+
+
+class LineOptions(Part):
+    """Legend and tooltip."""
+
+    legend: Legend = Legend()
+    tooltip: Tooltip = Tooltip()
+
+
+class LinePanel(Queried):
+    """Lines over time: the column `time`, and a line for every other column (or, with a text column, for every text)."""
+
+    type: Literal["timeseries"] = "timeseries"
+    options: LineOptions = LineOptions()
+    fieldConfig: LineFields
+
+
+class BarOptions(Part):
+    """A ranking: a bar for each row, from the top, named by the column `xField`."""
+
+    orientation: Literal["horizontal"] = "horizontal"
+    xField: str
+    showValue: Literal["always"] = "always"
+    stacking: Literal["none"] = "none"
+    barWidth: float = 0.8
+    groupWidth: float = 0.8
+    legend: Legend = Legend(showLegend=False)
+    tooltip: Tooltip = Tooltip(mode="single")
+
+
+class BarPanel(Queried):
+    """A ranking."""
+
+    type: Literal["barchart"] = "barchart"
+    options: BarOptions
+    fieldConfig: BarFields
+
+
+class TableOptions(Part):
+    """How a table looks."""
+
+    showHeader: bool = True
+    cellHeight: Literal["sm", "md"] = "sm"
+
+
+class TablePanel(Queried):
+    """A table, in the order of its query."""
+
+    type: Literal["table"] = "table"
+    options: TableOptions = TableOptions()
+    fieldConfig: CellFields
+
+
+AnyPanel = Annotated[RowPanel | TextPanel | StatPanel | LinePanel | BarPanel | TablePanel, Field(discriminator="type")]
