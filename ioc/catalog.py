@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -84,6 +85,14 @@ class Catalog:
     def indicators(self) -> list[Indicator]:
         """All indicators, in the order of declaration."""
         return [i for s in self.streams for i in s.indicators]
+
+    def units(self) -> dict[str, str]:
+        """The names of dimensions' values (agencies, procedures, sites) by code, as far as they are declared."""
+        found: dict[str, str] = {}
+        for path in dict.fromkeys(path for stream in self.streams for path in stream.units):
+            for rows in tomllib.loads(path.read_text(encoding="utf-8")).values():
+                found |= dict((row["code"], row["name"]) if isinstance(row, dict) else row[:2] for row in rows)
+        return found
 
 
 def load(package: str = "streams") -> Catalog:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ioc.asyncapi import asyncapi
+from ioc.boards.derive import FOLDER as BOARDS
+from ioc.boards.derive import files
+from ioc.catalog import load
 from schemas import Contract, contracts
 from schemas.envelope import NamedLimits
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-FOLDERS = ("schemas/json",)
+FOLDERS = ("schemas/json", BOARDS)
 """Folders that hold derived files only: what is not derived (any more) is removed from them."""
 
 
@@ -56,7 +59,12 @@ def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:
     ]
 
 
-SOURCES: tuple[Callable[[], Mapping[str, str]], ...] = (json_schemas, asyncapi)
+def boards() -> dict[str, str]:
+    """`grafana/boards/<uid>.json`: the boards of the declared streams."""
+    return files(load())
+
+
+SOURCES: tuple[Callable[[], Mapping[str, str]], ...] = (json_schemas, asyncapi, boards)
 
 
 def derived() -> dict[str, str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ioc.catalog import Catalog
-from ioc.clickhouse import Store
+from ioc.clickhouse import Store, literal
+from ioc.views import LAST, VIEWS, ahead_columns, ahead_name
+from ioc.views import statements as others
 from ioc.vocabulary import Stream
+from ioc.workdays import days_off
 
 MS = "DateTime64(3, 'UTC')"
 WORD = "LowCardinality(String)"
@@ -12,7 +15,8 @@ PLACE = f"topic {WORD}, partition Int32, offset Int64"
 
 TABLES = {
     "events": f"""({PLACE}, key Nullable(String), headers Array(Tuple(name String, value String)), value Nullable(String) CODEC(ZSTD(1)),
-        received_at {MS}, type {WORD}, source {WORD}, id String, time Nullable({MS}), entity String, verdict {WORD})
+        received_at {MS}, type {WORD}, source {WORD}, id String, time Nullable({MS}), entity String, verdict {WORD},
+        INDEX reception received_at TYPE minmax GRANULARITY 4)
         ENGINE = ReplacingMergeTree ORDER BY (topic, partition, offset)""",
     "panes": f"""(generation {WORD}, indicator {WORD}, dims Array({WORD}), at {MS}, known {MS}, {PLACE}, measures Array(Int64), INDEX news offset TYPE minmax GRANULARITY 4)
         ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, indicator, at, dims, known, topic, partition)""",
@@ -39,13 +43,16 @@ TABLES = {
         ENGINE = MergeTree ORDER BY (name, created_at)""",
     "units": """(code String, name String, parent String, valid_from Date, valid_to Nullable(Date))
         ENGINE = MergeTree ORDER BY (code, valid_from)""",
+    "days_off": "(day Date) ENGINE = ReplacingMergeTree ORDER BY day",
 }
+RECEPTION = "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4"
 
 
-def statements(catalog: Catalog) -> list[str]:
+def statements(catalog: Catalog, database: str) -> list[str]:
     """All statements that bring a database to this program's form; each may be run again."""
     create = [f"CREATE TABLE IF NOT EXISTS {name} {body}" for name, body in TABLES.items()]
-    return [*create, NOW, GENERATION, *(view for stream in catalog.streams for view in views(stream))]
+    numbers = [view for stream in catalog.streams for view in views(stream)]
+    return [*create, RECEPTION, NOW, GENERATION, ROLLED, *numbers, *others(catalog, database)]
 
 
 GENERATION = """CREATE OR REPLACE VIEW v_generation AS
@@ -54,30 +61,72 @@ NOW = """CREATE OR REPLACE VIEW v_now AS
     SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received)) + 1, 'UTC') AS now FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL"""
 
 
+ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
+    SELECT stream, fromUnixTimestamp64Milli(max(received), 'UTC') AS until FROM checkpoints
+    INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND received IS NOT NULL GROUP BY stream"""
+
+
 def views(stream: Stream) -> list[str]:
-    """One view an indicator, one row a change, with the dimensions as columns (`*`: all).
+    """Two views an indicator, with the dimensions as columns (`*`: all): `v_<indicator>`, one row a change, and
+    `v_<indicator>_now`, one row a group, the last. `dims` holds all dimensions: a condition on it is found by the sort key.
 
     An open step's row at a step that has become final is left out: it came from a roller that was overtaken.
     """
     found, generation = [], f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
+    names = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
     for indicator in stream.indicators:
-        dims = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
+        view = f"v_{indicator.name.replace('.', '_')}"
+        where = f"""indicator = '{indicator.name}' AND generation = {generation} AND (until >= at OR toUnixTimestamp64Milli(at) >
+            (SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation}))"""
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
         found.append(
-            f"""CREATE OR REPLACE VIEW v_{indicator.name.replace(".", "_")} AS
-            SELECT window, {dims}, at, value, lo, hi, n, coverage{extra}, first_value, restated, until, as_of FROM indicators FINAL
-            WHERE indicator = '{indicator.name}' AND generation = {generation} AND (until >= at OR toUnixTimestamp64Milli(at) >
-            (SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation}))"""
+            f"""CREATE OR REPLACE VIEW {view} AS
+            SELECT window, dims, {names}, at, value, lo, hi, n, coverage{extra}, first_value, restated, until, as_of FROM indicators FINAL
+            WHERE {where}"""
+        )
+        columns = ("value", "lo", "hi", "n", *indicator.value.names)
+        last = ", ".join(f"row.{i + 1} AS {name}" for i, name in enumerate(columns))
+        whole = ", ".join(("value", "lo", "hi", "n", *(f"stats['{name}']" for name in indicator.value.names), "until"))
+        # without FINAL: the last row of a group is the one with the highest step, and there with the highest as_of
+        found.append(
+            f"""CREATE OR REPLACE VIEW {view}{LAST} AS
+            SELECT window, dims, {names}, {last}, greatest(row.{len(columns) + 1}, (SELECT max(until) FROM v_rolled WHERE stream = '{stream.name}')) AS until
+            FROM (SELECT window, dims, argMax(tuple({whole}), (at, as_of)) AS row FROM indicators WHERE {where} GROUP BY window, dims)"""
         )
     return found
 
 
 def migrate(store: Store, catalog: Catalog) -> None:
     """Create the database, its tables and views; an empty store takes this program's generations."""
-    store.create(statements(catalog))
+    store.create(statements(catalog, store.database))
+    _fill(store, catalog)
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
     for stream in catalog.streams:
         if stream.name not in known:
             store.command(
                 f"INSERT INTO generations (stream, generation) VALUES ('{stream.name}', '{catalog.generations[stream.name]}')"
             )
+
+
+def _fill(store: Store, catalog: Catalog) -> None:
+    """The names of units that have none yet, and the days off."""
+    there = set(store.query("SELECT code FROM units")["code"].to_list())
+    if rows := [pair for pair in catalog.units().items() if pair[0] not in there]:
+        store.command(f"INSERT INTO units (code, name) VALUES {', '.join(map(literal, rows))}")
+    if not store.query("SELECT day FROM days_off LIMIT 1").height:
+        store.command(f"INSERT INTO days_off VALUES {', '.join(literal((day.isoformat(),)) for day in days_off())}")
+
+
+def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """The views boards may read, with their columns."""
+    found = dict(VIEWS)
+    for stream in catalog.streams:
+        for indicator in stream.indicators:
+            view = f"v_{indicator.name.replace('.', '_')}"
+            group, stats = ("window", "dims", *stream.dimensions), indicator.value.names
+            numbers = ("value", "lo", "hi", "n")
+            found[view] = (*group, "at", *numbers, "coverage", *stats, "first_value", "restated", "until", "as_of")
+            found[view + LAST] = (*group, *numbers, *stats, "until")
+            if indicator.level:
+                found[ahead_name(indicator)] = ahead_columns(stream)
+    return found

@@ -180,12 +180,35 @@ class Indicator:
 
 
 @dataclass(frozen=True)
+class Board:
+    """The board of a stream, and what of it stands on the overview; indicators and dimensions by name.
+
+    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`: (indicator, dimension), the highest first.
+    `lines`: indicators of one unit over time in one panel; a level stands alone or with levels. `ahead`: levels shown for the
+    coming working days. `overview_...`: what the overview takes of these.
+    """
+
+    name: str
+    vi: str
+    en: str
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tiles: tuple[str, ...] = ()
+    rankings: tuple[tuple[str, str], ...] = ()
+    lines: tuple[tuple[str, ...], ...] = ()
+    ahead: tuple[str, ...] = ()
+    overview_tiles: tuple[str, ...] = ()
+    overview_rankings: tuple[tuple[str, str], ...] = ()
+    overview_ahead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stream:
     """One stream: the contract it reads, its dimensions, indicators and how events contribute.
 
     `item` is a NamedTuple whose first field is `time` (ms) and whose others are fields of the contract's data: what the
     history of an entity keeps of an event. `rank` orders events of one entity that have the same time and sequence.
     `times`: fields of data that are times; they are given as ms and must lie within [first year, event time + 10 years].
+    `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     """
 
@@ -203,6 +226,8 @@ class Stream:
     delay: int = MINUTE
     restate: int = 35 * DAY
     data_files: tuple[Path, ...] = ()
+    units: tuple[Path, ...] = ()
+    board: Board | None = None
 
     def __post_init__(self) -> None:
         if (self.contributions is None) == (self.columns is None):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from ioc.times import DAY, HOUR
-from ioc.vocabulary import UNKNOWN, Dims, Indicator, Quantiles, Ratio, Row, Stream
+from ioc.vocabulary import UNKNOWN, Board, Dims, Indicator, Quantiles, Ratio, Row, Stream
 from schemas.dossier import STATES, DossierChanged
 
 ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
@@ -162,5 +163,18 @@ STREAM = Stream(
         Indicator("dossier.handling_days", "Thời gian giải quyết (ngày)", "Handling time", "ngày",
                   "days from reception to end of processing; p50 and p90, exact to the bucket", DAYS, groupings=BY,
                   legal="Quyết định 766/QĐ-TTg, 2.2 (here over all procedures, calendar days)"),
+    ),
+    units=tuple(Path(__file__).parent / "data" / name for name in ("agencies.toml", "procedures.toml")),
+    board=Board(
+        "dossiers", "Hồ sơ", "Dossiers",
+        names={"agency": ("Đơn vị", "Agency"), "procedure": ("Thủ tục", "Procedure"), "channel": ("Kênh", "Channel")},
+        tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share", "dossier.handling_days"),
+        rankings=(("dossier.backlog", "agency"), ("dossier.overdue", "procedure")),
+        lines=(("dossier.backlog", "dossier.overdue", "dossier.due_soon"), ("dossier.received", "dossier.resolved"),
+               ("dossier.on_time_share", "dossier.online_share")),
+        ahead=("dossier.overdue",),
+        overview_tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share"),
+        overview_rankings=(("dossier.backlog", "agency"),),
+        overview_ahead=("dossier.overdue",),
     ),
 )  # fmt: skip

@@ -6,9 +6,11 @@ sums of seconds, so cells and periods of any length mix rightly (TS 28.554: neve
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
-from ioc.vocabulary import Indicator, Mean, Ratio, Stream
+from ioc.vocabulary import Board, Indicator, Mean, Ratio, Stream
 from schemas.ran import RanMeasured
 
 SCALE = {"DRB.UEThpDl": 10, "DRB.UEThpUl": 10, "RSRP": 100, "RRU.PrbTotDl": 100}
@@ -71,5 +73,14 @@ STREAM = Stream(
         Indicator("ran.nr_share", "Tỷ lệ thời gian dùng 5G", "Share of time on 5G", "%",
                   "seconds measured with rat = NR / seconds measured with a known rat", Ratio("nr", "all"), windows=WINDOWS, groupings=BY,
                   legal="project's own"),
+    ),
+    units=(Path(__file__).parent / "data" / "sites.toml",),
+    board=Board(
+        "5g", "Mạng 5G", "5G network",
+        names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell")},
+        tiles=("ran.dl_throughput", "ran.ul_throughput", "ran.rsrp", "ran.prb_used", "ran.nr_share"),
+        rankings=(("ran.prb_used", "site"), ("ran.dl_throughput", "site")),
+        lines=(("ran.dl_throughput", "ran.ul_throughput"), ("ran.prb_used", "ran.nr_share"), ("ran.rsrp",)),
+        overview_tiles=("ran.dl_throughput", "ran.nr_share"),
     ),
 )  # fmt: skip

@@ -79,9 +79,9 @@ class Queried(Panel):
 
 
 class Reduce(Part):
-    """Which fields of the first row a tile shows: those whose names match; the last value of each."""
+    """Which fields of the row a tile shows: those whose names match."""
 
-    values: Literal[False] = False
+    values: Literal[True] = True
     calcs: tuple[Literal["lastNotNull"]] = ("lastNotNull",)
     fields: str = "/.*/"
 
@@ -98,7 +98,7 @@ class StatOptions(Part):
 
 
 class StatPanel(Queried):
-    """A tile: one row, its first column the value; the column `until` is the instant the value counts to."""
+    """A tile: one row, its first column the value (or a text); the column `until` is the instant it counts to."""
 
     type: Literal["stat"] = "stat"
     options: StatOptions = StatOptions()

@@ -65,7 +65,7 @@ def departments() -> tuple[Agency, ...]:
 @cache
 def communes() -> tuple[Agency, ...]:
     """The people's committees of all communes and wards (UBND xã, phường)."""
-    return tuple(Agency(code, name, unit, "", weight) for code, unit, name, weight in _read("agencies.toml")["communes"])
+    return tuple(Agency(code, name, unit, "", weight) for code, name, unit, weight in _read("agencies.toml")["communes"])
 
 
 @cache

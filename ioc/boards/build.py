@@ -1,0 +1,303 @@
+"""Build: the panels of a board from the declarations, each with its query, unit, thresholds and a stable id."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ioc.boards import sql
+from ioc.boards.fields import (
+    BarDefaults,
+    BarFields,
+    CellDefaults,
+    CellFields,
+    CellOptions,
+    CellProperty,
+    Color,
+    ColorProperty,
+    Colour,
+    DataLink,
+    Defaults,
+    LineCustom,
+    LineDefaults,
+    LineFields,
+    MappingsProperty,
+    Matcher,
+    NameProperty,
+    Override,
+    Pattern,
+    PatternMapping,
+    Property,
+    Shown,
+    StatFields,
+    Step,
+    Thresholds,
+    ThresholdsProperty,
+    Unit,
+    UnitProperty,
+    ValueMapping,
+    WidthProperty,
+)
+from ioc.boards.panels import (
+    AnyPanel,
+    BarOptions,
+    BarPanel,
+    GridPos,
+    LinePanel,
+    Reduce,
+    StatOptions,
+    StatPanel,
+    TablePanel,
+    Target,
+)
+from ioc.boards.words import Words
+from ioc.errors import DeclarationError
+from ioc.vocabulary import Indicator, Stream
+
+UNITS: dict[str, tuple[Unit, int | None]] = {
+    "hồ sơ": ("locale", 0),
+    "%": ("percent", 1),
+    "kbit/s": ("Kbits", 1),
+    "dBm": ("dBm", 1),
+    "ngày": ("suffix: ngày", 1),
+}
+"""Grafana's unit and decimals by the unit of an indicator; the count's own unit stands in its title."""
+RANKED = 15
+"""Groups of a ranking at most: more cannot be read from across a room."""
+NOWHERE = GridPos(x=0, y=0, w=24, h=1)
+TIME: Unit = "time:DD/MM HH:mm"
+
+
+def panel_id(key: str) -> int:
+    """The id of a panel by what it shows (`tile dossier.backlog`); the same in every language and release.
+
+    >>> panel_id("tile dossier.backlog") == panel_id("tile dossier.backlog")
+    True
+    """
+    return zlib.crc32(key.encode()) % 1_000_000 + 1
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Makes panels in one language."""
+
+    words: Words
+
+    def title(self, indicator: Indicator) -> str:
+        """The indicator's title."""
+        return self.words.of(indicator.vi, indicator.en)
+
+    def dimension(self, stream: Stream, name: str) -> str:
+        """The title of a dimension."""
+        return self.words.of(*stream.board.names[name]) if stream.board and name in stream.board.names else name
+
+    def tile(self, stream: Stream, indicator: Indicator) -> StatPanel:
+        """The value now, and below it the instant it counts to."""
+        unit, decimals = self._unit(indicator)
+        until = _override(
+            "until", UnitProperty(value="time:HH:mm:ss DD/MM"), NameProperty(value=self.words.until), _plain("text")
+        )
+        return StatPanel(
+            id=panel_id(f"tile {indicator.name}"),
+            title=self.title(indicator),
+            description=_described(indicator),
+            gridPos=NOWHERE,
+            targets=_table(sql.tile(stream, indicator)),
+            options=StatOptions(textMode="value"),
+            fieldConfig=StatFields(
+                defaults=Defaults(unit=unit, decimals=decimals, noValue=self.words.no_data, color=_fixed("blue")),
+                overrides=(until,),
+            ),
+        )
+
+    def lines(self, stream: Stream, indicators: Sequence[Indicator]) -> LinePanel:
+        """Indicators of one unit over time; the threshold of an alert is drawn where the line is of a group it judges."""
+        if len({(i.unit, i.level) for i in indicators}) != 1:
+            names = ", ".join(i.name for i in indicators)
+            raise DeclarationError(
+                f"board of {stream.name}: {names} do not fit into one panel: one unit, and levels by themselves"
+            )
+        unit, decimals = self._unit(indicators[0])
+        titles = {self.title(i): i for i in indicators}
+        custom = LineCustom(
+            lineInterpolation="stepAfter" if indicators[0].level else "linear",
+            axisSoftMin=0 if indicators[0].unit != "dBm" else None,
+        )
+        return LinePanel(
+            id=panel_id("lines " + " ".join(i.name for i in indicators)),
+            title=f"{' · '.join(titles)} {self.words.over_time}",
+            gridPos=NOWHERE,
+            targets=(Target(queryType="timeseries", format=0, rawSql=sql.lines(stream, titles)),),
+            fieldConfig=LineFields(
+                defaults=LineDefaults(
+                    unit=unit,
+                    decimals=decimals,
+                    noValue=self.words.no_data,
+                    color=Color(mode="palette-classic"),
+                    custom=custom,
+                )
+            ),
+        )
+
+    def ranking(self, stream: Stream, indicator: Indicator, dimension: str) -> BarPanel:
+        """The highest groups; those above the threshold of the indicator's alert are red."""
+        if (dimension,) not in indicator.groupings:
+            raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
+        unit, decimals = self._unit(indicator)
+        titles = (self.dimension(stream, dimension), self.title(indicator))
+        query = sql.ranking(stream, indicator, dimension, titles, RANKED)
+        steps = [Step(color="blue", value=None)]
+        alert = getattr(indicator, "alert", None)
+        if alert is not None and alert.by == (dimension,):
+            steps += [Step(color="orange", value=alert.clear), Step(color="red", value=alert.threshold)]
+        return BarPanel(
+            id=panel_id(f"ranking {indicator.name} {dimension}"),
+            title=f"{titles[1]} {self.words.ranked} {titles[0].lower()}",
+            description=_described(indicator),
+            gridPos=NOWHERE,
+            targets=_table(query),
+            options=BarOptions(xField=titles[0]),
+            fieldConfig=BarFields(
+                defaults=BarDefaults(
+                    unit=unit,
+                    decimals=decimals,
+                    min=0 if indicator.unit != "dBm" else None,
+                    noValue=self.words.no_data,
+                    thresholds=Thresholds(steps=tuple(steps)),
+                )
+            ),
+        )
+
+    def ahead(self, stream: Stream, indicator: Indicator) -> BarPanel:
+        """A level now and at the end of the coming working days, as known now."""
+        title = self.title(indicator)
+        return BarPanel(
+            id=panel_id(f"ahead {indicator.name}"),
+            title=f"{title}: {self.words.coming}",
+            description=_described(indicator),
+            gridPos=NOWHERE,
+            targets=_table(sql.ahead(stream, indicator, self.words, title)),
+            options=BarOptions(xField=self.words.day),
+            fieldConfig=BarFields(
+                defaults=BarDefaults(unit="locale", decimals=0, min=0, noValue=self.words.no_data, color=_fixed("orange"))
+            ),
+        )
+
+    def state(self) -> StatPanel:
+        """Live, a run, or nothing comes in: coloured, over everything else. A click shows the time the data are of."""
+        words = self.words
+        colours: tuple[tuple[str, Colour], ...] = ((words.live, "green"), (words.no_data, "red"), (words.replay, "purple"))
+        mappings = tuple(
+            PatternMapping(options=Pattern(pattern=f"/^({text}.*)$/", result=Shown(text="$1", color=colour, index=n)))
+            for n, (text, colour) in enumerate(colours)
+        )
+        link = DataLink(title=words.show_range, url="?${__all_variables}&from=${__data.fields.begin}&to=${__data.fields.last}")
+        return StatPanel(
+            id=panel_id("state"),
+            title=words.state,
+            gridPos=NOWHERE,
+            targets=_table(sql.state(words)),
+            options=StatOptions(
+                reduceOptions=Reduce(fields="/^(state|until)$/"), colorMode="background", textMode="value", orientation="vertical"
+            ),
+            fieldConfig=StatFields(
+                defaults=Defaults(noValue=words.no_data, mappings=mappings, links=(link,)),
+                overrides=(_override("until", UnitProperty(value="time:HH:mm:ss DD/MM"), NameProperty(value=words.until)),),
+            ),
+        )
+
+    def alerts(self, indicators: Iterable[Indicator]) -> TablePanel:
+        """Alerts, those that hold first."""
+        words = self.words
+        since, state, _, _, value, threshold, until = words.alert_columns
+        states = ValueMapping(
+            options={
+                "firing": Shown(text=words.firing, color="red", index=0),
+                "resolved": Shown(text=words.resolved, color="green", index=1),
+            }
+        )
+        coloured = CellProperty(value=CellOptions(type="color-background"))
+        return TablePanel(
+            id=panel_id("alerts"),
+            title=words.alerts,
+            gridPos=NOWHERE,
+            targets=_table(sql.alerts(words, {i.name: self.title(i) for i in indicators})),
+            fieldConfig=CellFields(
+                defaults=CellDefaults(noValue=words.no_alerts),
+                overrides=(
+                    _override(since, UnitProperty(value=TIME), WidthProperty(value=110)),
+                    _override(state, MappingsProperty(value=(states,)), coloured, WidthProperty(value=130)),
+                    _override(value, UnitProperty(value="locale"), WidthProperty(value=80)),
+                    _override(threshold, UnitProperty(value="locale"), WidthProperty(value=80)),
+                    _override(until, UnitProperty(value=TIME), WidthProperty(value=110)),
+                ),
+            ),
+        )
+
+    def feeds(self, streams: Iterable[Stream]) -> TablePanel:
+        """Who sends, how fresh it is, and what was refused."""
+        words = self.words
+        _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
+        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board}
+        refused = Thresholds(steps=(Step(color="text", value=None), Step(color="red", value=1)))
+        counts = [_override(name, UnitProperty(value="locale"), WidthProperty(value=80)) for name in (accepted, duplicate)]
+        coloured = CellProperty(value=CellOptions(type="color-text"))
+        return TablePanel(
+            id=panel_id("feeds"),
+            title=words.feeds,
+            gridPos=NOWHERE,
+            targets=_table(sql.feeds(words, titles)),
+            fieldConfig=CellFields(
+                defaults=CellDefaults(noValue=words.no_data),
+                overrides=(
+                    _override(last, UnitProperty(value="time:HH:mm:ss DD/MM"), WidthProperty(value=130)),
+                    _override(freshness, UnitProperty(value="s"), WidthProperty(value=90)),
+                    *counts,
+                    _override(
+                        rejected,
+                        UnitProperty(value="locale"),
+                        ThresholdsProperty(value=refused),
+                        coloured,
+                        WidthProperty(value=90),
+                    ),
+                ),
+            ),
+        )
+
+    def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
+        unit, decimals = UNITS.get(indicator.unit, ("none", None))
+        return ("suffix: days" if unit == "suffix: ngày" and self.words.language == "en" else unit), decimals
+
+
+def placed(rows: Sequence[tuple[int, Sequence[AnyPanel]]]) -> tuple[AnyPanel, ...]:
+    """The panels row by row, those of a row side by side over all 24 columns. A row: (height, panels)."""
+    found: list[AnyPanel] = []
+    y = 0
+    for height, panels in rows:
+        edges = [round(24 * n / len(panels)) for n in range(len(panels) + 1)] if panels else []
+        for panel, x, end in zip(panels, edges, edges[1:], strict=False):
+            found.append(panel.model_copy(update={"gridPos": GridPos(x=x, y=y, w=end - x, h=height)}))
+        y += height if panels else 0
+    return tuple(found)
+
+
+def _table(query: str) -> tuple[Target]:
+    return (Target(queryType="table", format=1, rawSql=query),)
+
+
+def _override(field: str, *properties: Property) -> Override:
+    return Override(matcher=Matcher(options=field), properties=properties)
+
+
+def _fixed(colour: Colour) -> Color:
+    return Color(mode="fixed", fixedColor=colour)
+
+
+def _plain(colour: Colour) -> Property:
+    return ColorProperty(value=_fixed(colour))
+
+
+def _described(indicator: Indicator) -> str:
+    """What is counted, and by which law."""
+    return f"{indicator.name}: {indicator.rule}" + (f" ({indicator.legal})" if indicator.legal else "")

@@ -1,0 +1,137 @@
+"""Derive: the boards that follow from the declarations: an overview and one board a stream, each in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ioc.boards import sql
+from ioc.boards.build import Builder, placed
+from ioc.boards.model import (
+    AnyVariable,
+    Choice,
+    CustomVariable,
+    Dashboard,
+    Link,
+    QueryVariable,
+    Templating,
+    TimeRange,
+)
+from ioc.boards.panels import AnyPanel
+from ioc.boards.words import LANGUAGES, Words
+from ioc.catalog import Catalog
+from ioc.vocabulary import ALL, Board, Indicator, Stream
+
+FOLDER = "grafana/boards"
+OVERVIEW = "overview"
+USUAL = "1d"
+"""The window a board opens with."""
+
+
+def files(catalog: Catalog) -> dict[str, str]:
+    """`grafana/boards/<uid>.json`: path -> text."""
+    return {f"{FOLDER}/{board.uid}.json": board.text() for board in boards(catalog)}
+
+
+def boards(catalog: Catalog) -> list[Dashboard]:
+    """All boards: of each language the overview, then one of every stream that declares its board."""
+    shown = [(stream, stream.board) for stream in catalog.streams if stream.board is not None]
+    found = []
+    for words in LANGUAGES:
+        names = {OVERVIEW: words.overview} | {board.name: words.of(board.vi, board.en) for _, board in shown}
+        found.append(_overview(words, names, shown))
+        found += [_of_stream(words, names, stream, board) for stream, board in shown]
+    return found
+
+
+def uid(name: str, words: Words) -> str:
+    """The uid of a board in a language: Vietnamese is the one without a mark."""
+    return f"ioc-{name}" + ("" if words is LANGUAGES[0] else f"-{words.language}")
+
+
+def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream, Board]]) -> Dashboard:
+    make = Builder(words)
+    tiles = [(stream, stream.indicator(name)) for stream, board in shown for name in board.overview_tiles]
+    rankings = [make.ranking(s, s.indicator(name), by) for s, board in shown for name, by in board.overview_rankings]
+    ahead = [make.ahead(s, s.indicator(name)) for s, board in shown for name in board.overview_ahead]
+    streams = [stream for stream, _ in shown]
+    alerts = make.alerts([i for s in streams for i in s.indicators])
+    panels = placed(
+        [
+            (2, [make.state()]),
+            (5, [make.tile(stream, indicator) for stream, indicator in tiles]),
+            (11, [*rankings, *ahead]),
+            (9, [alerts, make.feeds(streams)]),
+        ]
+    )
+    return _board(words, names, OVERVIEW, streams, [indicator for _, indicator in tiles], panels)
+
+
+def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board) -> Dashboard:
+    make = Builder(words)
+    tiles = [stream.indicator(name) for name in board.tiles]
+    lines = [[stream.indicator(name) for name in some] for some in board.lines]
+    rankings = [(stream.indicator(name), by) for name, by in board.rankings]
+    ahead = [make.ahead(stream, stream.indicator(name)) for name in board.ahead]
+    panels = placed(
+        [
+            (2, [make.state()]),
+            (5, [make.tile(stream, indicator) for indicator in tiles]),
+            (9, [make.lines(stream, some) for some in lines]),
+            (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
+        ]
+    )
+    indicators = [*tiles, *(i for some in lines for i in some), *(i for i, _ in rankings)]
+    return _board(words, names, board.name, [stream], indicators, panels)
+
+
+def _board(
+    words: Words,
+    names: dict[str, str],
+    name: str,
+    streams: Iterable[Stream],
+    indicators: Sequence[Indicator],
+    panels: tuple[AnyPanel, ...],
+) -> Dashboard:
+    make = Builder(words)
+    run = QueryVariable(
+        name="run",
+        label=words.source,
+        current=Choice(text=words.live, value="ioc"),
+        query=sql.runs(words),
+        definition=sql.runs(words),
+    )
+    groups = [
+        QueryVariable(
+            name=stream.dimensions[0],
+            label=make.dimension(stream, stream.dimensions[0]),
+            current=Choice(text=words.everything, value=ALL),
+            query=sql.groups(stream, words),
+            definition=sql.groups(stream, words),
+        )
+        for stream in streams
+    ]
+    variables: list[AnyVariable] = [run, *groups]
+    if windows := sql.windows(indicators):
+        variables.append(_windows(words, windows))
+    links = [Link(title=title, url=f"/d/{uid(other, words)}") for other, title in names.items() if other != name]
+    links += [Link(title=other.own_name, url=f"/d/{uid(name, other)}", icon="doc") for other in LANGUAGES if other is not words]
+    return Dashboard(
+        uid=uid(name, words),
+        title=f"IOC · {names[name]}",
+        tags=("ioc", words.language),
+        time=TimeRange(begin="now-7d"),
+        templating=Templating(list=tuple(variables)),
+        links=tuple(links),
+        panels=panels,
+    )
+
+
+def _windows(words: Words, windows: Sequence[str]) -> CustomVariable:
+    usual = USUAL if USUAL in windows else windows[0]
+    return CustomVariable(
+        name="window",
+        label=words.window,
+        current=Choice(text=words.windows[usual], value=usual),
+        query=", ".join(f"{words.windows[w]} : {w}" for w in windows),
+        options=tuple(Choice(text=words.windows[w], value=w, selected=w == usual) for w in windows),
+    )

@@ -1,0 +1,145 @@
+"""SQL: the queries of the boards. They read board views of the chosen database; values and names come in quoted.
+
+A tile or a ranking asks for the last row of a group; a line asks what held at each of its points: rows are written only where a
+value changes, so a point takes the last row before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ioc.boards.words import Words
+from ioc.clickhouse import literal
+from ioc.views import AHEAD, LAST
+from ioc.vocabulary import ALL, Count, Indicator, Stream
+from ioc.windows import LEVEL
+
+RUN = "${run:doublequote}"
+WINDOW = "${window:singlequote}"
+
+
+def view(indicator: Indicator) -> str:
+    """The view of an indicator in the chosen database."""
+    return f"{RUN}.v_{indicator.name.replace('.', '_')}"
+
+
+def chosen(stream: Stream, indicator: Indicator) -> str:
+    """A condition: the group chosen by the variable of the stream's first dimension."""
+    first, *rest = stream.dimensions
+    return f"{_window(indicator)} AND dims = [{', '.join(['${' + first + ':singlequote}', *(literal(ALL) for _ in rest)])}]"
+
+
+def _window(indicator: Indicator) -> str:
+    return f"window = {literal(LEVEL) if indicator.level else WINDOW}"
+
+
+def _value(indicator: Indicator) -> str:
+    """The value of the one row, or of none: counts of nothing are 0, others have no value."""
+    return "sum(value)" if isinstance(indicator.value, Count) else "max(value)"
+
+
+def tile(stream: Stream, indicator: Indicator) -> str:
+    """One row: the value now, and the instant it counts to; no value while nothing comes in."""
+    rolled = f"(SELECT max(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
+    return (
+        f"SELECT if((SELECT fed FROM {RUN}.v_state), {_value(indicator)}, NULL) AS value, "
+        f"if(count() = 0, {rolled}, max(until)) AS until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
+    )
+
+
+def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
+    """What held at each point of the time range, up to now; a column for each title."""
+    points = (
+        "SELECT 1 AS one, fromUnixTimestamp64Milli(arrayJoin(arrayPushBack(range(begin, end, 1000 * $__interval_s), end)), 'UTC') "
+        f"AS time FROM (SELECT 1000 * toInt64(toUnixTimestamp($__fromTime)) AS begin, least(1000 * toInt64(toUnixTimestamp($__toTime)), "
+        f"toUnixTimestamp64Milli(now)) AS end FROM {RUN}.v_now) WHERE begin < end"
+    )
+    joined = "".join(
+        f" ASOF LEFT JOIN (SELECT 1 AS one, until, value FROM {view(indicator)} WHERE {chosen(stream, indicator)} "
+        f"AND until <= $__toTime) AS s{n} ON p.one = s{n}.one AND p.time >= s{n}.until"
+        for n, indicator in enumerate(indicators.values())
+    )
+    columns = ", ".join(f"s{n}.value AS {quoted(title)}" for n, title in enumerate(indicators))
+    return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
+
+
+def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int) -> str:
+    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns."""
+    others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
+    return (
+        f"SELECT if(u.name = '', r.{dimension}, u.name) AS {quoted(titles[0])}, r.value AS {quoted(titles[1])} "
+        f"FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{dimension} "
+        f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
+        f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
+    )
+
+
+def ahead(stream: Stream, indicator: Indicator, words: Words, title: str) -> str:
+    """A level now and at the end of each coming working day, as known now."""
+    weekdays = f"transform(toDayOfWeek(day), [1, 2, 3, 4, 5], {literal(list(words.weekdays))}, '')"
+    return (
+        f"SELECT label AS {quoted(words.day)}, value AS {quoted(title)} FROM (SELECT {literal(words.now)} AS label, toDate(0) AS day, "
+        f"sum(value) AS value FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)} UNION ALL "
+        f"SELECT concat({weekdays}, formatDateTime(day, ' %d/%m')) AS label, day, toFloat64(value) AS value "
+        f"FROM {view(indicator)}{AHEAD} WHERE {chosen(stream, indicator).partition(' AND ')[2]}) ORDER BY day"
+    )
+
+
+def state(words: Words) -> str:
+    """One row: live, or which run is shown, or that nothing comes; and the last hours of it, for a link (ms)."""
+    return (
+        f"SELECT multiIf(live AND fed, {literal(words.live)}, live, {literal(words.no_data)}, "
+        f"concat({literal(words.replay + ': ')}, name)) AS state, now AS until, toUnixTimestamp64Milli(now) AS last, "
+        f"last - 7 * 86400000 AS begin FROM {RUN}.v_state"
+    )
+
+
+def alerts(words: Words, titles: Mapping[str, str]) -> str:
+    """Alerts, those that still hold first, then the newest. `titles`: of indicators by name."""
+    since, state, indicator, where, value, threshold, until = map(quoted, words.alert_columns)
+    named = f"transform(a.indicator, {literal(list(titles))}, {literal(list(titles.values()))}, a.indicator)"
+    return (
+        f"SELECT a.fired_at AS {since}, a.state AS {state}, {named} AS {indicator}, "
+        f"if(u.name = '', a.\"group\", u.name) AS {where}, a.fired_value AS {value}, a.threshold AS {threshold}, "
+        f'a.resolved_at AS {until} FROM {RUN}.v_alerts AS a LEFT JOIN {RUN}.v_units AS u ON u.code = a."group" '
+        f"ORDER BY a.state = 'firing' DESC, a.fired_at DESC LIMIT 50"
+    )
+
+
+def feeds(words: Words, streams: Mapping[str, str]) -> str:
+    """Who sends, and what became of it; what is refused comes first. `streams`: titles by topic."""
+    topic, source, last, freshness, accepted, duplicate, rejected = map(quoted, words.feed_columns)
+    named = f"transform(f.topic, {literal(list(streams))}, {literal(list(streams.values()))}, f.topic)"
+    return (
+        f"SELECT {named} AS {topic}, if(f.source = '', {literal(words.unknown)}, f.source) AS {source}, f.last AS {last}, "
+        f"f.freshness AS {freshness}, f.accepted AS {accepted}, f.duplicate AS {duplicate}, f.rejected AS {rejected} "
+        f"FROM {RUN}.v_feeds AS f ORDER BY f.rejected DESC, f.topic, f.source LIMIT 50"
+    )
+
+
+def runs(words: Words) -> str:
+    """Database and text of the live centre and of every run; from the data source's default database, the live one."""
+    return f"SELECT database, if(source = 'live', {literal(words.live)}, name) AS text FROM v_runs ORDER BY source != 'live', created_at DESC"
+
+
+def groups(stream: Stream, words: Words) -> str:
+    """Code and name of every value of the stream's first dimension, all of them first."""
+    first, *rest = stream.dimensions
+    indicator = next(i for i in stream.indicators if (first,) in i.groupings)
+    others = "".join(f" AND r.{d} = {literal(ALL)}" for d in rest)
+    return (
+        f"SELECT DISTINCT r.{first} AS value, multiIf(r.{first} = {literal(ALL)}, {literal(words.everything)}, u.name = '', r.{first}, u.name) "
+        f"AS text FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{first} "
+        f"WHERE r.window = {literal(LEVEL if indicator.level else indicator.windows[-1])}{others} ORDER BY value != {literal(ALL)}, text"
+    )
+
+
+def quoted(name: str) -> str:
+    """A name of a column as SQL."""
+    return '"' + name.replace('"', "'") + '"'
+
+
+def windows(indicators: Sequence[Indicator]) -> tuple[str, ...]:
+    """The windows all of them have, levels aside, in the order of the first."""
+    own = [i.windows for i in indicators if not i.level]
+    return tuple(w for w in own[0] if all(w in other for other in own)) if own else ()
