@@ -1,4 +1,4 @@
-"""Diff: two databases of one log, step by step: what was first shown, what holds as known at the end, and what was refused.
+"""Diff: two databases of one log, step by step: what was first shown, what holds as known at the end, alerts and rejects.
 
 A row of `indicators` stands for all steps up to the next one, so two stores may hold other rows and still say the same. First
 finals are read as they were written; latest values are summed from panes, of both sides as known at the same instant, for the
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from ioc import episodes
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.roll import beginning, rolled
@@ -30,7 +31,7 @@ NOTHING = float("nan")
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference. `at`: the first step it holds for (ms; None for a reject). `what`: first, latest, latest n, reject, ...
+    """One difference. `at`: the first step it holds for (ms; None: a reject). `what`: first, latest, latest n, alert, reject, ...
 
     Of a reject `indicator` is its topic and `dims` its partition and offset.
     """
@@ -56,6 +57,10 @@ class Compared:
     indicators: int = 0
     no_step: list[str] = field(default_factory=list)
     """Indicators that have no whole step in the range: the step of their shortest window is longer."""
+    alerts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By indicator the steps in (from, to] (ms) in which the transitions of its alert were compared."""
+    unjudged: list[str] = field(default_factory=list)
+    """Indicators whose alert was not compared, as the two have judged no step in common."""
     differences: int = 0
     shown: list[Difference] = field(default_factory=list)
 
@@ -79,6 +84,11 @@ def diff(settings: Settings, catalog: Catalog, left: str, right: str, limit: int
             before = found.steps
             for frame in _indicator(sides, stream, indicator, span, found):
                 _keep(found, frame, limit)
+            if indicator.alert is not None and not found.latest_only:
+                compared, frame = episodes.differing(sides, stream, indicator, span)
+                _keep(found, frame, limit)
+                found.alerts |= {} if compared is None else {indicator.name: compared}
+                found.unjudged += [indicator.name] if compared is None else []
             if found.steps > before:
                 found.indicators += 1
             else:

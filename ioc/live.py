@@ -12,6 +12,7 @@ from uuid import uuid4
 import orjson
 
 from ioc import state, tables
+from ioc.alerts import judged
 from ioc.catalog import ALERTS, PROGRESS, REJECTS, Catalog
 from ioc.clickhouse import RUN, Store, literal
 from ioc.errors import ServiceAway, UsageError, WrongGeneration
@@ -115,7 +116,8 @@ def wait_counted(
 
 
 def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], patience: float = ROLL_PATIENCE) -> None:
-    """Return once the roller has passed the positions: boards read a run's windows after its worker has gone.
+    """Return once the roller has passed the positions, and a run's alerts are judged as far: boards read a run's windows after
+    its worker has gone.
 
     Raises ServiceAway when it does not move for `patience` seconds.
     """
@@ -125,7 +127,9 @@ def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], pat
         rolled: dict[Place, int] = {}
         for (_, topic, partition), checkpoint in state.checkpoints(store, ROLL).items():
             rolled[topic, partition] = min(rolled.get((topic, partition), checkpoint.next), checkpoint.next)
-        if all(rolled.get(place, 0) >= position for place, position in wanted.items()):
+        if all(rolled.get(place, 0) >= position for place, position in wanted.items()) and (
+            not store.database.startswith(RUN) or judged(store, catalog)
+        ):
             return
         if (total := sum(rolled.values())) != reached:
             reached, moved = total, time.monotonic()

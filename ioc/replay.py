@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ioc import reread, runs
+from ioc.alerts import Alerter
 from ioc.catalog import Catalog
 from ioc.clickhouse import Store, literal
 from ioc.errors import IocError, UsageError
@@ -48,7 +49,8 @@ def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[i
     try:
         pipeline = Pipeline(catalog, store, settings)
         pipeline.assign(list(ends), {topic: max(c.partitions for (t, _), c in held.items() if t == topic) for topic, _ in ends})
-        records = _count(live, pipeline, Roller(catalog, store, settings), ends, lambda done: progress(done, total))
+        roller, alerter = Roller(catalog, store, settings), Alerter(catalog, store, run=True)
+        records = _count(live, pipeline, roller, alerter, ends, lambda done: progress(done, total))
     except BaseException:
         with suppress(IocError):
             runs.note(settings, replace(run, state=runs.BROKEN_OFF))
@@ -58,8 +60,10 @@ def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[i
     return Replayed(ended, records, last)
 
 
-def _count(live: Store, pipeline: Pipeline, roller: Roller, ends: dict[Place, int], progress: Callable[[int], None]) -> int:
-    """The partitions take turns, one batch each; the roller follows and rolls to the end. Returns how many records there were."""
+def _count(
+    live: Store, pipeline: Pipeline, roller: Roller, alerter: Alerter, ends: dict[Place, int], progress: Callable[[int], None]
+) -> int:
+    """The partitions take turns, one batch each; roller and alerter follow to the end. Returns how many records there were."""
     done = batches = 0
     while waiting := [place for place, end in ends.items() if pipeline.checkpoints[place].next < end]:
         for place in waiting:
@@ -70,7 +74,9 @@ def _count(live: Store, pipeline: Pipeline, roller: Roller, ends: dict[Place, in
             progress(done)
             if batches % ROLL_EVERY == 0:
                 roller.step()
+                alerter.step()
     roller.step()
+    alerter.step()
     return done
 
 

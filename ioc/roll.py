@@ -245,6 +245,13 @@ def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None)
 
 def rolled(store: Store, generation: str) -> int | None:
     """The watermark (ms) up to which first finals of a stream's generation are written, or None before the first."""
-    stored = state.checkpoints(store, ROLL).items()
-    marks = [c.clock.received for (g, *_), c in stored if g == generation and c.clock.received is not None]
-    return max(marks, default=None)
+    return watermarks(store).get(generation)
+
+
+def watermarks(store: Store) -> dict[str, int]:
+    """The same of all generations that have one."""
+    found: dict[str, int] = {}
+    for (generation, *_), c in state.checkpoints(store, ROLL).items():
+        if c.clock.received is not None:
+            found[generation] = max(found.get(generation, c.clock.received), c.clock.received)
+    return found

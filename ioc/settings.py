@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,3 +31,26 @@ class Settings(BaseSettings):
     store_port: int = Field(8123, description="first port tried for the embedded store")
     gateway_port: int = Field(8088, description="first port tried for the gateway")
     wall_port: int = Field(8080, description="first port tried for the wall")
+    webhook_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="http(s) address that is told of alerts (a POST each); empty: nobody is told",
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), validate_default=True, description="key of the webhook's signature: whsec_ and 24 to 64 bytes in base64"
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        """A webhook is signed, or its receiver cannot know who told it."""
+        text = secret.get_secret_value()
+        if text or info.data.get("webhook_url"):
+            prefix, _, key = text.partition("_")
+            try:
+                right = prefix == "whsec" and 24 <= len(base64.b64decode(key, validate=True)) <= 64
+            except binascii.Error:
+                right = False
+            if not right:
+                raise ValueError('it must be whsec_ and 24 to 64 bytes in base64: echo "whsec_$(openssl rand -base64 32)"')
+        return secret

@@ -58,6 +58,10 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "stats": pa.map_(pa.string(), pa.float64()),
     }
     | {"first_value": pa.float64(), "restated": pa.bool_(), "until": TIME, "as_of": pa.uint64()},
+    "alerts": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
+    | {"transition": pa.string(), "value": pa.float64(), "threshold": pa.float64(), "clear": pa.float64(), "as_of": pa.uint64()},
+    "notifications": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
+    | {"transition": pa.string(), "status": pa.uint16(), "answer": pa.string()},
 }
 
 
@@ -119,3 +123,13 @@ def checkpoint_rows(stage: str, rows: Mapping[tuple[str, str, int], Checkpoint])
             for (g, t, p), c in rows.items()
         ],
     )
+
+
+def steps(store: Store, stage: str) -> dict[tuple[str, str], int]:
+    """Positions of the stages that go by steps instead of offsets: (generation, stream) -> step (ms) up to which it is done."""
+    return {(generation, stream): c.next for (generation, stream, _), c in checkpoints(store, stage).items()}
+
+
+def save_step(store: Store, stage: str, generation: str, stream: str, step: int) -> None:
+    """Write such a position; an earlier one than is stored changes nothing."""
+    store.insert("checkpoints", checkpoint_rows(stage, {(generation, stream, 0): Checkpoint(step)}))

@@ -35,8 +35,11 @@ TABLES = {
         lo Nullable(Float64), hi Nullable(Float64), n Int64, coverage Nullable(Float64), stats Map({WORD}, Float64),
         first_value Nullable(Float64), restated Bool, until {MS}, as_of UInt64, computed_at {MS} DEFAULT now64(3, 'UTC'))
         ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, indicator, window, dims, at)""",
-    "alerts": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, value Float64, as_of UInt64)
-        ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, rule, dims, at, transition)""",
+    "alerts": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, value Float64, threshold Float64, clear Float64, as_of UInt64)
+        ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, rule, dims, at, transition) SETTINGS fsync_after_insert = 1""",
+    "notifications": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, status UInt16, answer String,
+        told_at {MS} DEFAULT now64(3, 'UTC'))
+        ENGINE = ReplacingMergeTree(told_at) ORDER BY (generation, rule, dims, at, transition)""",
     "generations": f"""(stream {WORD}, generation {WORD}, since {MS} DEFAULT now64(3, 'UTC'))
         ENGINE = MergeTree ORDER BY (stream, since)""",
     "runs": f"""(name String, source String, from_at Nullable({MS}), to_at Nullable({MS}), state {WORD}, created_at {MS} DEFAULT now64(3, 'UTC'))
@@ -45,20 +48,32 @@ TABLES = {
         ENGINE = MergeTree ORDER BY (code, valid_from)""",
     "days_off": "(day Date) ENGINE = ReplacingMergeTree ORDER BY day",
 }
-RECEPTION = "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4"
 
 
 def statements(catalog: Catalog, database: str) -> list[str]:
     """All statements that bring a database to this program's form; each may be run again."""
     create = [f"CREATE TABLE IF NOT EXISTS {name} {body}" for name, body in TABLES.items()]
     numbers = [view for stream in catalog.streams for view in views(stream)]
-    return [*create, RECEPTION, NOW, GENERATION, ROLLED, *numbers, *others(catalog, database)]
+    return [*create, *GROWN, NOW, GENERATION, ROLLED, ALERTS, *numbers, *others(catalog, database)]
 
 
+GROWN = (
+    "ALTER TABLE alerts ADD COLUMN IF NOT EXISTS threshold Float64 AFTER value, ADD COLUMN IF NOT EXISTS clear Float64 AFTER threshold",
+    "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4",
+)
+"""Columns and indexes that came later than their table."""
 GENERATION = """CREATE OR REPLACE VIEW v_generation AS
     SELECT stream, argMax(generation, since) AS generation FROM generations GROUP BY stream"""
 NOW = """CREATE OR REPLACE VIEW v_now AS
     SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received)) + 1, 'UTC') AS now FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL"""
+ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
+    SELECT rule, rule AS indicator, arrayStringConcat(arrayFilter(d -> d != '*', dims), ', ') AS "group", dims, at AS fired_at, value AS fired_value,
+    threshold, clear, ended AS resolved_at, ended_value AS resolved_value, if(ended IS NULL, 'firing', 'resolved') AS state FROM
+    (SELECT rule, dims, at, transition, value, threshold, clear, leadInFrame(toNullable(at)) OVER following AS ended, leadInFrame(toNullable(value)) OVER following AS ended_value
+    FROM alerts FINAL WHERE generation IN (SELECT generation FROM v_generation)
+    WINDOW following AS (PARTITION BY rule, dims ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING))
+    WHERE transition = 'firing'"""
+"""One row an episode: of a group, every `firing` is followed by its `resolved`, or by nothing yet."""
 
 
 ROLLED = """CREATE OR REPLACE VIEW v_rolled AS

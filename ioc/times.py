@@ -69,3 +69,13 @@ def duration(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a duration; write a number and ms, s, m, h, d or w, e.g. 5m or 60d")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def spoken(ms: int) -> str:
+    """A duration as `duration` reads it, in the largest unit that holds it.
+
+    >>> spoken(5 * MINUTE), spoken(90 * SECOND), spoken(0)
+    ('5m', '90s', '0s')
+    """
+    unit = next((u for u in reversed(_UNITS) if ms and ms % _UNITS[u] == 0), "s")
+    return f"{ms // _UNITS[unit]}{unit}"

@@ -24,8 +24,19 @@ VIEWS = {
     "v_runs": ("name", "database", "source", "state", "created_at"),
     "v_units": ("code", "name"),
     "v_feeds": ("topic", "source", "last", "freshness", "accepted", "duplicate", "rejected"),
-    "v_alerts": ("rule", "indicator", "group", "dims", "fired_at", "fired_value", "threshold", "clear")
-    + ("resolved_at", "resolved_value", "state"),
+    "v_alerts": (
+        "rule",
+        "indicator",
+        "group",
+        "dims",
+        "fired_at",
+        "fired_value",
+        "threshold",
+        "clear",
+        "resolved_at",
+        "resolved_value",
+        "state",
+    ),
 }
 """View -> columns."""
 

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ioc.errors import DeclarationError
-from ioc.times import DAY, MINUTE
+from ioc.times import DAY, MINUTE, duration, spoken
 from schemas import Contract
 
 Dims = tuple[str, ...]
@@ -155,11 +155,54 @@ def _over(part: Matrix, whole: Matrix) -> Floats:
 
 
 @dataclass(frozen=True)
+class Above:
+    """When an indicator alerts: above `threshold` for `hold` (ms) without a break; it is over at a value of `clear` or less.
+
+    `by`: the grouping it is judged for, each group by itself. Made by `above`.
+    """
+
+    threshold: float
+    hold: int
+    clear: float
+    by: Dims
+
+    def __str__(self) -> str:
+        """The rule for people; declared in one place, it is read from here wherever it is shown.
+
+        >>> print(above(10, hold="5m", clear=8, by=("agency",)))
+        > 10 for 5m, until <= 8; by agency
+        """
+        held = f" for {spoken(self.hold)}" if self.hold else ""
+        return f"> {self.threshold:g}{held}, until <= {self.clear:g}; by {' x '.join(self.by) or ALL}"
+
+
+def above(threshold: float, *, hold: str = "0s", clear: float | None = None, by: Dims = ()) -> Above:
+    """The rule of an alert. Without `clear` it is over as soon as the value is no longer above the threshold.
+
+    A rule does not decide what is counted: changing one asks for no rebuild, and holds from the next step that is judged.
+    Raises DeclarationError.
+    """
+    try:
+        held = duration(hold)
+    except ValueError as error:
+        raise DeclarationError(f"above({threshold:g}): hold: {error}") from None
+    clear = threshold if clear is None else clear
+    if clear > threshold:
+        raise DeclarationError(
+            f"above({threshold:g}): clear={clear:g} lies above the threshold; it must be at most {threshold:g}"
+        )
+    if isinstance(by, str):
+        raise DeclarationError(f"above({threshold:g}): by={by!r} is a text; write by=({by!r},)")
+    return Above(float(threshold), held, float(clear), tuple(by))
+
+
+@dataclass(frozen=True)
 class Indicator:
     """A number on the wall: its titles, unit, rule, and how its value comes from summed measures.
 
     `level`: a running sum over all time (backlog), exact at any instant; else it is summed over `windows`.
     `groupings`: the sets of dimensions that are rolled into `indicators`; any other is computed on demand from panes.
+    `alert`: the rule its first finals are judged by (levels only); the indicator's name is the rule's.
     """
 
     name: str
@@ -172,20 +215,30 @@ class Indicator:
     windows: tuple[str, ...] = WINDOWS
     groupings: tuple[Dims, ...] = ((),)
     legal: str = ""
+    alert: Above | None = None
 
     def __post_init__(self) -> None:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
             raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
+        if self.alert is None:
+            return
+        if not self.level:
+            raise DeclarationError(f"{self.name}: an alert is judged at every step of a level; declare level=True, or no alert")
+        if self.alert.by not in self.groupings:
+            there = ", ".join(map(str, self.groupings))
+            raise DeclarationError(
+                f"{self.name}: its alert is judged by {self.alert.by}, which is not rolled; groupings are {there}"
+            )
 
 
 @dataclass(frozen=True)
 class Board:
     """The board of a stream, and what of it stands on the overview; indicators and dimensions by name.
 
-    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`: (indicator, dimension), the highest first.
-    `lines`: indicators of one unit over time in one panel; a level stands alone or with levels. `ahead`: levels shown for the
-    coming working days. `overview_...`: what the overview takes of these.
+    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`:
+    (indicator, dimension), the highest first. `lines`: indicators of one unit over time in one panel, levels by themselves.
+    `ahead`: levels shown for the coming working days. `overview_...`: what the overview takes of these.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Worker: the Faust app. The only file that knows Faust.
 
-    Feeder (service) -> channel -> measure (agent) -> ioc.progress -> roll (agent and timer)
+    Feeder (service) -> channel -> measure (agent) -> ioc.progress -> roll (agent and timer) -> alert -> topic, webhook
 
-Two agents and two services; what they do lies in `ioc.feeder`, `ioc.pipeline` and `ioc.roll`. No exception leaves an agent's
+What they do lies in `ioc.feeder`, `ioc.pipeline`, `ioc.roll`, `ioc.alerts` and `ioc.notify`. No exception leaves an agent's
 loop: Faust would take the failed message for done. What cannot be survived ends the worker, and the supervisor starts it anew.
 """
 
@@ -22,14 +22,17 @@ from faust.types import TP
 from mode import Service
 
 from ioc import garbage, kafka
+from ioc.alerts import Alerter
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.clickhouse import PATIENCE, Store
 from ioc.errors import IocError
 from ioc.feeder import Feeder, describe
 from ioc.live import beat, check_generations, of_run, run_names
+from ioc.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.pipeline import Pipeline
 from ioc.roll import Roller
 from ioc.settings import Settings
+from ioc.webhook import Webhook
 
 log = structlog.get_logger()
 BEAT = 5.0
@@ -58,10 +61,11 @@ class Fate:
 def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> faust.App:
     """The Faust app of a centre, or of a run. Nothing is started."""
     database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
-    store, roller_store = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(2))
+    store, roller_store, *told = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(4))
     names = {topic(name): name for name in ([*catalog.topics, REJECTS] if run is None else catalog.topics)}
     pipeline = Pipeline(catalog, store, settings, sealed=run is not None)
-    roller = Roller(catalog, roller_store, settings)
+    roller, alerter = Roller(catalog, roller_store, settings), Alerter(catalog, roller_store, run=run is not None)
+    tellers = [Teller(catalog, told[0], PUBLISH, Topic(settings)), Teller(catalog, told[1], NOTIFY, Webhook(settings))]
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
     polls = found.channel(maxsize=2)
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
@@ -79,8 +83,16 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
         async for _ in stream:
             wake.set()
 
+    def stop() -> None:
+        for part in (feeder, roller, alerter):
+            part.stop()
+
+    def roll_and_judge() -> bool:
+        roller.step()
+        return alerter.step()
+
     class Carrier(Service):
-        """Runs the feeder, the roller's timer and the pacemaker beside the agents."""
+        """Runs the feeder, the roller's timer, what tells of alerts, and the pacemaker beside the agents."""
 
         def leads(self) -> bool:
             return TP(topic(PROGRESS), 0) in found.consumer.assignment()
@@ -92,6 +104,11 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
         @Service.task
         async def _roll(self) -> None:
             await self._survive(self._rolling())
+
+        @Service.task
+        async def _tell(self) -> None:
+            if run is None:  # a run tells nobody
+                await self._survive(asyncio.gather(*(teller.run(self.leads) for teller in tellers)))
 
         @Service.task
         async def _pace(self) -> None:
@@ -110,8 +127,7 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
         @Service.task
         async def _watch(self) -> None:
             await fate.ended.wait()
-            feeder.stop()
-            roller.stop()
+            stop()
             os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
 
         async def _survive(self, work: Any) -> None:
@@ -127,9 +143,12 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
                 wake.clear()
                 started = time.monotonic()
                 if self.leads():
-                    await asyncio.to_thread(roller.step)
+                    if await asyncio.to_thread(roll_and_judge):
+                        for teller in tellers:
+                            teller.wake.set()
                 else:
                     roller.forget()
+                    alerter.forget()
                 took = time.monotonic() - started
                 # a roll of usual length is due every second; a long one leaves the machine to the others
                 await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
@@ -147,8 +166,7 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate) -> fa
                     await self.sleep(1.0)
 
         async def on_stop(self) -> None:
-            feeder.stop()
-            roller.stop()
+            stop()
 
     found.service(Carrier)
     return found
@@ -186,9 +204,9 @@ def _note(settings: Settings, run: str | None) -> None:
     note.write_text(str(os.getpid()))
 
 
-def main(settings: Settings, run: str | None = None) -> int:
-    """Run a worker until it is told to stop (0) or cannot go on (the error's exit code)."""
-    catalog = load()
+def main(settings: Settings, run: str | None = None, catalog: Catalog | None = None) -> int:
+    """Run a worker until it is told to stop (0) or cannot go on (the error's exit code). `catalog`: of other streams."""
+    catalog = catalog or load()
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
     garbage.seldom()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ioc.times import DAY, HOUR
-from ioc.vocabulary import UNKNOWN, Board, Dims, Indicator, Quantiles, Ratio, Row, Stream
+from ioc.vocabulary import UNKNOWN, Board, Dims, Indicator, Quantiles, Ratio, Row, Stream, above
 from schemas.dossier import STATES, DossierChanged
 
 ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
@@ -150,7 +150,8 @@ STREAM = Stream(
         Indicator("dossier.resolved_late", "Hồ sơ giải quyết trễ hạn", "Dossiers resolved late", "hồ sơ",
                   "+1 at the end of processing if it comes after the due time", groupings=BY, legal=C3),
         Indicator("dossier.backlog", "Hồ sơ đang tồn", "Backlog", "hồ sơ",
-                  "+1 at reception, -1 at the end of processing", level=True, groupings=BY, legal=C3),
+                  "+1 at reception, -1 at the end of processing", level=True, groupings=BY, legal=C3,
+                  alert=above(200, hold="5m", clear=180, by=("agency",))),
         Indicator("dossier.overdue", "Hồ sơ quá hạn đang tồn", "Overdue dossiers", "hồ sơ",
                   "with a = max(due, reception): +1 at a, -1 at the end if it is missing or later than a", level=True, groupings=BY, legal=C3),
         Indicator("dossier.due_soon", "Hồ sơ sắp đến hạn (72 giờ)", "Dossiers due within 72 h", "hồ sơ",

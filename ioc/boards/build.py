@@ -67,6 +67,7 @@ RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
 NOWHERE = GridPos(x=0, y=0, w=24, h=1)
 TIME: Unit = "time:DD/MM HH:mm"
+CLOCK: Unit = "time:HH:mm:ss DD/MM"
 
 
 def panel_id(key: str) -> int:
@@ -95,9 +96,8 @@ class Builder:
     def tile(self, stream: Stream, indicator: Indicator) -> StatPanel:
         """The value now, and below it the instant it counts to."""
         unit, decimals = self._unit(indicator)
-        until = _override(
-            "until", UnitProperty(value="time:HH:mm:ss DD/MM"), NameProperty(value=self.words.until), _plain("text")
-        )
+        name = NameProperty(value=self.words.until)
+        until = _override("until", UnitProperty(value=CLOCK), name, ColorProperty(value=_fixed("text")))
         return StatPanel(
             id=panel_id(f"tile {indicator.name}"),
             title=self.title(indicator),
@@ -115,9 +115,8 @@ class Builder:
         """Indicators of one unit over time; the threshold of an alert is drawn where the line is of a group it judges."""
         if len({(i.unit, i.level) for i in indicators}) != 1:
             names = ", ".join(i.name for i in indicators)
-            raise DeclarationError(
-                f"board of {stream.name}: {names} do not fit into one panel: one unit, and levels by themselves"
-            )
+            said = f"{names} do not fit into one panel; they need one unit, and levels by themselves"
+            raise DeclarationError(f"board of {stream.name}: {said}")
         unit, decimals = self._unit(indicators[0])
         titles = {self.title(i): i for i in indicators}
         custom = LineCustom(
@@ -203,7 +202,7 @@ class Builder:
             ),
             fieldConfig=StatFields(
                 defaults=Defaults(noValue=words.no_data, mappings=mappings, links=(link,)),
-                overrides=(_override("until", UnitProperty(value="time:HH:mm:ss DD/MM"), NameProperty(value=words.until)),),
+                overrides=(_override("until", UnitProperty(value=CLOCK), NameProperty(value=words.until)),),
             ),
         )
 
@@ -251,7 +250,7 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_data),
                 overrides=(
-                    _override(last, UnitProperty(value="time:HH:mm:ss DD/MM"), WidthProperty(value=130)),
+                    _override(last, UnitProperty(value=CLOCK), WidthProperty(value=130)),
                     _override(freshness, UnitProperty(value="s"), WidthProperty(value=90)),
                     *counts,
                     _override(
@@ -292,10 +291,6 @@ def _override(field: str, *properties: Property) -> Override:
 
 def _fixed(colour: Colour) -> Color:
     return Color(mode="fixed", fixedColor=colour)
-
-
-def _plain(colour: Colour) -> Property:
-    return ColorProperty(value=_fixed(colour))
 
 
 def _described(indicator: Indicator) -> str:

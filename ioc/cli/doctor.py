@@ -13,12 +13,14 @@ from typing import Annotated
 import typer
 
 from ioc import live, state
+from ioc.alerts import ALERT
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, dump, out, quiet_libraries, say, settings_of, table
-from ioc.clickhouse import Store
+from ioc.clickhouse import Store, literal
 from ioc.embedded.centre import endpoints, owner, status
 from ioc.errors import IocError, UsageError
 from ioc.kafka import bounds
+from ioc.notify import NOTIFY
 from ioc.pipeline import MEASURE
 from ioc.settings import Settings
 
@@ -91,6 +93,7 @@ def _findings(settings: Settings, catalog: Catalog) -> list[tuple[str, bool, str
     counted = live.counted(store, catalog)
     lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
     found.append(("accepted gaps", True, f"{lost} positions"))
+    found.append(_webhook(settings, store))
     for place, (begin, end) in sorted(asyncio.run(bounds(settings, catalog.topics)).items()):
         at = counted.get((place.topic, place.partition), begin)
         what = f"{place.topic}:{place.partition}"
@@ -99,6 +102,30 @@ def _findings(settings: Settings, catalog: Catalog) -> list[tuple[str, bool, str
         else:
             found.append((what, True, f"counted to {at} of {end}" + (f", {end - at} to come" if end > at else "")))
     return found
+
+
+def _webhook(settings: Settings, store: Store) -> tuple[str, bool, str]:
+    """Whether the webhook takes what it is told."""
+    if not settings.webhook_url:
+        return "webhook", True, "none is set (IOC_WEBHOOK_URL): alerts are told by `ioc alerts list` and the topic ioc.alerts"
+    told, refused, last = store.query(
+        "SELECT count() AS n, countIf(status >= 300) AS refused, argMax(concat(toString(status), ' ', answer), told_at) AS last "
+        "FROM notifications FINAL"
+    ).row(0)
+    judged, positions = state.steps(store, ALERT), state.steps(store, NOTIFY)
+    waits = store.query(
+        "SELECT count() AS n FROM alerts FINAL WHERE "
+        + (
+            " OR ".join(
+                f"(generation = {literal(generation)} AND at > fromUnixTimestamp64Milli({positions.get((generation, name), 0)}) "
+                f"AND at <= fromUnixTimestamp64Milli({step}))"
+                for (generation, name), step in judged.items()
+            )
+            or "0"
+        )
+    )["n"][0]
+    said = f"{told} told, {refused} of them refused, {waits} waiting" + (f"; its last answer: {last}" if told else "")
+    return "webhook", not (waits or (told and int(last.split()[0]) >= 300)), said
 
 
 def with_services(settings: Settings, work: Callable[[Settings], None]) -> None:

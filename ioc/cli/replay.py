@@ -121,7 +121,7 @@ def diff(
 ) -> None:
     """Compare two of the live centre and the runs, step by step; exits 1 when they differ.
 
-    Compared are first finals, latest values as known at the end of both, and rejects. Example: ioc replay diff live morning
+    Compared are first finals, latest values as known at the end of both, alerts, rejects. Example: ioc replay diff live morning
     """
     settings, _ = reader(data, None)
     if left == right:
@@ -141,11 +141,13 @@ def _as_dict(found: comparing.Compared, left: str, right: str) -> dict[str, Any]
     return {
         "left": left,
         "right": right,
-        "compared": ["latest"] if found.latest_only else ["first", "latest", "reject"],
+        "compared": ["latest"] if found.latest_only else ["first", "latest", "alert", "reject"],
         "ranges": {stream: {"from": iso(a), "to": iso(b)} for stream, (a, b) in found.ranges.items()},
         "left_out": found.left_out,
         "indicators": found.indicators,
         "no_step": found.no_step,
+        "alerts": {rule: {"from": iso(a), "to": iso(b)} for rule, (a, b) in found.alerts.items()},
+        "unjudged": found.unjudged,
         "steps": found.steps,
         "differences": found.differences,
         "shown": [asdict(d) | {"at": _iso(d.at)} for d in found.shown],
@@ -159,7 +161,9 @@ def _print(found: comparing.Compared, left: str, right: str) -> None:
         say(f"{stream}: not compared: {reason}")
     if found.no_step:
         say(f"no whole step in that range: {', '.join(found.no_step)}; compare again later, or load the past before going live")
-    what = "latest values" if found.latest_only else "first finals, latest values, rejects"
+    if found.unjudged:
+        say(f"alerts not compared, as the two have judged no step in common: {', '.join(found.unjudged)}")
+    what = "latest values" if found.latest_only else "first finals, latest values, alerts, rejects"
     said = f"in {found.steps:,} steps of {found.indicators} indicators ({what})"
     if not found.differences:
         out.print(f"no difference {said} between {left} and {right}", markup=False)

@@ -104,7 +104,8 @@ class Wall:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._threads = ThreadPoolExecutor(CLIENTS, "store")
+        self._threads = ThreadPoolExecutor(CLIENTS, "questions")
+        self._beats = ThreadPoolExecutor(1, "pulses")  # a lost feed shows at once, however many questions wait
         self._own = threading.local()
         self._kept: dict[Hashable, Kept[Any]] = {}
 
@@ -119,8 +120,7 @@ class Wall:
         found: Answer = self._look(question, Answer(), partial(self._ask, question))
         return found
 
-    async def query(self, sql: str) -> pl.DataFrame:
-        """One query.  Raises IocError."""
+    async def _query(self, sql: str) -> pl.DataFrame:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._store().query(sql))
 
     def _look(self, key: Hashable, first: T, renew: Callable[[T], Awaitable[T]]) -> T:
@@ -131,9 +131,7 @@ class Wall:
 
     async def _beat(self, database: str, before: Pulse) -> Pulse:
         try:
-            row = (await self.query(PULSE.format(f'"{database}"'))).row(0)
-            name, state = await asyncio.get_running_loop().run_in_executor(self._threads, self._run_of, database)
-            return Pulse(row[0], row[1], name, state)
+            return await asyncio.get_running_loop().run_in_executor(self._beats, self._pulse_of, database)
         except IocError as error:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
@@ -144,22 +142,22 @@ class Wall:
         try:
             end = pulse.now or time.time_ns() // 1_000_000
             begin = await self._first(question.database) if question.span is None else end - question.span
-            frame = await self.query(timed(question.sql, begin, end))
+            frame = await self._query(timed(question.sql, begin, end))
             return Answer(frame, begin, end, written=pulse.written)
         except IocError as error:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
     async def _first(self, database: str) -> int:
         """The first step of a database (ms)."""
-        row = (await self.query(f'SELECT toUnixTimestamp64Milli(min(at)) FROM "{database}".indicators')).row(0)
+        row = (await self._query(f'SELECT toUnixTimestamp64Milli(min(at)) FROM "{database}".indicators')).row(0)
         return int(row[0])
 
-    def _run_of(self, database: str) -> tuple[str, str]:
-        """Name and state of the run that has the database; nothing of the live centre."""
+    def _pulse_of(self, database: str) -> Pulse:
+        now, written = self._store().query(PULSE.format(f'"{database}"')).row(0)
         if database == self.settings.clickhouse_database:
-            return "", ""
-        found = [run for run in runs(self._store()) if run_names(run.name)[0] == database]
-        return (found[0].name, found[0].state) if found else (database, "")
+            return Pulse(now, written)
+        run = next((run for run in runs(self._store()) if run_names(run.name)[0] == database), None)
+        return Pulse(now, written, run.name if run else database, run.state if run else "")
 
     def _store(self) -> Store:
         """This thread's own client: one client answers one query at a time."""

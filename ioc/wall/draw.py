@@ -103,13 +103,18 @@ def _paint(mode: str, name: str) -> str:
 def _table(panel: TablePanel, frame: pl.DataFrame, look: Look) -> str:
     if frame.is_empty():
         return f'<p class="faint">{escape(panel.fieldConfig.defaults.noValue or look.words.no_data)}</p>'
-    columns = [(name, field(panel.fieldConfig, name), frame[name].dtype.is_numeric()) for name in frame.columns]
+    columns = [(name, field(panel.fieldConfig, name), _right(frame[name].dtype)) for name in frame.columns]
     head = "".join(f'<th scope="col"{_class(number)}{_width(shown)}>{escape(shown.name)}</th>' for _, shown, number in columns)
     body = "".join(
         "<tr>" + "".join(_cell(row[name], row, shown, number, look) for name, shown, number in columns) + "</tr>"
         for row in frame.iter_rows(named=True)
     )
     return f"<table>{f'<thead><tr>{head}</tr></thead>' if panel.options.showHeader else ''}<tbody>{body}</tbody></table>"
+
+
+def _right(kind: pl.DataType) -> bool:
+    """Numbers and times stand on the right, one below the other."""
+    return kind.is_numeric() or kind.is_temporal()
 
 
 def _cell(value: Any, row: dict[str, Any], shown: Field, number: bool, look: Look) -> str:

@@ -5,6 +5,7 @@ ECharts knows two zones only, the browser's and UTC. The axis is UTC, and times 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -62,7 +63,7 @@ def chart(panel: LinePanel, frame: pl.DataFrame, words: Words, colours: Theme, b
         },
         "yAxis": {
             "type": "value", "scale": defaults.custom.axisSoftMin is None, "min": defaults.min, "max": defaults.max,
-            "splitNumber": 4, "axisLabel": font | {":formatter": formatter(main, words)},
+            "splitNumber": 4, "axisLabel": font | {":formatter": formatter(replace(main, decimals=None), words)},
             "splitLine": {"lineStyle": {"color": colours.line}},
         },
         "series": drawn,

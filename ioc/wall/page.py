@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from html import escape
@@ -21,6 +22,8 @@ EVERY = 1.0
 """Seconds between two looks of a page at its answers."""
 LATE = 30_000
 """A live centre whose now lags the wall clock by more than this (ms) has no feed."""
+LOW = 2
+"""Panels of this height (rows) have their title beside the value, not above."""
 STYLE = Path(__file__).with_name("wall.css").read_text(encoding="utf-8")
 
 
@@ -48,7 +51,7 @@ class Page:
     def __init__(self, wall: Wall, boards: Mapping[str, Dashboard], shown: view.View) -> None:
         self.wall, self.shown = wall, shown
         look = shown.look
-        ui.page_title(f"{shown.board.title} · IOC")
+        ui.page_title(f"{view.short(shown.board.title)} · IOC")
         ui.add_css(f":root{{{variables(THEMES[look.theme])}color-scheme:{look.theme}}}\n{STYLE}", shared=False)
         ui.add_head_html(f'<script>document.documentElement.lang = "{look.language}"</script>')
         with ui.element("header").classes("head"):
@@ -98,7 +101,9 @@ class Painted:
         at = panel.gridPos
         kind = "chart" if isinstance(panel, BarPanel | LinePanel) else panel.type
         section = (
-            ui.element("section").classes(f"panel {kind}").props(f"data-testid=tile-{panel.id} aria-labelledby=title-{panel.id}")
+            ui.element("section")
+            .classes(f"panel {kind}{' low' if at.h <= LOW else ''}")
+            .props(f"data-testid=tile-{panel.id} aria-labelledby=title-{panel.id}")
         )
         section.style(f"grid-area:{at.y + 1}/{at.x + 1}/span {at.h}/span {at.w}")
         with section:
@@ -123,7 +128,7 @@ class Painted:
         """Draw a new answer; tell what is wrong, and how old the numbers are."""
         words, frame = self.look.words, answer.frame
         if answer.error and not answer.away:
-            self.note.content = f'<span class="error" role="alert">{escape(words.refused.format(answer.error))}</span>'
+            self.note.content = f'<span class="error" role="alert">{escape(words.refused.format(plain(answer.error)))}</span>'
         elif frame is not None or pulse.away:
             self.note.content = ""
         if frame is None:
@@ -147,6 +152,15 @@ class Painted:
                 self.chart.update()
         elif not isinstance(panel, RowPanel | TextPanel):
             self.body.content = draw.html(panel, frame, self.look)
+
+
+def plain(error: str) -> str:
+    """What the store said, without its codes and the query.
+
+    >>> plain("Received ClickHouse exception, code: 60, server response: Code: 60. DB::Exception: Unknown table 'v'. In scope SELECT 1")
+    "Unknown table 'v'"
+    """
+    return re.split(r"\.? (?:In scope|Maybe you meant|\(for url|While executing)", error.rpartition("DB::Exception: ")[2])[0]
 
 
 def _html(content: str) -> ui.html:

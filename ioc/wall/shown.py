@@ -154,8 +154,10 @@ def _mapped(value: Any, shown: Field) -> board.Shown | None:
         if isinstance(mapping, board.ValueMapping):
             if plain in mapping.options:
                 return mapping.options[plain]
-        elif re.search(mapping.options.pattern.strip("/"), plain):
-            return mapping.options.result
+        elif found := re.search(mapping.options.pattern.strip("/"), plain):
+            result = mapping.options.result
+            said = None if result.text is None else found.expand(re.sub(r"\$(\d)", r"\\\1", result.text))
+            return result.model_copy(update={"text": said})
     return None
 
 

@@ -69,11 +69,16 @@ def plain(uid: str) -> str:
     return uid.removesuffix("-en")
 
 
+def short(title: str) -> str:
+    """A board's title beside its sisters: on the wall each need not say that it is of the center."""
+    return title.removeprefix("IOC · ")
+
+
 def tabs(boards: Mapping[str, Dashboard], shown: View) -> str:
     """The boards of the page's language."""
     links = [
-        f'<a href="{escape(to(shown, board=plain(uid)))}"{_current(uid == shown.board.uid)}>{escape(board.title)}</a>'
-        for uid, board in boards.items()
+        f'<a href="{escape(to(shown, board=plain(uid)))}"{_current(uid == shown.board.uid)}>{escape(short(board.title))}</a>'
+        for uid, board in sorted(boards.items(), key=lambda item: plain(item[0]) != FIRST)
         if board.language == shown.board.language
     ]
     return f'<nav aria-label="{escape(shown.look.words.boards)}">{"".join(links)}</nav>'

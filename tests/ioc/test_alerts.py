@@ -1,0 +1,303 @@
+"""Alerts: what is judged, from where on, and that crashes, cuts and a second alerter change no transition."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import pytest
+
+from ioc import state
+from ioc.alerts import ALERT, Alerter
+from ioc.clickhouse import Store
+from ioc.errors import ServiceAway
+from ioc.roll import Roller
+from tests.brute import Record
+from tests.counting import count, pipeline, poll, real_store
+from tests.ioc.test_judge import brute
+from tests.logs import START, beat
+from tests.streams_queue import CATALOG, QUEUE, TOPIC, change, record
+
+SECOND = 1_000
+NAME = "queue.waiting"
+RULE = QUEUE.indicators[0].alert
+assert RULE is not None
+Found = list[tuple[str, int, str, float]]
+
+
+class Desk:
+    """A live log of one partition; times in seconds after START."""
+
+    def __init__(self) -> None:
+        self.log: list[Record] = []
+
+    def put(self, desk: str, by: int, at: float, received: float | None = None, past: bool = False) -> None:
+        """A change at a desk; `past`: it comes from a loaded past, whose reception is in the header."""
+        event = change(desk, by, START + int(at * SECOND), f"e{len(self.log)}")
+        self._add(event, at if received is None else received, past)
+
+    def beat(self, at: float, past: bool = False) -> None:
+        self._add(beat(START + int(at * SECOND)), at, past)
+
+    def _add(self, event: dict[str, object], received: float, past: bool) -> None:
+        at = START + int(received * SECOND)
+        headers = (("ioc-received", b"%d" % at),) if past else ()
+        self.log.append(record(event, len(self.log), at, headers=headers))
+
+
+def transitions(store: Store) -> Found:
+    """(desk, seconds after START, transition, value), in order."""
+    frame = store.query(
+        "SELECT dims[1], toUnixTimestamp64Milli(at), transition, value FROM alerts FINAL ORDER BY at, dims, transition"
+    )
+    return [(desk, (at - START) // SECOND, to, value) for desk, at, to, value in frame.rows()]
+
+
+def judged(store: Store, log: Sequence[Record], partitions: int = 1, run: bool = False) -> Found:
+    """The transitions once everything is counted, rolled and judged."""
+    count(pipeline(store, partitions, CATALOG, (TOPIC,)), log)
+    Roller(CATALOG, store, store.settings).step()
+    Alerter(CATALOG, store, run=run).step()
+    return transitions(store)
+
+
+def test_a_backlog_fires_once_and_resolves_once(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0)
+    desk.put("A", 21, 10.5)
+    desk.put("B", 20, 10.5)
+    desk.put("A", -9, 20.5)
+    desk.put("A", -2, 25.5)
+    desk.beat(60)
+    assert judged(real_store(store_url, "alerts_once", CATALOG), desk.log) == [
+        ("A", 14, "firing", 21.0),
+        ("A", 26, "resolved", 10.0),
+    ]
+
+
+def test_an_alert_that_is_not_over_is_one_row_of_the_view_without_an_end(store_url: str) -> None:
+    desk, store = Desk(), real_store(store_url, "alerts_view", CATALOG)
+    desk.beat(0)
+    desk.put("A", 21, 10.5)
+    desk.put("A", -21, 20.5)
+    desk.put("A", 30, 30.5)
+    desk.beat(60)
+    judged(store, desk.log)
+    frame = store.query("SELECT * EXCEPT (fired_at, resolved_at), fired_at < resolved_at AS ends FROM v_alerts ORDER BY fired_at")
+    assert frame.columns == [
+        "rule", "indicator", "group", "dims", "fired_value", "threshold", "clear", "resolved_value", "state", "ends",
+    ]  # fmt: skip
+    same = (NAME, NAME, "A", ["A"])
+    assert frame.rows() == [(*same, 21.0, 20.0, 10.0, 0.0, "resolved", 1), (*same, 30.0, 20.0, 10.0, None, "firing", None)]
+
+
+def test_only_steps_after_going_live_are_judged_and_the_first_may_fire(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0, past=True)
+    desk.put("over", 30, 10, past=True)
+    desk.put("over", -30, 40, past=True)
+    desk.put("still", 30, 50, past=True)
+    desk.beat(60, past=True)
+    store = real_store(store_url, "alerts_past", CATALOG)
+    assert judged(store, desk.log) == [], "a past that is loaded is no news"
+    desk.beat(100.5)
+    desk.beat(110)
+    assert judged(store, desk.log) == [("still", 101, "firing", 30.0)], "what waits when the centre goes live is real"
+
+
+def test_a_backlog_that_began_just_before_going_live_is_held_from_its_beginning(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0, past=True)
+    desk.put("A", 30, 99, past=True)
+    desk.beat(99, past=True)
+    desk.beat(100)
+    desk.beat(110)
+    assert judged(real_store(store_url, "alerts_before", CATALOG), desk.log) == [("A", 103, "firing", 30.0)]
+
+
+def test_a_run_judges_all_its_steps(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0, past=True)
+    desk.put("A", 30, 10, past=True)
+    desk.put("A", -30, 40, past=True)
+    desk.beat(60, past=True)
+    found = judged(real_store(store_url, "alerts_run", CATALOG), desk.log, run=True)
+    assert found == [("A", 14, "firing", 30.0), ("A", 41, "resolved", 0.0)]
+
+
+def test_a_past_imported_into_a_live_centre_is_no_alert(store_url: str) -> None:
+    """All of it is known at once: what had come and gone never waited as far as anybody knew."""
+    desk = Desk()
+    desk.beat(0)
+    desk.beat(100)
+    desk.put("A", 50, 10, received=101)
+    desk.put("A", -50, 60, received=101)
+    desk.beat(200)
+    assert judged(real_store(store_url, "alerts_import", CATALOG), desk.log) == []
+
+
+def test_a_late_event_changes_no_transition_that_was_judged(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(30)
+    store = real_store(store_url, "alerts_late", CATALOG)
+    before = judged(store, desk.log)
+    assert before == [("A", 14, "firing", 30.0)]
+    desk.put("A", -30, 11, received=31)  # they had left at once: told too late to undo the alert
+    desk.put("B", 30, 5, received=31)  # they had waited: told too late to have alerted then
+    desk.put("B", -30, 20, received=31)
+    desk.beat(60)
+    assert judged(store, desk.log) == [*before, ("A", 30, "resolved", 0.0)]
+
+
+def busy(rng: random.Random) -> Desk:
+    """Two desks that fill and empty, a third of the changes told late."""
+    desk, waiting, at = Desk(), {"A": 0, "B": 0}, 1.0
+    desk.beat(0)
+    for _ in range(80):
+        at += rng.choice((0.2, 0.5, 1, 2, 4))
+        name, target = rng.choice("AB"), rng.choice((0, 8, 15, 25, 30))
+        if target == waiting[name]:
+            desk.beat(at)
+        else:
+            desk.put(name, target - waiting[name], at - rng.choice((0, 0, 0, 0, 3, 8)), at)
+            waiting[name] = target
+    desk.beat(at + 20)
+    return desk
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_cut_crash_and_second_alerter_give_the_transitions_of_the_brute_force(store_url: str, seed: int) -> None:
+    rng = random.Random(seed)
+    log = busy(rng).log
+    store = real_store(store_url, f"alerts_brute_{seed}", CATALOG)
+    made, roller = pipeline(store, 1, CATALOG, (TOPIC,)), Roller(CATALOG, store, store.settings)
+    alerters = [Alerter(CATALOG, store, run=False) for _ in range(2)]
+    more = True
+    while more:
+        more = poll(made, log, rng, 20)
+        roller.step()
+        for place in range(2):
+            if rng.random() < 0.2:
+                alerters[place] = Alerter(CATALOG, store, run=False)  # it has crashed and starts anew
+            if rng.random() < 0.5:
+                alerters[place].step()
+    Alerter(CATALOG, store, run=False).step()
+    wanted = truth(log)
+    assert len(wanted) > 5
+    assert transitions(store) == wanted
+
+
+def truth(log: Sequence[Record]) -> Found:
+    """By the words of the design: a change is known at its time, or when the watermark had come so far; half-open steps."""
+    changes, highest = [], None
+    for r in log:
+        event = json.loads(r.value or b"")
+        if "change" in event["data"]:
+            before = r.timestamp if highest is None else highest
+            time = int(datetime.fromisoformat(event["time"]).timestamp() * SECOND + 0.5)
+            known = max(time, before - SECOND) // SECOND * SECOND
+            changes.append((event["data"]["desk"], max(time, known), event["data"]["change"]))
+        highest = max(r.timestamp, highest or 0)
+    assert highest is not None
+    found: Found = []
+    for desk in sorted({d for d, *_ in changes}):
+        steps = range(START, highest - SECOND + 1, SECOND)
+        values = [float(sum(n for d, at, n in changes if d == desk and at < step)) for step in steps]
+        assert RULE is not None
+        found += [(desk, step, to, value) for step, to, value in brute(RULE, values, 1)]  # type: ignore[misc]
+    return sorted(found, key=lambda row: (row[1], row[0], row[2]))
+
+
+# ---- crashes, and what is on its way
+
+
+def stops_before(table: str, stage: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Writes to the table (of the stage) fail until the function given back is called."""
+    insert = Store.insert
+
+    def stops(self: Store, name: str, rows: object, *, durable: bool = False) -> None:
+        if name == table and (not stage or stage in rows["stage"].to_pylist()):  # type: ignore[index]
+            raise ServiceAway("it ends here")
+        insert(self, name, rows, durable=durable)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "insert", stops)
+    return monkeypatch.undo
+
+
+def test_a_crash_between_the_rows_and_the_position_alerts_once(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, store = Desk(), real_store(store_url, "alerts_crash", CATALOG)
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(30)
+    count(pipeline(store, 1, CATALOG, (TOPIC,)), desk.log)
+    Roller(CATALOG, store, store.settings).step()
+    alerter = Alerter(CATALOG, store, run=False)
+    restore = stops_before("checkpoints", ALERT, monkeypatch)
+    with pytest.raises(ServiceAway):
+        alerter.step()
+    restore()
+    assert state.steps(store, ALERT) == {}
+    assert transitions(store) == [("A", 14, "firing", 30.0)]
+    desk.put("A", -30, 40)
+    desk.beat(60)
+    assert judged(store, desk.log) == [("A", 14, "firing", 30.0), ("A", 41, "resolved", 0.0)]
+    alerter.step()
+    assert store.query("SELECT count() AS n FROM alerts FINAL")["n"][0] == 2
+
+
+def test_a_crash_before_the_rows_loses_no_transition(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, store = Desk(), real_store(store_url, "alerts_lost", CATALOG)
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(30)
+    count(pipeline(store, 1, CATALOG, (TOPIC,)), desk.log)
+    Roller(CATALOG, store, store.settings).step()
+    alerter = Alerter(CATALOG, store, run=False)
+    restore = stops_before("alerts", "", monkeypatch)
+    with pytest.raises(ServiceAway):
+        alerter.step()
+    restore()
+    assert transitions(store) == []
+    alerter.step()
+    assert transitions(store) == [("A", 14, "firing", 30.0)], "what is remembered is what is in the store"
+
+
+def test_steps_whose_rows_are_still_on_their_way_are_not_judged(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, store = Desk(), real_store(store_url, "alerts_way", CATALOG)
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(30)
+    count(pipeline(store, 1, CATALOG, (TOPIC,)), desk.log)
+    restore = stops_before("indicators", "", monkeypatch)
+    with pytest.raises(ServiceAway):
+        Roller(CATALOG, store, store.settings).step()
+    restore()
+    alerter = Alerter(CATALOG, store, run=False)
+    assert not alerter.step()
+    Roller(CATALOG, store, store.settings).step()
+    assert alerter.step()
+    assert transitions(store) == [("A", 14, "firing", 30.0)]
+
+
+def test_an_alerter_left_behind_writes_nothing_that_differs(store_url: str) -> None:
+    desk, store = Desk(), real_store(store_url, "alerts_zombie", CATALOG)
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(13)
+    count(pipeline(store, 1, CATALOG, (TOPIC,)), desk.log)
+    Roller(CATALOG, store, store.settings).step()
+    zombie = Alerter(CATALOG, store, run=False)
+    zombie.step()
+    desk.put("A", -30, 40)
+    desk.put("A", 30, 50)
+    desk.beat(80)
+    wanted = judged(store, desk.log)
+    assert [to for *_, to, _ in wanted] == ["firing", "resolved", "firing"]
+    zombie.step()
+    assert transitions(store) == wanted
+    assert store.query("SELECT count() AS n FROM alerts FINAL")["n"][0] == 3
+    assert state.steps(store, ALERT) == {(CATALOG.generations["queue"], "queue"): START + 79 * SECOND}
