@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +31,8 @@ SHARE = 3.0
 """A question rests this many times as long as it took: slow queries slow the wall, never the worker."""
 UNSEEN = 15.0
 """Seconds without a viewer after which a question is no longer asked."""
+SILENT = 15.0
+"""Seconds without a pulse after which a store that hangs is taken for an absent one."""
 CLIENTS = 2
 """Queries at once, of all who look: what waits for its turn rests longer, too."""
 PULSE = """SELECT maxIf(received, stage = 'measure') + 1 AS now, toUnixTimestamp64Milli(max(written_at)) AS written
@@ -49,7 +51,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Pulse:
-    """A database: its now (ms, None: nothing was received), its last checkpoint, and of a run name and state."""
+    """A database: its now (ms, None: nothing was received), its last checkpoint, of a run name and state; when heard."""
 
     now: int | None = None
     written: int = 0
@@ -57,6 +59,11 @@ class Pulse:
     state: str = ""
     error: str = ""
     away: bool = False
+    heard: float = field(default_factory=time.monotonic)
+
+    def silent(self) -> bool:
+        """Whether the store is away, or hangs."""
+        return self.away or time.monotonic() - self.heard > SILENT
 
 
 @dataclass(frozen=True)

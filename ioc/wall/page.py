@@ -71,7 +71,7 @@ class Page:
         live = self.shown.database == self.wall.settings.clickhouse_database
         words = self.shown.look.words
         self.form.content = view.form(self.shown, {v.name: self._offered(v.name) for v in self.shown.board.templating.list})
-        self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.away)
+        self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.silent())
         self.now.content = view.clocks(pulse.now, words)
         for painted in self.panels:
             if painted.question is not None:
@@ -157,7 +157,7 @@ class Painted:
 def plain(error: str) -> str:
     """What the store said, without its codes and the query.
 
-    >>> plain("Received ClickHouse exception, code: 60, server response: Code: 60. DB::Exception: Unknown table 'v'. In scope SELECT 1")
+    >>> plain("Received ClickHouse exception, code: 60. DB::Exception: Unknown table 'v'. In scope SELECT 1")
     "Unknown table 'v'"
     """
     return re.split(r"\.? (?:In scope|Maybe you meant|\(for url|While executing)", error.rpartition("DB::Exception: ")[2])[0]
