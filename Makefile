@@ -46,7 +46,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PY) -m pip install -c constraints.txt --no-build-isolation -e '.[embedded,grafana,test]' && \
 	$(SUM) > $@ && echo 'Installed.'
 
-run: install ## start the centre: broker, store, worker, gateway, demo feed; Ctrl-C stops it
+run: install ## start the centre: broker, store, worker, gateway, wall, demo feed; Ctrl-C stops it
 	@trap : INT; $(PY) -m ioc up $(ARGS); status=$$?; [ $$status -eq 130 ] || exit $$status
 
 test: install ## run all tests against a real broker and store, started on free ports

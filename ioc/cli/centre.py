@@ -23,7 +23,7 @@ from ioc.settings import Settings
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, down, status, worker, gateway):
+    for command in (up, down, status, worker, gateway, wall):
         app.command()(command)
     app.command("live")(go_live)
     app.add_typer(store, name="store")
@@ -43,7 +43,7 @@ def up(
     rate: Annotated[float, typer.Option(help="Live events a second of the demo.")] = 50.0,
     history: Annotated[str, typer.Option(help="How much past the demo loads first.")] = "60d",
 ) -> None:
-    """Start the centre: broker, store, worker, gateway and a demo feed. Ctrl-C stops everything.
+    """Start the centre: broker, store, worker, gateway, wall and a demo feed. Ctrl-C stops everything.
 
     Example: ioc up --no-demo --data /srv/ioc -d
     With IOC_KAFKA_BOOTSTRAP or IOC_CLICKHOUSE_URL set, those servers are used and none of its own is started.
@@ -134,6 +134,21 @@ def gateway(data: Data = None) -> None:
 
     found = connected(data)
     serve(found, found.gateway_port)
+
+
+def wall(
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1 (IOC_WALL_PORT; default 8080).")] = None,
+) -> None:
+    """Show the boards in a browser, live: the wall alone, in the foreground, on 127.0.0.1.
+
+    Example: ioc wall --data /srv/ioc --port 8081
+    A link says all that is seen: /?board=ioc-dossiers&range=24h&theme=light&lang=en
+    """
+    from ioc.wall.app import serve  # NiceGUI takes seconds to load
+
+    found = connected(data)
+    serve(found, found.wall_port if port is None else port)
 
 
 store = typer.Typer(help="The store: serve an embedded one, or bring a database to this program's form.", no_args_is_help=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from importlib.util import find_spec
 
 from rich.console import Group
 from rich.live import Live
@@ -53,6 +54,8 @@ class View:
     def start(self, settings: Settings) -> None:
         """All is ready."""
         way_out = "   Ctrl-C stops everything" if out.is_terminal else ""  # in the background there is no Ctrl-C
+        if find_spec("nicegui"):
+            say(f"the wall: http://127.0.0.1:{settings.wall_port}/")
         say(f"gateway: http://127.0.0.1:{settings.gateway_port}/docs   data: {settings.data_dir}{way_out}")
         self._thread = threading.Thread(target=_show, args=(settings, self._catalog, self._ended), daemon=True)
         self._thread.start()

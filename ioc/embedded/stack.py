@@ -1,4 +1,4 @@
-"""Stack: the centre of one data folder (broker, store, worker, gateway) as `ioc up` runs it."""
+"""Stack: the centre of one data folder (broker, store, worker, gateway, wall) as `ioc up` runs it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from subprocess import DEVNULL, STDOUT, Popen
 from typing import Any
 
@@ -37,7 +38,7 @@ def nothing(_: Settings) -> None:
 
 
 def default_children(settings: Settings, ports: Mapping[str, int], progress: Progress) -> list[Child]:
-    """Broker and store (unless the user named his own), worker and gateway, in the order in which they start."""
+    """Broker and store (unless the user named his own), worker, gateway and wall, in the order in which they start."""
     data, children = settings.data_dir, []
     if "broker" in ports:
         children.append(
@@ -54,6 +55,10 @@ def default_children(settings: Settings, ports: Mapping[str, int], progress: Pro
     note = data / "run" / "worker.ready"
     children.append(own_command("worker", lambda pid: note.exists() and note.read_text().strip() == str(pid)))
     children.append(own_command("gateway", lambda _: answers(ports["gateway"], "/health")))
+    if find_spec("nicegui"):
+        children.append(own_command("wall", lambda _: answers(ports["wall"], "/health")))
+    else:
+        progress("no wall: NiceGUI is not installed; the extra `embedded` brings it")
     return children
 
 

@@ -78,6 +78,8 @@ def serve(path: Path | str, port: int, parent: int | None = None) -> None:
 
         config = uvicorn.Config(
             endpoint.app(life),
+            loop="asyncio",  # and h11: what else is installed (the wall brings uvloop and httptools) decides nothing here
+            http="h11",
             log_level="warning",
             access_log=False,
             server_header=False,

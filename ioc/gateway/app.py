@@ -179,8 +179,8 @@ async def run(settings: Settings, port: int, host: str = "127.0.0.1") -> None:
     async with Outlet(settings) as outlet:
         app = build(settings, outlet)
         config = uvicorn.Config(
-            app, host, port, log_config=None, access_log=False, server_header=False, limit_concurrency=CONCURRENT
-        )
+            app, host, port, http="h11", log_config=None, access_log=False, server_header=False, limit_concurrency=CONCURRENT
+        )  # h11: what else is installed (the wall brings httptools) does not decide how a request is read
         await uvicorn.Server(config).serve()
 
 

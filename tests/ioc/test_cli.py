@@ -89,7 +89,7 @@ def test_every_command_has_a_help_with_an_example(ioc: Ioc, path: list[str]) -> 
 
 def test_every_command_of_the_design_is_there(ioc: Ioc) -> None:
     names = {path[0] for path in commands()}
-    assert names >= {"up", "live", "down", "status", "doctor", "worker", "gateway", "store", "import", "demo", "validate"}
+    assert names >= {"up", "live", "down", "status", "doctor", "worker", "gateway", "wall", "store", "import", "demo", "validate"}
     assert names >= {"value", "evidence", "indicators", "sql", "rejects", "rebuild", "replay", "derive", "check", "topics"}
 
 

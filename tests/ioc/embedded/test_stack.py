@@ -1,4 +1,4 @@
-"""One centre a data folder: started in order, found by its clients, stopped whole; worker and gateway are small stand-ins here.
+"""One centre a data folder: started in order, found by its clients, stopped whole; worker, gateway and wall are small stand-ins here.
 
 The stacks run as processes of their own (`python -m tests.ioc.embedded.test_stack FOLDER`), because they are to be killed.
 """
@@ -40,11 +40,12 @@ class Health(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["IOC_GATEWAY_PORT"])), Health).serve_forever()
 """
 STAND_INS = {"worker": [sys.executable, "-S", "-c", WORKER], "gateway": [sys.executable, "-S", "-c", GATEWAY]}
+STAND_INS["wall"] = [sys.executable, "-S", "-c", GATEWAY.replace("GATEWAY_PORT", "WALL_PORT")]
 NO_SERVERS = {"IOC_KAFKA_BOOTSTRAP": "kafka.example:9092", "IOC_CLICKHOUSE_URL": "http://store.example:8123"}
 
 
 def children(settings: Settings, ports: Mapping[str, int], progress: Progress) -> list[Child]:
-    """The real children, their worker and gateway replaced."""
+    """The real children, their worker, gateway and wall replaced."""
     real = default_children(settings, ports, progress)
     return [replace(c, command=lambda c=c: STAND_INS[c.name]) if c.name in STAND_INS else c for c in real]
 
@@ -96,7 +97,7 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
     with running(folder, IOC_PARTITIONS="7") as stack:
         now = status(folder)
         assert (now.running, now.ready, now.pid) == (True, True, stack.pid)
-        assert [(s.name, s.state) for s in now.services] == [(n, "ready") for n in ("broker", "store", "worker", "gateway")]
+        assert [(s.name, s.state) for s in now.services] == [(n, "ready") for n in ("broker", "store", "worker", "gateway", "wall")]
         found = endpoints(Settings(data_dir=folder))
         assert found.kafka_bootstrap == f"127.0.0.1:{now.ports['broker']}"
         assert listens(now.ports["broker"])
@@ -105,15 +106,15 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
         told = (folder / "logs" / "worker.log").read_text().split()
         assert told == [found.kafka_bootstrap, found.clickhouse_url, "7"]
         processes = pids(folder)
-        assert len(processes) == 4
+        assert len(processes) == 5
         assert down(folder)
         assert not any(map(alive, processes))
         output, _ = stack.communicate()
         assert stack.returncode == 0
         steps = [line for line in output.splitlines() if line.split()[0] in ("starting", "stopping", "hook", "ready")]
         assert steps == [
-            "starting broker", "starting store", "starting worker", "hook before", "hook after", "starting gateway", "ready",
-            "stopping gateway", "stopping worker", "stopping store", "stopping broker",
+            "starting broker", "starting store", "starting worker", "hook before", "hook after", "starting gateway", "starting wall",
+            "ready", "stopping wall", "stopping gateway", "stopping worker", "stopping store", "stopping broker",
         ]  # fmt: skip
     assert status(folder).running is False
 
@@ -126,7 +127,7 @@ def test_two_centres_in_two_folders_run_at_once_and_killed_leave_nothing(tmp_pat
     north, south = (status(folder).ports for folder in stacks)
     assert not set(north.values()) & set(south.values())
     everyone = [pid for folder in stacks for pid in pids(folder)]
-    assert len(everyone) == 8
+    assert len(everyone) == 10
     for stack in stacks.values():
         stack.kill()
         stack.communicate()
@@ -147,7 +148,7 @@ def test_a_second_centre_on_the_folder_is_refused_with_the_first_ones_pid(folder
 
 def test_servers_of_the_user_are_used_and_none_of_its_own_is_started(folder: Path) -> None:
     with running(folder, **NO_SERVERS):
-        assert [s.name for s in status(folder).services] == ["worker", "gateway"]
+        assert [s.name for s in status(folder).services] == ["worker", "gateway", "wall"]
         assert (folder / "logs" / "worker.log").read_text().split()[:2] == list(NO_SERVERS.values())
         with pytest.raises(UsageError, match="set IOC_KAFKA_BOOTSTRAP here, too"):
             endpoints(Settings(data_dir=folder))

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,9 @@ def test_bound_parameters_are_values_not_text(store: Store, table: str) -> None:
     assert client.query("SELECT {s:String}, {n:UInt8}", parameters={"s": odd, "n": 7}).result_rows == [(odd, 7)]
     many = [f"key {i}" for i in range(20_000)]  # too long for a URL: the client sends a form
     assert client.query("SELECT length({keys:Array(String)})", parameters={"keys": many}).result_rows == [(20_000,)]
+    # parameters may stand in the URL, as a real server allows
+    long = f"http://127.0.0.1:{store.port}/?query=SELECT+length(%7Bs:String%7D)&param_s={'x' * 300_000}"
+    assert urllib.request.urlopen(long).read() == b"300000\n"
     assert store.value("INSERT INTO {t:Identifier} (id) FORMAT TSV\n5\n", database=table, param_t="t") == ""
     assert store.value("SELECT sum(id) FROM t", database=table) == "5"
 

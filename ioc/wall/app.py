@@ -1,0 +1,61 @@
+"""App: the wall as a process: `ioc wall`. It listens on loopback only: it has no users and no rights of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ioc.boards.model import Dashboard
+from ioc.errors import UsageError
+from ioc.settings import Settings
+from ioc.wall.data import Wall
+
+BOARDS = Path(__file__).parents[2] / "grafana" / "boards"
+HOSTS = ["127.0.0.1", "localhost"]
+"""Names a request may use for us; others come from a web page that had its own name point here."""
+GRACE = 1
+"""Seconds given to open pages at the end: their websockets never close by themselves."""
+EXTRA = "the wall needs NiceGUI, which the extra `embedded` brings: pip install 'ioc-streaming[embedded]'"
+
+
+def build(settings: Settings, boards: Path = BOARDS) -> FastAPI:
+    """The wall's application.  Raises DeclarationError for a board it cannot draw, UsageError where NiceGUI is not installed."""
+    found = [Dashboard.read(path) for path in sorted(boards.glob("*.json"))]
+    if not found:
+        raise UsageError(f"no boards in {boards}: `ioc derive` writes them")
+    os.environ["NICEGUI_STORAGE_PATH"] = str(settings.data_dir.absolute() / "run" / "wall")  # read when it is imported
+    try:
+        from ioc.wall import page
+    except ModuleNotFoundError as error:
+        raise UsageError(EXTRA) from error
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+
+    @app.get("/health")
+    def health() -> dict[str, int]:
+        """200 as long as pages are served."""
+        return {"boards": len(found)}
+
+    page.attach(app, Wall(settings), {board.uid: board for board in found})
+    return app
+
+
+def serve(settings: Settings, port: int) -> None:
+    """Serve until a signal ends it."""
+    app = build(settings)
+    config = uvicorn.Config(
+        app,
+        "127.0.0.1",
+        port,
+        http="h11",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    asyncio.run(uvicorn.Server(config).serve())

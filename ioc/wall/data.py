@@ -1,0 +1,174 @@
+"""Data: what the wall asks the store: one query for all who look at the same thing, asked again when something was counted.
+
+A question is a panel's query with its variables filled in, and a time range. One task a question keeps its answer fresh and ends
+when nobody has looked for a while. The checkpoint is written last: where there is no new one nothing has changed, and nothing is
+asked again, so that a run that has ended costs one small query a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+
+from ioc.clickhouse import Store
+from ioc.errors import IocError, ServiceAway
+from ioc.live import run_names
+from ioc.runs import runs
+from ioc.settings import Settings
+from ioc.wall.interpolate import timed
+
+EVERY = 1.0
+"""Seconds between two looks at a database."""
+SHARE = 3.0
+"""A question rests this many times as long as it took: slow queries slow the wall, never the worker."""
+UNSEEN = 15.0
+"""Seconds without a viewer after which a question is no longer asked."""
+SILENT = 15.0
+"""Seconds without a pulse after which a store that hangs is taken for an absent one."""
+CLIENTS = 2
+"""Queries at once, of all who look: what waits for its turn rests longer, too."""
+PULSE = """SELECT maxIf(received, stage = 'measure') + 1 AS now, toUnixTimestamp64Milli(max(written_at)) AS written
+    FROM {}.checkpoints WHERE received IS NOT NULL OR stage != 'measure'"""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """`sql`: variables are filled in, macros are not. `span`: ms back from the database's now; None: from its first step."""
+
+    database: str
+    sql: str
+    span: int | None = None
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A database: its now (ms, None: nothing was received), its last checkpoint, of a run name and state; when heard."""
+
+    now: int | None = None
+    written: int = 0
+    run: str = ""
+    state: str = ""
+    error: str = ""
+    away: bool = False
+    heard: float = field(default_factory=time.monotonic)
+
+    def silent(self) -> bool:
+        """Whether the store is away, or hangs."""
+        return self.away or time.monotonic() - self.heard > SILENT
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The last good answer, for the time range [begin, end] (ms), and what went wrong since."""
+
+    frame: pl.DataFrame | None = None
+    begin: int = 0
+    end: int = 0
+    error: str = ""
+    away: bool = False
+    written: int = -1
+
+
+class Kept(Generic[T]):
+    """A value that one task renews for as long as somebody looks at it."""
+
+    def __init__(self, first: T, renew: Callable[[T], Awaitable[T]], forget: Callable[[], object]) -> None:
+        self.value = first
+        self._renew, self._forget = renew, forget
+        self._seen = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def look(self) -> T:
+        """The value as it is now; the task goes on (or begins)."""
+        self._seen = time.monotonic()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        elif self._task.done():
+            self._task.result()  # it ends by an error of ours alone: shown to whoever looks
+        return self.value
+
+    async def _run(self) -> None:
+        try:
+            while time.monotonic() - self._seen < UNSEEN:
+                began = time.monotonic()
+                self.value = await self._renew(self.value)
+                await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - began)))
+        finally:
+            self._forget()
+
+
+class Wall:
+    """The questions that are looked at now. All of it belongs to one event loop; the store is asked from threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._threads = ThreadPoolExecutor(CLIENTS, "questions")
+        self._beats = ThreadPoolExecutor(1, "pulses")  # a lost feed shows at once, however many questions wait
+        self._own = threading.local()
+        self._kept: dict[Hashable, Kept[Any]] = {}
+
+    def pulse(self, database: str) -> Pulse:
+        """How a database is."""
+        found: Pulse = self._look(database, Pulse(), partial(self._beat, database))
+        return found
+
+    def answer(self, question: Question) -> Answer:
+        """The newest answer to a question."""
+        self.pulse(question.database)
+        found: Answer = self._look(question, Answer(), partial(self._ask, question))
+        return found
+
+    async def _query(self, sql: str) -> pl.DataFrame:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._store().query(sql))
+
+    def _look(self, key: Hashable, first: T, renew: Callable[[T], Awaitable[T]]) -> T:
+        if key not in self._kept:
+            self._kept[key] = Kept(first, renew, lambda: self._kept.pop(key, None))
+        kept: Kept[T] = self._kept[key]
+        return kept.look()
+
+    async def _beat(self, database: str, before: Pulse) -> Pulse:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._beats, self._pulse_of, database)
+        except IocError as error:
+            return replace(before, error=str(error), away=isinstance(error, ServiceAway))
+
+    async def _ask(self, question: Question, before: Answer) -> Answer:
+        pulse = self._kept[question.database].value
+        if pulse.written == before.written and not before.error:
+            return before
+        try:
+            end = pulse.now or time.time_ns() // 1_000_000
+            begin = await self._first(question.database) if question.span is None else end - question.span
+            frame = await self._query(timed(question.sql, begin, end))
+            return Answer(frame, begin, end, written=pulse.written)
+        except IocError as error:
+            return replace(before, error=str(error), away=isinstance(error, ServiceAway))
+
+    async def _first(self, database: str) -> int:
+        """The first step of a database (ms)."""
+        row = (await self._query(f'SELECT toUnixTimestamp64Milli(min(at)) FROM "{database}".indicators')).row(0)
+        return int(row[0])
+
+    def _pulse_of(self, database: str) -> Pulse:
+        now, written = self._store().query(PULSE.format(f'"{database}"')).row(0)
+        if database == self.settings.clickhouse_database:
+            return Pulse(now, written)
+        run = next((run for run in runs(self._store()) if run_names(run.name)[0] == database), None)
+        return Pulse(now, written, run.name if run else database, run.state if run else "")
+
+    def _store(self) -> Store:
+        """This thread's own client: one client answers one query at a time."""
+        if not hasattr(self._own, "store"):
+            self._own.store = Store(self.settings, readonly=True)
+        store: Store = self._own.store
+        return store
