@@ -161,7 +161,7 @@ def test_fifty_panels_at_once_get_each_their_own_answer(ask: Ask, settings: Sett
 )
 def test_a_refusal_reaches_the_panel_with_clickhouses_code(ask: Ask, statement: str, code: int) -> None:
     ((answer,),) = ask(statement)
-    assert f"Code: {code}. DB::Exception: " in answer["error"]
+    assert f"code: {code}" in answer["error"].lower()  # later versions put it their own way
 
 
 def test_only_the_default_user_writes(ask: Ask, settings: Settings) -> None:
