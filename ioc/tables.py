@@ -73,7 +73,7 @@ def views(stream: Stream) -> list[str]:
 
 
 def migrate(store: Store, catalog: Catalog) -> None:
-    """Create the database, its tables and views; an empty store takes this program's generations."""
+    """Create the database, its tables and views; an empty store takes this program's generations, the reader gets the views."""
     store.create(statements(catalog))
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
     for stream in catalog.streams:
@@ -81,3 +81,5 @@ def migrate(store: Store, catalog: Catalog) -> None:
             store.command(
                 f"INSERT INTO generations (stream, generation) VALUES ('{stream.name}', '{catalog.generations[stream.name]}')"
             )
+    if store.settings.clickhouse_reader:
+        store.command(f"GRANT SELECT ON {store.database}.v_* TO {store.settings.clickhouse_reader}")
