@@ -28,6 +28,6 @@ class Settings(BaseSettings):
     fsync: bool = Field(False, description="fsync every insert (checkpoints always are): for machines that lose power")
     kafka_port: int = Field(9092, description="first port tried for the embedded broker")
     store_port: int = Field(8123, description="first port tried for the embedded store")
+    grafana_port: int = Field(3000, description="first port tried for a Grafana found on this machine; 0: none is started")
     gateway_port: int = Field(8088, description="first port tried for the gateway")
     wall_port: int = Field(8080, description="first port tried for the wall")
-    grafana_port: int = Field(3000, description="first port tried for a Grafana found on this machine; 0: none is started")
