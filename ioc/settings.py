@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     kafka_ca: str = Field("", description="PEM file of the certificate authority; set: TLS")
     clickhouse_url: str = Field("", description="http(s)://user:password@host:port of your ClickHouse; empty: the embedded store")
     clickhouse_database: str = Field("ioc", description="database of the live centre")
+    clickhouse_reader: str = Field("", pattern=r"^\w*$", description="user of your ClickHouse that may SELECT the board views")
     partitions: int = Field(4, ge=1, le=1024, description="partitions of each event topic when it is created")
     first_year: int = Field(2000, ge=1971, le=2100, description="events before this year are rejected as too_old")
     tolerance: int = Field(600, ge=0, description="seconds an event's time may lie ahead of its reception (else too_new)")
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     grafana_token: SecretStr = Field(SecretStr(""), description="token of a Grafana service account (Editor), for `ioc boards`")
     kafka_port: int = Field(9092, description="first port tried for the embedded broker")
     store_port: int = Field(8123, description="first port tried for the embedded store")
+    grafana_port: int = Field(3000, description="first port tried for a Grafana found on this machine; 0: none is started")
     gateway_port: int = Field(8088, description="first port tried for the gateway")
     wall_port: int = Field(8080, description="first port tried for the wall")
     webhook_url: str = Field(

@@ -112,7 +112,7 @@ def views(stream: Stream) -> list[str]:
 
 
 def migrate(store: Store, catalog: Catalog) -> None:
-    """Create the database, its tables and views; an empty store takes this program's generations."""
+    """Create the database, its tables and views; an empty store takes this program's generations, the reader gets the views."""
     store.create(statements(catalog, store.database))
     _fill(store, catalog)
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
@@ -121,6 +121,8 @@ def migrate(store: Store, catalog: Catalog) -> None:
             store.command(
                 f"INSERT INTO generations (stream, generation) VALUES ('{stream.name}', '{catalog.generations[stream.name]}')"
             )
+    if store.settings.clickhouse_reader:
+        store.command(f"GRANT SELECT ON {store.database}.v_* TO {store.settings.clickhouse_reader}")
 
 
 def _fill(store: Store, catalog: Catalog) -> None:

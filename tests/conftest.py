@@ -23,6 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 # what a developer has set for a centre of his own must not reach the tests
 for name in [n for n in os.environ if n.startswith("IOC_") and not n.startswith("IOC_TEST_")]:
     del os.environ[name]
+os.environ["IOC_GRAFANA_PORT"] = "0"  # nor a Grafana that happens to be installed
 
 
 @pytest.fixture(scope="session")

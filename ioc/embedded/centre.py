@@ -121,7 +121,8 @@ def addressed(settings: Settings, ports: dict[str, int]) -> Settings:
         update |= {"kafka_bootstrap": f"127.0.0.1:{ports['broker']}", "kafka_port": ports["broker"]}
     if not settings.clickhouse_url and "store" in ports:
         update |= {"clickhouse_url": f"http://127.0.0.1:{ports['store']}", "store_port": ports["store"]}
-    return settings.model_copy(update=update | {f"{name}_port": ports[name] for name in ("gateway", "wall") if name in ports})
+    own = {f"{name}_port": ports[name] for name in ("gateway", "wall", "grafana") if name in ports}
+    return settings.model_copy(update=update | own)
 
 
 def down(data: Path, seconds: float = 90) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ioc.embedded import broker as embedded_broker
-from ioc.embedded import centre
+from ioc.embedded import centre, grafana
 from ioc.embedded.centre import down, endpoints, status
 from ioc.embedded.children import keep_small
 from ioc.embedded.ports import Ports, answers, listens
@@ -128,6 +128,7 @@ class Stack:
         children = self._children(settings, ports, self.progress)
         if self.demo is not None:
             children.append(own_command("demo", lambda _: True, *self.demo, may_end=True))
+        children += grafana.children(settings, ports, self.progress)
         env = environment(settings)
         before, after = (partial(hook, settings) for hook in self._hooks)
         children = [replace(child, before=before, after=after) if child.name == "worker" else child for child in children]
@@ -190,6 +191,8 @@ def _signals(shutdown: Callable[[], None]) -> Iterator[None]:
 def _wanted(settings: Settings) -> dict[str, int]:
     """The first port to try for each service that is ours."""
     wanted = {"gateway": settings.gateway_port, "wall": settings.wall_port}
+    if grafana.wanted(settings):
+        wanted["grafana"] = settings.grafana_port
     if not settings.clickhouse_url:
         wanted = {"store": settings.store_port} | wanted
     if not settings.kafka_bootstrap:

@@ -1,7 +1,8 @@
 """The store's HTTP side: reads ClickHouse requests, runs each in its lane, answers as ClickHouse does.
 
 Writes run one at a time, reads in a pool beside them (so `SELECT 1` never waits for a long query), KILL QUERY in its own lane.
-Below `/readonly` every request has readonly=1, few settings and no function that reaches outside. GET only reads, as on a server.
+Below `/readonly`, and for every user but `default` (Grafana asks as `grafana`), a request has readonly=1, few settings and no
+function that reaches outside. GET only reads, as on a server.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ioc.embedded.store_protocol import (
     form_fields,
     greeting_block,
     is_greeting,
+    only_reads,
     pack,
     settings_and_params,
     unpack,
@@ -89,7 +91,7 @@ class Endpoint:
         try:
             if "origin" in request.headers or "sec-fetch-site" in request.headers:
                 raise StoreError(291, "Browsers are not answered: a web page must not reach the store behind its user's back")
-            ask = await read_ask(request, readonly)
+            ask = await read_ask(request, readonly or only_reads(request.headers, request.query_params))
             headers["X-ClickHouse-Query-Id"] = ask.query_id
             if not ask.sql.strip():
                 return await _ok(request)

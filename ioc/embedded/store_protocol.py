@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import gzip
 import json
 import re
@@ -37,7 +39,7 @@ LARGEST_BODY = 512 << 20  # bytes; a batch is a few MiB, and the body is held in
 WORTH_PACKING = 4 << 10  # bytes; below that a compressed answer only costs time
 GREETING = "selectdisplayname(),version(),revision(),timezone()"  # the Grafana plugin's first statement, without blanks
 
-_STATUS = {404: (46, 47, 50, 56, 60, 63, 68, 73, 81, 115, 336), 413: (307,), 501: (48,), 408: (159,), 403: (291,)}
+_STATUS = {404: (46, 47, 50, 56, 60, 63, 68, 73, 81, 115, 336), 413: (307,), 501: (48,), 408: (159,), 403: (291, 516)}
 _STATUS[400] = (6, 25, 26, 27, 33, 36, 38, 41, 53, 62, 72, 117, 167, 168, 456)
 STATUS = {code: status for status, codes in _STATUS.items() for code in codes}  # as HTTPHandler.cpp maps them; others are 500
 _CODE = re.compile(r"Code: (\d+)\.")
@@ -79,6 +81,21 @@ class Ask:
     readonly: str
     settings: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+
+
+def only_reads(headers: Mapping[str, str], given: Mapping[str, str]) -> bool:
+    """Whether the request names a user other than `default`: the engine has no users, so every other name is a reader's.
+
+    Basic auth, X-ClickHouse-User or the parameter `user`, as on a server; passwords are not looked at.
+    """
+    names = {headers.get("x-clickhouse-user", ""), given.get("user", "")}
+    kind, _, secret = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        try:
+            names.add(base64.b64decode(secret, validate=True).decode().partition(":")[0])
+        except (binascii.Error, UnicodeDecodeError):
+            raise StoreError(516, "Authorization is no valid Basic: base64 of user:password is") from None
+    return bool(names - {"", "default"})
 
 
 def settings_and_params(given: Mapping[str, str], forced: bool) -> tuple[dict[str, str], dict[str, str]]:

@@ -41,6 +41,7 @@ class Child:
     patience: float = 120  # seconds it may take to become ready
     grace: float = 15  # seconds between SIGTERM and SIGKILL
     may_end: bool = False  # exit code 0 is its proper end, not a fall
+    optional: bool = False  # where it cannot run, the others go on without it
 
 
 @dataclass
@@ -85,8 +86,9 @@ class Supervisor:
             if kept.service.state == "away":
                 raise IocError(kept.last_words)
             if time.monotonic() > end:
-                raise IocError(f"{child.name} was not ready within {child.patience:.0f} s; its log ends with:\n{tail(kept.log)}")
-        self.run(child.after)
+                kept.give_up(f"{child.name} was not ready within {child.patience:.0f} s; its log ends with:\n{tail(kept.log)}")
+        if kept.service.state == "ready":
+            self.run(child.after)
 
     def run(self, work: Callable[[], object]) -> None:
         """Do the work while watching the children that run already; raises what it raises, Stopping on `shutdown`."""
@@ -179,14 +181,20 @@ class _Kept:
         if code in REFUSED:
             self._refusals.append(now)
         if len(self._refusals) == self._refusals.maxlen and now - self._refusals[0] < 60:
-            self.last_words = f"{self.child.name} refused to run (exit code {code}); its log ends with:\n{tail(self.log)}"
-            self.owner.progress(self.last_words)
-            return self.turn("away", None)
+            return self.give_up(f"{self.child.name} refused to run (exit code {code}); its log ends with:\n{tail(self.log)}")
         if now - self._started > self.owner.calm:
             self._pause = self.owner.first_pause
         self.owner.progress(f"{self.child.name} ended (exit code {code}); starting it again in {self._pause:g} s")
         self._due, self._pause = now + self._pause, min(2 * self._pause, self.owner.longest_pause)
         return self.turn("restarting", None)
+
+    def give_up(self, why: str) -> None:
+        """Stop trying: its end where it is optional, else the state in which `start` fails."""
+        if self.process is not None:
+            stop(self.process, self.child.grace)
+        self.last_words = why
+        self.owner.progress(why)
+        self.turn("ended" if self.child.optional else "away", None)
 
     def turn(self, state: State, pid: int | None) -> None:
         self.service = Service(self.child.name, state, pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import json
@@ -238,6 +239,24 @@ def test_a_reader_reads_whatever_lies_inside(store: Store, table: str) -> None:
     assert store.code("SELECT * FROM {t:Identifier}", "/readonly", param_t="/etc/hostname") == (403, 291)
     client = store.client(table, proxy_path="readonly")
     assert client.query("SELECT count() FROM t").result_rows == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"Authorization": f"Basic {base64.b64encode(b'grafana:secret').decode()}"},
+        {"X-ClickHouse-User": "grafana", "X-ClickHouse-Key": "secret"},
+        {"Authorization": f"Basic {base64.b64encode(b'default:').decode()}", "X-ClickHouse-User": "grafana"},
+    ],
+)
+def test_every_user_but_default_is_a_reader(store: Store, table: str, who: dict[str, str]) -> None:
+    assert store.post("SELECT count() FROM work.t", headers=who).text == "0\n"
+    for sql in ("INSERT INTO work.t (id) VALUES (1)", "DROP TABLE work.t", "SELECT file('/etc/hostname')"):
+        assert store.post(sql, headers=who).headers["X-ClickHouse-Exception-Code"] in ("164", "291")
+    assert store.code("DROP TABLE work.t", user="grafana") == (500, 164)
+    assert store.code("SELECT 1 SETTINGS readonly = 0", user="grafana") == (500, 164)
+    assert store.client(table, username="default").command("INSERT INTO t (id) VALUES (1)") is not None
+    assert store.post("SELECT 1", headers={"Authorization": "Basic %%%"}).status_code == 403
 
 
 def test_get_only_reads_and_browsers_are_not_answered(store: Store) -> None:

@@ -166,6 +166,15 @@ def test_children_are_watched_while_long_work_is_done(watched: Watched) -> None:
     assert watched.now["worker"].state == "ready"
 
 
+@pytest.mark.parametrize("trouble", [{"code": "raise SystemExit(2)"}, {"patience": 0, "grace": 0}])
+def test_an_optional_child_that_cannot_run_ends_and_the_others_go_on(watched: Watched, trouble: dict[str, Any]) -> None:
+    watched.supervisor.start(child("worker"))
+    watched.supervisor.start(
+        child("extra", ready=lambda _: False, optional=True, after=lambda: pytest.fail("never ready"), **trouble)
+    )
+    assert (watched.now["worker"].state, watched.now["extra"].state) == ("ready", "ended")
+
+
 def test_shutdown_ends_a_start_that_waits(watched: Watched) -> None:
     def ready(_: int) -> bool:
         watched.supervisor.shutdown()
