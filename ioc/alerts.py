@@ -64,16 +64,16 @@ class Alerter:
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
-            position = state.steps(self.store, ALERT).get(
-                (generation, stream.name), begins(self.store, stream, generation, run=self.run)
-            )
+            position = state.steps(self.store, ALERT).get((generation, stream.name))
+            if position is None:
+                position = begins(self.store, stream, generation, run=self.run)
             if position is None:
                 return
             for rule, indicator in rules(stream):
                 self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)
             self._judged[stream.name] = position
         while (position := self._judged[stream.name]) < watermark and not self._stopped:
-            until = min(position + PORTION, watermark)
+            until = min(position + PORTION, watermark) if rules(stream) else watermark
             for rule, indicator in rules(stream):
                 self._judge(stream, generation, indicator, rule, position, until)
             state.save_step(self.store, ALERT, generation, stream.name, until)
@@ -107,9 +107,8 @@ class Alerter:
 def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int | None:
     """The step (ms) after which steps are judged: a run's first finals begin there, or the centre went live in it. None: it is
     not live yet, or a partition of it is not."""
-    begin = beginning(store, stream)
     if run:
-        return begin
+        return beginning(store, stream)
     stored = state.checkpoints(store, MEASURE, [stream.topic])
     own = {(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation}
     beats = [(*place, c.clock.live) for place, c in own.items() if c.clock.live is not None]
@@ -119,7 +118,7 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
         "SELECT toUnixTimestamp64Milli(max(received_at)) AS at FROM events "
         f"WHERE (topic, partition, offset) IN ({', '.join(map(literal, beats))})"
     )
-    return max(begin, floor(frame["at"][0], stream.grain))
+    return max(beginning(store, stream), floor(frame["at"][0], stream.grain))
 
 
 def judged(store: Store, catalog: Catalog) -> bool:

@@ -23,6 +23,8 @@ from ioc.vocabulary import ALL, Dims, Stream
 EVENT_TYPE = "vn.ioc.alert.changed.v1"
 TIMEOUT = 10.0
 """Seconds a webhook has for its answer."""
+KEPT = 200
+"""Bytes of an answer that are read."""
 LATER = frozenset({408, 409, 429})
 """Refusals that mean: not now. Any other 4xx is a refusal for good."""
 
@@ -107,10 +109,11 @@ class Webhook:
             "webhook-signature": signature(self._secret, key, now, body),
         }
         try:
-            answer = self._http.request("POST", self._url, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.HTTPError as error:
+            answer = self._http.request("POST", self._url, body=body, headers=headers, redirect=False, preload_content=False)
+            text = answer.read(KEPT).decode(errors="replace")
+            answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceAway(f"the webhook does not answer ({error})") from error
-        text = answer.data[:200].decode(errors="replace")
         if answer.status // 100 == 2 or (answer.status // 100 == 4 and answer.status not in LATER):
             return Answer(answer.status, text)
         raise ServiceAway(f"the webhook answers {answer.status} ({text})")

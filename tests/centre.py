@@ -27,15 +27,25 @@ WORKER = "import sys; from ioc.settings import Settings; from ioc.worker import 
 
 
 class Centre:
-    """Use as a context manager. `kill(name)` is kill -9; `start(name)` starts it on the same port and folder."""
+    """Use as a context manager. `kill(name)` is kill -9; `start(name)` starts it on the same port and folder.
 
-    def __init__(self, folder: Path, partitions: int = 4) -> None:
-        self.folder = folder
+    `catalog`, `worker`: of other streams, and the code of a worker that counts them; `env`: more for the workers' environment.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        partitions: int = 4,
+        catalog: Catalog | None = None,
+        worker: str = WORKER,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self._worker, self._more = folder, worker, dict(env or {})
         self._ports = {name: free_port() for name in ("broker", "controller", "store")}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self.store_port: Callable[[str], int] = lambda name: self._ports["store"]
         """Where a worker finds the store: it may be a proxy's port."""
-        self.catalog: Catalog = load()
+        self.catalog: Catalog = catalog or load()
         self.settings = Settings(
             data_dir=folder,
             kafka_bootstrap=f"127.0.0.1:{self._ports['broker']}",
@@ -139,7 +149,7 @@ class Centre:
         values = self.settings.model_dump(include={"kafka_bootstrap", "clickhouse_url", "partitions"})
         own = {f"IOC_{key.upper()}": str(value) for key, value in values.items()}
         own["IOC_CLICKHOUSE_URL"] = f"http://127.0.0.1:{self.store_port(name)}"
-        return {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(self.folder / name), **own}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(self.folder / name), **own, **self._more}
 
     def _command(self, name: str) -> list[str]:
         if name == "broker":
@@ -149,4 +159,4 @@ class Centre:
         if name == "store":
             where = ("--path", str(self.folder / "store"), "--port", str(self._ports["store"]))
             return [sys.executable, "-m", "ioc.embedded.store", *where]
-        return [sys.executable, "-c", WORKER]
+        return [sys.executable, "-c", self._worker]

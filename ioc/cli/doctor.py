@@ -112,17 +112,15 @@ def _webhook(settings: Settings, store: Store) -> tuple[str, bool, str]:
         "SELECT count() AS n, countIf(status >= 300) AS refused, argMax(concat(toString(status), ' ', answer), told_at) AS last "
         "FROM notifications FINAL"
     ).row(0)
-    judged, positions = state.steps(store, ALERT), state.steps(store, NOTIFY)
+    positions = state.steps(store, NOTIFY)
+    due = [
+        f"(generation = {literal(generation)} AND at > fromUnixTimestamp64Milli({positions.get((generation, name), 0)}) "
+        f"AND at <= fromUnixTimestamp64Milli({step}))"
+        for (generation, name), step in state.steps(store, ALERT).items()
+    ]
     waits = store.query(
-        "SELECT count() AS n FROM alerts FINAL WHERE "
-        + (
-            " OR ".join(
-                f"(generation = {literal(generation)} AND at > fromUnixTimestamp64Milli({positions.get((generation, name), 0)}) "
-                f"AND at <= fromUnixTimestamp64Milli({step}))"
-                for (generation, name), step in judged.items()
-            )
-            or "0"
-        )
+        "SELECT count() AS n FROM alerts FINAL WHERE generation IN (SELECT generation FROM v_generation) "
+        f"AND ({' OR '.join(due) or '0'})"
     )["n"][0]
     said = f"{told} told, {refused} of them refused, {waits} waiting" + (f"; its last answer: {last}" if told else "")
     return "webhook", not (waits or (told and int(last.split()[0]) >= 300)), said

@@ -157,7 +157,8 @@ def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
         "name": indicator.name, "vi": indicator.vi, "en": indicator.en, "unit": indicator.unit, "rule": indicator.rule,
         "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
         "dimensions": list(stream.dimensions), "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
-        "measures": list(indicator.value.measures), "alert": str(indicator.alert or ""), "legal basis": indicator.legal, "stream": stream.name, "topic": stream.topic,
+        "measures": list(indicator.value.measures), "alert": str(indicator.alert or ""),
+        "legal basis": indicator.legal, "stream": stream.name, "topic": stream.topic,
     }  # fmt: skip
 
 

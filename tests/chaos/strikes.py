@@ -19,8 +19,8 @@ KINDS: dict[str, float] = {
     "stopped past its session, then continued": 1,
 }
 """How often each is drawn."""
-TAKEOVER = 60.0
-"""Seconds the others have to take a stopped worker's partitions over."""
+TAKEOVER = 180.0
+"""Seconds the others have to take a stopped worker's partitions over: each that is killed meanwhile holds them up by its session."""
 
 
 def trap(kind: str, table: str, nth: int) -> Trap:

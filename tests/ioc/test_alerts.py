@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from ioc import state
+from ioc import alerts, state
 from ioc.alerts import ALERT, Alerter
 from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
+from ioc.judge import State
 from ioc.roll import Roller
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
@@ -301,3 +304,42 @@ def test_an_alerter_left_behind_writes_nothing_that_differs(store_url: str) -> N
     assert transitions(store) == wanted
     assert store.query("SELECT count() AS n FROM alerts FINAL")["n"][0] == 3
     assert state.steps(store, ALERT) == {(CATALOG.generations["queue"], "queue"): START + 79 * SECOND}
+
+
+# ---- each rule is needed
+
+
+def no_look_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "look_back", lambda rule, grain, rows, value, firing, position: State(value, None, firing))
+
+
+def judges_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = alerts.begins
+    monkeypatch.setattr(alerts, "begins", lambda store, stream, generation, run: right(store, stream, generation, run=True))
+
+
+def position_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Alerter._judge
+
+    def saves_first(self: Alerter, stream: Any, generation: str, *rest: Any) -> None:
+        state.save_step(self.store, ALERT, generation, stream.name, rest[-1])
+        right(self, stream, generation, *rest)
+
+    monkeypatch.setattr(Alerter, "_judge", saves_first)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "finds"),
+    [
+        (no_look_back, "test_a_backlog_that_began_just_before_going_live_is_held_from_its_beginning"),
+        (judges_the_past, "test_only_steps_after_going_live_are_judged_and_the_first_may_fire"),
+        (position_first, "test_a_crash_before_the_rows_loses_no_transition"),
+    ],
+)
+def test_an_alerter_with_one_rule_switched_off_is_found_out(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None], finds: str
+) -> None:
+    mutant(monkeypatch)
+    test = globals()[finds]
+    with pytest.raises(AssertionError):
+        test(store_url, pytest.MonkeyPatch()) if "monkeypatch" in inspect.signature(test).parameters else test(store_url)

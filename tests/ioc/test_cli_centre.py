@@ -15,6 +15,8 @@ from tests.data import needs
 from tests.services import ROOT, wait_until
 
 pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
+JUDGED = "maxIf(next, stage = 'alert') = maxIf(received, stage = 'roll')"
+DOSSIERS = "SELECT generation FROM v_generation WHERE stream = 'dossiers'"
 IMPORT = ("import", str(brute.RECEIPT), "--map", "receipt")
 
 
@@ -55,6 +57,9 @@ def test_a_centre_from_the_command_line(tmp_path: Path) -> None:
         ioc(*start, code=2)  # the name is taken
         assert "no difference in" in ioc("replay", "diff", "live", "proof")
         assert truths("--run", "proof") == expected
+        for run in ("trial", "proof"):
+            judged = ioc("sql", f"SELECT {JUDGED} FROM checkpoints WHERE generation = ({DOSSIERS})", "--run", run)
+            assert judged.splitlines()[1] == "1", "alerts are judged as far as the run is rolled"
         assert json.loads(ioc("replay", "diff", "live", "trial", "--json"))["compared"] == ["latest"]
         assert [(r["name"], r["source"]) for r in json.loads(ioc("replay", "list", "--json"))] == [
             ("proof", "archive, direct"),

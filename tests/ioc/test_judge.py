@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import random
+import sys
+import types
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ioc import judge as judging
 from ioc import vocabulary
 from ioc.catalog import generation, load
 from ioc.errors import DeclarationError
@@ -124,3 +129,33 @@ def test_a_changed_threshold_asks_for_no_rebuild(monkeypatch: pytest.MonkeyPatch
     changed = vocabulary.above(backlog.alert.threshold + 100, by=("agency",))
     monkeypatch.setitem(backlog.__dict__, "alert", changed)
     assert generation(stream) == old
+
+
+MUTANTS = {
+    "fires at the threshold": ("value > rule.threshold", "value >= rule.threshold"),
+    "is not over at clear": ("value <= rule.clear", "value < rule.clear"),
+    "a break does not count": ("start if since is None else since", "start"),
+    "a hold is seen in full only after it": ("if due < end:", "if due <= end:"),
+    "fires at once": ("since + _hold(rule, grain)", "since"),
+    "a hold is rounded down": ("-(-rule.hold // grain) * grain", "rule.hold // grain * grain"),
+    "no value resolves": ("if firing and value is not None and value <= rule.clear", "if firing and (value or 0) <= rule.clear"),
+    "no value holds": ("if value is not None and value > rule", "if value is None or value > rule"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_judge_with_one_rule_changed_is_found_out(name: str) -> None:
+    source, (old, new) = inspect.getsource(judging), MUTANTS[name]
+    assert source.count(old) == 1, "the mutant fits the code"
+    mutant = types.ModuleType("mutant")
+    sys.modules["mutant"] = mutant
+    exec(source.replace(old, new), mutant.__dict__)
+    rng = random.Random(1)
+    for _ in range(400):
+        threshold = rng.randrange(5)
+        rule = Above(threshold, rng.choice((0, 1, 2_500, 3_000)), threshold - rng.randrange(3), ("agency",))
+        values = [rng.choice((None, *map(float, range(7)))) for _ in range(30)]
+        found, _ = mutant.judge(rule, GRAIN, rows(values), mutant.CALM, -GRAIN, 29 * GRAIN)
+        if plain(found) != brute(rule, values):
+            return
+    raise AssertionError("nothing tells it from the right one")
