@@ -124,7 +124,7 @@ class Stack:
         self._supervisor.shutdown()
 
     def _prepared(self, settings: Settings, ports: Mapping[str, int]) -> list[Child]:
-        """The children with their environment, the hooks at the worker and the demo at the end."""
+        """The children with their environment, the hooks at the worker; demo and Grafana come last, for nobody waits for them."""
         children = self._children(settings, ports, self.progress)
         if self.demo is not None:
             children.append(own_command("demo", lambda _: True, *self.demo, may_end=True))

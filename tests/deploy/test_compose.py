@@ -76,7 +76,8 @@ def test_every_file_named_is_there() -> None:
         context = DEPLOY / service["build"]["context"]
         dockerfile = (context / service["build"]["dockerfile"]).read_text()
         copied = [word for line in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in line.split()]
-        assert copied
+        let_in = re.findall(r"^!(\S+)$", (context / f"{service['build']['dockerfile']}.dockerignore").read_text(), re.MULTILINE)
+        assert sorted(copied) == sorted(let_in)
         assert all((context / word).exists() for word in copied)
     assert (DEPLOY / "clickhouse" / "reader.sh").stat().st_mode & stat.S_IXUSR
 
