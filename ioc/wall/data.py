@@ -29,6 +29,8 @@ EVERY = 1.0
 """Seconds between two looks at a database."""
 SHARE = 3.0
 """A question rests this many times as long as it took: slow queries slow the wall, never the worker."""
+LONGEST = 10.0
+"""Seconds a question rests at most: one that hung with the store must not rest for as long again."""
 UNSEEN = 15.0
 """Seconds without a viewer after which a question is no longer asked."""
 SILENT = 15.0
@@ -101,7 +103,7 @@ class Kept(Generic[T]):
             while time.monotonic() - self._seen < UNSEEN:
                 began = time.monotonic()
                 self.value = await self._renew(self.value)
-                await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - began)))
+                await asyncio.sleep(min(max(EVERY, SHARE * (time.monotonic() - began)), LONGEST))
         finally:
             self._forget()
 

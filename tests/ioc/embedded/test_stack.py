@@ -97,7 +97,9 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
     with running(folder, IOC_PARTITIONS="7") as stack:
         now = status(folder)
         assert (now.running, now.ready, now.pid) == (True, True, stack.pid)
-        assert [(s.name, s.state) for s in now.services] == [(n, "ready") for n in ("broker", "store", "worker", "gateway", "wall")]
+        assert [(s.name, s.state) for s in now.services] == [
+            (n, "ready") for n in ("broker", "store", "worker", "gateway", "wall")
+        ]
         found = endpoints(Settings(data_dir=folder))
         assert found.kafka_bootstrap == f"127.0.0.1:{now.ports['broker']}"
         assert listens(now.ports["broker"])
