@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     tolerance: int = Field(600, ge=0, description="seconds an event's time may lie ahead of its reception (else too_new)")
     cache_mb: int = Field(256, ge=8, description="MiB of packed rows a worker keeps in front of the store")
     fsync: bool = Field(False, description="fsync every insert (checkpoints always are): for machines that lose power")
+    grafana_token: SecretStr = Field(SecretStr(""), description="token of a Grafana service account (Editor), for `ioc boards`")
     kafka_port: int = Field(9092, description="first port tried for the embedded broker")
     store_port: int = Field(8123, description="first port tried for the embedded store")
     gateway_port: int = Field(8088, description="first port tried for the gateway")

@@ -93,7 +93,7 @@ def _feeds(catalog: Catalog) -> str:
         for verdict in ("accepted", "duplicate", "rejected")
     )
     return f"""WITH (SELECT now FROM v_now) AS now SELECT if(topic = {literal(REJECTS)}, {meant}, topic) AS topic, source,
-        max(received_at) AS last, dateDiff('second', last, now) AS freshness, {counts}
+        max(received_at) AS last, intDiv(toUnixTimestamp64Milli(now) - toUnixTimestamp64Milli(last), 1000) AS freshness, {counts}
         FROM events WHERE received_at >= now - INTERVAL 7 DAY AND verdict != 'heartbeat' GROUP BY topic, source"""
 
 

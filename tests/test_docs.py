@@ -53,7 +53,7 @@ def test_every_command_and_no_other_stands_in_the_readme() -> None:
         return [n for name, c in found.items() if not c.hidden for n in names(c, f"{path} {name}")] if found else [path]
 
     table = README.split("\n## Commands\n")[1].split("\n## ")[0]
-    shown = set(re.findall(r"`(ioc [a-z]+(?: (?:list|show|apply|migrate|serve|start|diff|drop))?)", table))
+    shown = set(re.findall(r"`(ioc [a-z]+(?: (?:list|show|apply|migrate|serve|start|diff|drop|push|check))?)", table))
     assert shown == set(names(typer.main.get_command(cli.app), "ioc"))
 
 

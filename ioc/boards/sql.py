@@ -35,7 +35,7 @@ def _window(indicator: Indicator) -> str:
 
 def _value(indicator: Indicator) -> str:
     """The value of the one row, or of none: counts of nothing are 0, others have no value."""
-    return "sum(value)" if isinstance(indicator.value, Count) else "max(value)"
+    return "ifNull(sum(value), 0)" if isinstance(indicator.value, Count) else "max(value)"
 
 
 def tile(stream: Stream, indicator: Indicator) -> str:
@@ -79,7 +79,7 @@ def ahead(stream: Stream, indicator: Indicator, words: Words, title: str) -> str
     weekdays = f"transform(toDayOfWeek(day), [1, 2, 3, 4, 5], {literal(list(words.weekdays))}, '')"
     return (
         f"SELECT label AS {quoted(words.day)}, value AS {quoted(title)} FROM (SELECT {literal(words.now)} AS label, toDate(0) AS day, "
-        f"sum(value) AS value FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)} UNION ALL "
+        f"ifNull(sum(value), 0) AS value FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)} UNION ALL "
         f"SELECT concat({weekdays}, formatDateTime(day, ' %d/%m')) AS label, day, toFloat64(value) AS value "
         f"FROM {view(indicator)}{AHEAD} WHERE {chosen(stream, indicator).partition(' AND ')[2]}) ORDER BY day"
     )

@@ -9,12 +9,15 @@ import typer
 
 from ioc import derive as deriving
 from ioc import rebuild as rebuilding
+from ioc.boards.derive import boards
+from ioc.boards.lint import faults
 from ioc.catalog import ALERTS, PROGRESS, REJECTS, load
 from ioc.cli.common import Data, connected, out, quiet_libraries, say
 from ioc.cli.feed import bar
 from ioc.errors import IocError
 from ioc.importing.mapping import load_map, shipped
 from ioc.kafka import create_topics
+from ioc.tables import board_views
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def derive() -> None:
-    """Write what is derived from contracts and declarations: JSON Schemas, AsyncAPI. Example: ioc derive"""
+    """Write what is derived from contracts and declarations: JSON Schemas, AsyncAPI, boards. Example: ioc derive"""
     changed = deriving.write(ROOT)
     out.print("\n".join(changed) if changed else "nothing changed")
 
@@ -47,6 +50,7 @@ def check() -> None:
             load_map(name)
         except IocError as error:
             wrong.append(f"map {name}: {error}")
+    wrong += faults(boards(load()), board_views(load()))
     wrong += [f"{path} is not what is derived; run `ioc derive`" for path in deriving.differences(ROOT)]
     for line in wrong:
         say(line)

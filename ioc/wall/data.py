@@ -56,7 +56,7 @@ class Pulse:
     """A database: its now (ms, None: nothing was received), its last checkpoint, of a run name and state; when heard."""
 
     now: int | None = None
-    written: int = 0
+    written: int | None = None
     run: str = ""
     state: str = ""
     error: str = ""
@@ -77,7 +77,7 @@ class Answer:
     end: int = 0
     error: str = ""
     away: bool = False
-    written: int = -1
+    written: int | None = None
 
 
 class Kept(Generic[T]):
@@ -145,12 +145,14 @@ class Wall:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
     async def _ask(self, question: Question, before: Answer) -> Answer:
-        pulse = self._kept[question.database].value
+        pulse = self.pulse(question.database)
+        if pulse.written is None:  # not heard yet, or never: no question without the database's now
+            return replace(before, error=pulse.error, away=pulse.away)
         if pulse.written == before.written and not before.error:
             return before
         try:
-            end = pulse.now or time.time_ns() // 1_000_000
-            begin = await self._first(question.database) if question.span is None else end - question.span
+            end = pulse.now or 0
+            begin = await self._first(question.database) if question.span is None else max(0, end - question.span)
             frame = await self._query(timed(question.sql, begin, end))
             return Answer(frame, begin, end, written=pulse.written)
         except IocError as error:

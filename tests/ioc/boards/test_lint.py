@@ -1,0 +1,58 @@
+"""The lint of the boards: each fault is named; what is derived has none."""
+
+from __future__ import annotations
+
+import pytest
+
+from ioc.boards.derive import boards
+from ioc.boards.lint import faults, query_faults
+from ioc.catalog import load
+from ioc.tables import board_views
+
+CATALOG = load()
+VIEWS = board_views(CATALOG)
+GOOD = "SELECT value FROM ${run:doublequote}.v_dossier_backlog WHERE agency = ${agency:singlequote} AND until <= $__toTime"
+
+
+def wrong(sql: str) -> list[str]:
+    return query_faults(sql, ["run", "agency"], VIEWS)
+
+
+def test_what_is_derived_has_no_fault() -> None:
+    assert faults(boards(CATALOG), VIEWS) == []
+    assert wrong(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (GOOD.replace("${agency:singlequote}", "'$agency'"), "a variable within quotes of the query: '$agency'"),
+        (GOOD.replace("${agency:singlequote}", "'${agency:singlequote}'"), "within quotes"),
+        (GOOD.replace("${agency:singlequote}", "$agency"), "$agency: write ${name:singlequote}"),
+        (GOOD.replace("${agency:singlequote}", "${agency}"), "${agency}: write"),
+        (GOOD.replace("${agency:singlequote}", "${agency:raw}"), "${agency:raw}: write"),
+        (GOOD.replace("${agency:singlequote}", "[[agency]]"), "[[agency]]: write"),
+        (GOOD.replace("${agency:singlequote}", "${agency:doublequote}"), ":singlequote is for values"),
+        (GOOD.replace("${run:doublequote}", "${run:singlequote}"), ":doublequote names the database"),
+        (GOOD.replace("${agency:", "${office:"), "the board has no such variable; it has agency, run"),
+        (GOOD.replace("v_dossier_backlog", "v_dossier_backlogs"), "v_dossier_backlogs is no board view"),
+        (GOOD.replace("${run:doublequote}.v_dossier_backlog", "ioc.panes"), "ioc.panes is no board view"),
+        (GOOD.replace("${run:doublequote}.v_dossier_backlog", "${run:doublequote}.entities"), "entities is no board view"),
+        (GOOD.replace("${run:doublequote}.", ""), "or the live centre is shown"),
+        (GOOD + " AND 1 IN (SELECT code FROM units)", "units is no board view"),
+        (GOOD + " UNION ALL SELECT value FROM url('http://x')", "is no board view"),
+        (GOOD.replace("value", "valeu"), "valeu is no column of v_dossier_backlog; there are agency, as_of"),
+        (GOOD.replace("until", '"unitl"'), "unitl is no column"),
+        (GOOD.replace("$__toTime", "$__timeFilter(at)"), "$__timeFilter(at): write"),
+    ],
+)
+def test_a_fault_is_named(sql: str, said: str) -> None:
+    assert any(said in line for line in wrong(sql)), wrong(sql)
+
+
+def test_two_boards_with_one_uid_or_one_title_and_two_panels_with_one_title_are_refused() -> None:
+    one, two, *_ = boards(CATALOG)
+    assert any("2 boards" in line for line in faults([one, one], VIEWS))
+    assert any("2 boards" in line for line in faults([one, two.model_copy(update={"title": one.title})], VIEWS))
+    doubled = one.model_copy(update={"panels": (*one.panels, one.panels[0])})
+    assert any("2 panels" in line for line in faults([doubled], VIEWS))

@@ -1,0 +1,74 @@
+"""The model of a board: what we write is what it reads, and nothing else is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ioc.boards.build import panel_id
+from ioc.boards.derive import FOLDER, boards
+from ioc.boards.model import Dashboard
+from ioc.catalog import load
+from ioc.errors import DeclarationError
+from tests.services import ROOT
+
+BOARDS = boards(load())
+
+
+def test_there_is_an_overview_and_a_board_of_every_stream_in_both_languages_under_fixed_uids() -> None:
+    own = ["ioc-overview", "ioc-dossiers", "ioc-5g"]
+    assert [board.uid for board in BOARDS] == [*own, *(f"{uid}-en" for uid in own)]
+    assert [board.language for board in BOARDS] == ["vi"] * 3 + ["en"] * 3
+
+
+def test_the_files_read_back_as_the_boards_they_were_written_from() -> None:
+    assert [Dashboard.read(ROOT / FOLDER / f"{board.uid}.json") for board in BOARDS] == BOARDS
+
+
+def test_a_board_derived_twice_has_the_same_bytes() -> None:
+    assert [board.text() for board in boards(load())] == [board.text() for board in BOARDS]
+
+
+@pytest.mark.parametrize("place", [(), ("panels", 0), ("panels", 0, "fieldConfig", "defaults"), ("templating", "list", 0)])
+def test_any_other_key_is_an_error_that_names_it(place: tuple[str | int, ...], tmp_path: Path) -> None:
+    whole = json.loads(BOARDS[0].text())
+    part = whole
+    for step in place:
+        part = part[step]
+    part["thresholdsStyle"] = 1
+    (tmp_path / "b.json").write_text(json.dumps(whole))
+    with pytest.raises(DeclarationError, match=r"b\.json: .*thresholdsStyle: .*ioc/boards/model\.py"):
+        Dashboard.read(tmp_path / "b.json")
+
+
+def test_both_languages_ask_the_same_and_show_it_at_the_same_place_under_the_same_id() -> None:
+    for vi, en in zip(BOARDS[:3], BOARDS[3:], strict=True):
+        assert [(p.id, p.type, p.gridPos) for p in vi.panels] == [(p.id, p.type, p.gridPos) for p in en.panels]
+
+
+def test_a_board_has_about_a_dozen_panels_within_24_columns_that_do_not_overlap() -> None:
+    for board in BOARDS:
+        places = [p.gridPos for p in board.panels]
+        cells = [(x, y) for g in places for x in range(g.x, g.x + g.w) for y in range(g.y, g.y + g.h)]
+        assert len(places) <= 13
+        assert max(x for x, _ in cells) == 23
+        assert len(cells) == len(set(cells)), board.uid
+
+
+def test_the_threshold_of_an_alert_stands_once_in_the_declaration_and_colours_its_ranking() -> None:
+    catalog = load()
+    alert = catalog.stream_of("dossier.backlog").indicator("dossier.backlog").alert
+    assert alert is not None
+    panel = next(p for p in BOARDS[0].panels if p.id == panel_id("ranking dossier.backlog agency"))
+    steps = json.loads(panel.model_dump_json())["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(s["color"], s["value"]) for s in steps] == [("blue", None), ("orange", alert.clear), ("red", alert.threshold)]
+
+
+def test_links_lead_to_the_other_boards_and_the_other_language_and_take_time_and_variables_along() -> None:
+    uids = {board.uid for board in BOARDS}
+    for board in BOARDS:
+        assert len(board.links) == 3
+        assert {link.url.removeprefix("/d/") for link in board.links} <= uids - {board.uid}
+        assert all(link.keepTime and link.includeVars for link in board.links)

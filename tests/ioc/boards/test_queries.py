@@ -1,0 +1,157 @@
+"""Boards against a real store: every query runs, and what tiles and forecasts show is what `ioc value` says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from ioc import read, tables
+from ioc.boards import sql
+from ioc.boards.derive import boards
+from ioc.boards.expand import expand
+from ioc.boards.lint import queries
+from ioc.catalog import REJECTS
+from ioc.clickhouse import Store
+from ioc.rejects import Reject, pack, refused
+from ioc.roll import Roller
+from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
+from ioc.workdays import days_off
+from tests.brute import DOSSIER, RAN, Record
+from tests.counting import CATALOG, TOPICS, count, pipeline, real_store
+from tests.logs import beat, dossier, ran, record
+
+NAME = "boards_queries"
+NOW = to_ms("2026-04-29T03:00:00Z")
+"""A Wednesday, 10:00 in the province; 30 April and 1 May are holidays."""
+PARTITIONS = 2
+LEVELS = [(s, i) for s in CATALOG.streams for i in s.indicators if i.level]
+ALL_OF = [(s, i) for s in CATALOG.streams for i in s.indicators]
+
+
+def log() -> list[Record]:
+    """Thirty dossiers of three agencies, some ended, due around now; radio; a repeated, a broken, a refused event."""
+    made: list[tuple[int, dict[str, object] | bytes, str]] = []
+    for n in range(30):
+        at = NOW - 3 * DAY + n * HOUR
+        made.append(
+            (at, dossier(f"D{n}", f"e{n}", "received", at, agency="ABC"[n % 3], due_at=NOW + (n - 8) * 6 * HOUR), DOSSIER)
+        )
+        if n % 5 == 0:
+            made.append((at + 30 * HOUR, dossier(f"D{n}", f"end{n}", "completed", at + 30 * HOUR), DOSSIER))
+    made += [(NOW - n * MINUTE, ran(f"c{n % 2}", f"r{n}", NOW - n * MINUTE, 5.0 * n, rat="NR"), RAN) for n in range(1, 20)]
+    made.append((NOW - 10 * MINUTE, made[0][1], DOSSIER))
+    offsets: Counter[tuple[str, int]] = Counter()
+    records = []
+
+    def put(one: Record) -> None:
+        records.append(replace(one, offset=offsets[one.topic, one.partition]))
+        offsets[one.topic, one.partition] += 1
+
+    for at, event, topic in sorted(made, key=lambda m: m[0]):
+        put(record(event, 0, at, PARTITIONS, topic=topic))
+    put(record(b'{"id": ', 0, NOW - MINUTE, topic=DOSSIER, partition=0))
+    sent = b'{"specversion": "1.0", "id": "x", "source": "/portal", "type": "vn.ioc.dossier.changed.v1", "data": {}}'
+    put(
+        record(pack(refused(Reject("schema", "data", "no"), sent, (), NOW - 5)), 0, NOW - 5, topic=REJECTS, partition=0, key=None)
+    )
+    for topic in TOPICS:
+        for partition in range(PARTITIONS):
+            put(record(beat(NOW), 0, NOW, topic=topic, partition=partition))
+    return records
+
+
+@pytest.fixture(scope="module")
+def store(store_url: str) -> Store:
+    """A database with the log, counted and rolled."""
+    made = real_store(store_url, NAME)
+    count(pipeline(made, PARTITIONS, topics=(*TOPICS, REJECTS)), log())
+    Roller(CATALOG, made, made.settings).step()
+    return made
+
+
+def asked(query: str, agency: str = "*", window: str = "1d") -> str:
+    values = {"run": NAME, "agency": agency, "site": "*", "window": window}
+    return expand(query, values, NOW - 7 * DAY, NOW + HOUR, 600)
+
+
+def test_the_views_have_the_columns_that_the_lint_believes(store: Store) -> None:
+    for view, columns in tables.board_views(CATALOG).items():
+        assert tuple(store.query(f"DESCRIBE TABLE {view}")["name"].to_list()) == columns, view
+
+
+@pytest.mark.parametrize("board", boards(CATALOG), ids=lambda board: board.uid)
+def test_every_query_of_every_board_runs(store: Store, board: object) -> None:
+    for place, query in queries(board):  # type: ignore[arg-type]
+        for agency in ("*", "it's"):
+            assert store.query(asked(query, agency)).width > 0, place
+
+
+@pytest.mark.parametrize(("stream", "indicator"), ALL_OF, ids=lambda one: one.name)
+@pytest.mark.parametrize("agency", ["*", "A", "nobody"])
+def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, stream, indicator, agency) -> None:  # type: ignore[no-untyped-def]
+    if agency != "*" and "agency" not in stream.dimensions:
+        return
+    query = sql.tile(stream, indicator).replace("(SELECT fed FROM ${run:doublequote}.v_state)", "true")
+    row = store.query(asked(query, agency)).row(0, named=True)
+    until, where = from_datetime(row["until"]), {} if agency == "*" else {"agency": agency}
+    assert until in (NOW + 1, NOW - MINUTE) or indicator.level
+    window = None if indicator.level else "1d"
+    shown = read.value(store, CATALOG, indicator.name, until if indicator.level else None, window, where)
+    assert row["value"] == shown[0].value
+
+
+@pytest.mark.parametrize("agency", ["*", "A", "nobody"])
+def test_the_coming_days_are_the_next_five_working_days_as_known_now(store: Store, agency: str) -> None:
+    frame = store.query(f"SELECT day, at, value FROM v_dossier_overdue_ahead WHERE dims = ['{agency}', '*', '*'] ORDER BY day")
+    days = [date(2026, 4, 29), date(2026, 5, 4), date(2026, 5, 5), date(2026, 5, 6), date(2026, 5, 7)]
+    assert frame["day"].to_list() == ([] if agency == "nobody" else days)
+    for at, value in frame.select("at", "value").rows():
+        where = {} if agency == "*" else {"agency": agency}
+        assert value == read.value(store, CATALOG, "dossier.overdue", from_datetime(at), where=where)[0].value
+
+
+def test_a_feed_tells_what_was_accepted_repeated_and_refused_also_by_the_gateway(store: Store) -> None:
+    frame = store.query("SELECT topic, source, accepted, duplicate, rejected, freshness FROM v_feeds ORDER BY topic, source")
+    found = {(row["topic"], row["source"]): row for row in frame.to_dicts()}
+    assert found[DOSSIER, "/portal"]["rejected"] == 1
+    assert found[DOSSIER, ""]["rejected"] == 1
+    assert sum(row["duplicate"] for row in found.values()) == 1
+    assert sum(row["accepted"] for row in found.values() if row["topic"] == RAN) == 19
+    assert found[DOSSIER, "/portal"]["freshness"] == 0
+
+
+def test_a_live_centre_whose_now_lags_says_so_on_its_mark_and_its_tiles(store: Store) -> None:
+    assert store.query("SELECT live, fed FROM v_state").rows() == [(True, False)]
+    mark = store.query(asked(dict(queries(boards(CATALOG)[0]))["Trạng thái"]))
+    assert mark["state"].to_list() == ["Không có dữ liệu"]
+    tile = store.query(asked(dict(queries(boards(CATALOG)[0]))["Hồ sơ đang tồn"]))
+    assert tile["value"].to_list() == [None]
+
+
+def test_a_run_bears_its_mark_is_never_without_feed_and_stands_among_the_runs_of_the_live_centre(store_url: str) -> None:
+    live, run = real_store(store_url, "boards_live"), real_store(store_url, "ioc_run_boards_1")
+    live.command("INSERT INTO runs (name, source, state) VALUES ('boards-1', 'import', 'open'), ('gone', 'import', 'dropped')")
+    query = dict(queries(boards(CATALOG)[0]))
+    values = {"run": "ioc_run_boards_1"}
+    assert run.query(expand(query["Trạng thái"], values, 0, 0, 1))["state"].to_list() == ["DIỄN LẠI: boards_1"]
+    assert run.query("SELECT live, fed FROM v_state").rows() == [(False, True)]
+    rows = live.query(query["variable run"]).rows()
+    assert rows == [("boards_live", "Trực tiếp"), ("ioc_run_boards_1", "boards-1")]
+
+
+def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> None:
+    assert store.query("SELECT name FROM v_units WHERE code = '000.01.11.H56'")["name"].to_list() == ["UBND phường Hạc Thành"]
+    stream, indicator = LEVELS[0]
+    frame = store.query(asked(sql.lines(stream, {"x": indicator})))
+    assert from_datetime(frame["time"].to_list()[-1]) == NOW + 1
+    for time, value in frame.tail(300).rows()[::60]:
+        assert value == read.value(store, CATALOG, indicator.name, from_datetime(time) // MINUTE * MINUTE)[0].value
+
+
+def test_the_offices_are_closed_on_weekends_and_holidays() -> None:
+    off = set(days_off())
+    assert {date(2026, 4, 25), date(2026, 4, 30), date(2026, 5, 1), date(2026, 2, 17)} <= off
+    assert date(2026, 4, 29) not in off
