@@ -29,6 +29,8 @@ EVERY = 1.0
 """Seconds between two looks at a database."""
 SHARE = 3.0
 """A question rests this many times as long as it took: slow queries slow the wall, never the worker."""
+LONGEST = 10.0
+"""Seconds a question rests at most: one that hung with the store must not rest for as long again."""
 UNSEEN = 15.0
 """Seconds without a viewer after which a question is no longer asked."""
 SILENT = 15.0
@@ -54,7 +56,7 @@ class Pulse:
     """A database: its now (ms, None: nothing was received), its last checkpoint, of a run name and state; when heard."""
 
     now: int | None = None
-    written: int = 0
+    written: int | None = None
     run: str = ""
     state: str = ""
     error: str = ""
@@ -75,7 +77,7 @@ class Answer:
     end: int = 0
     error: str = ""
     away: bool = False
-    written: int = -1
+    written: int | None = None
 
 
 class Kept(Generic[T]):
@@ -101,7 +103,7 @@ class Kept(Generic[T]):
             while time.monotonic() - self._seen < UNSEEN:
                 began = time.monotonic()
                 self.value = await self._renew(self.value)
-                await asyncio.sleep(max(EVERY, SHARE * (time.monotonic() - began)))
+                await asyncio.sleep(min(max(EVERY, SHARE * (time.monotonic() - began)), LONGEST))
         finally:
             self._forget()
 
@@ -143,12 +145,14 @@ class Wall:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
     async def _ask(self, question: Question, before: Answer) -> Answer:
-        pulse = self._kept[question.database].value
+        pulse = self.pulse(question.database)
+        if pulse.written is None:  # not heard yet, or never: no question without the database's now
+            return replace(before, error=pulse.error, away=pulse.away)
         if pulse.written == before.written and not before.error:
             return before
         try:
-            end = pulse.now or time.time_ns() // 1_000_000
-            begin = await self._first(question.database) if question.span is None else end - question.span
+            end = pulse.now or 0
+            begin = await self._first(question.database) if question.span is None else max(0, end - question.span)
             frame = await self._query(timed(question.sql, begin, end))
             return Answer(frame, begin, end, written=pulse.written)
         except IocError as error:

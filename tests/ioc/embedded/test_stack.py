@@ -1,4 +1,4 @@
-"""One centre a data folder: started in order, found by its clients, stopped whole; worker, gateway and wall are small stand-ins here.
+"""One centre a data folder: started in order, found by its clients, stopped whole; worker, gateway and wall are stand-ins here.
 
 The stacks run as processes of their own (`python -m tests.ioc.embedded.test_stack FOLDER`), because they are to be killed.
 """
@@ -22,6 +22,7 @@ from ioc.embedded.ports import Ports, answers, listens
 from ioc.embedded.stack import Child, Progress, Stack, default_children, detach, down, endpoints, environment, status
 from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.settings import Settings
+from ioc.wall.app import build
 from tests.services import ROOT, free_port, wait_until
 
 WORKER = """
@@ -97,7 +98,9 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
     with running(folder, IOC_PARTITIONS="7") as stack:
         now = status(folder)
         assert (now.running, now.ready, now.pid) == (True, True, stack.pid)
-        assert [(s.name, s.state) for s in now.services] == [(n, "ready") for n in ("broker", "store", "worker", "gateway", "wall")]
+        assert [(s.name, s.state) for s in now.services] == [
+            (n, "ready") for n in ("broker", "store", "worker", "gateway", "wall")
+        ]
         found = endpoints(Settings(data_dir=folder))
         assert found.kafka_bootstrap == f"127.0.0.1:{now.ports['broker']}"
         assert listens(now.ports["broker"])
@@ -113,8 +116,8 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
         assert stack.returncode == 0
         steps = [line for line in output.splitlines() if line.split()[0] in ("starting", "stopping", "hook", "ready")]
         assert steps == [
-            "starting broker", "starting store", "starting worker", "hook before", "hook after", "starting gateway", "starting wall",
-            "ready", "stopping wall", "stopping gateway", "stopping worker", "stopping store", "stopping broker",
+            "starting broker", "starting store", "starting worker", "hook before", "hook after", "starting gateway",
+            "starting wall", "ready", "stopping wall", "stopping gateway", "stopping worker", "stopping store", "stopping broker",
         ]  # fmt: skip
     assert status(folder).running is False
 
@@ -178,6 +181,18 @@ def test_a_ports_file_that_was_spoilt_is_ignored(tmp_path: Path) -> None:
     wanted = free_port()
     with closing(Ports({"gateway": wanted}, tmp_path / "ports.json", print)) as ports:
         assert ports.of == {"gateway": wanted}
+
+
+def test_without_nicegui_a_centre_has_no_wall_and_says_what_brings_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("ioc.embedded.stack.find_spec", lambda name: None)
+    names = [c.name for c in default_children(Settings(data_dir=folder), {"gateway": 1, "wall": 2}, said.append)]
+    assert names == ["worker", "gateway"]
+    assert "embedded" in said[0]
+    monkeypatch.setitem(sys.modules, "nicegui", None)
+    monkeypatch.delitem(sys.modules, "ioc.wall.page", raising=False)
+    with pytest.raises(UsageError, match=r"pip install 'ioc-streaming\[embedded\]'"):
+        build(Settings(data_dir=folder))
 
 
 def test_ctrl_c_stops_everything_in_order(folder: Path) -> None:

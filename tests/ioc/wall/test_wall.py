@@ -64,10 +64,11 @@ class Centre:
     def post(self, **data: Any) -> int:
         """Send a dossier that is received now to the gateway; the status code."""
         self.sent += 1
+        dossier = {"dossier": f"H56-{self.sent}", "state": "received", "agency": "000.00.20.H56", "procedure": "1.004194"}
         event = {
             "specversion": "1.0", "id": f"{self.sent}/received", "source": PORTAL, "type": "vn.ioc.dossier.changed.v1",
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "data": {"dossier": f"H56-{self.sent}", "state": "received", "agency": "000.00.20.H56", "procedure": "1.004194"} | data,
+            "data": dossier | data,
         }  # fmt: skip
         url = f"http://127.0.0.1:{self.ports['gateway']}/events"
         request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/cloudevents+json"})
