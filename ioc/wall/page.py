@@ -18,7 +18,7 @@ from ioc.wall.colours import THEMES, variables
 from ioc.wall.data import Answer, Pulse, Question, Wall
 from ioc.wall.interpolate import filled
 
-EVERY = 1.0
+EVERY = 0.5
 """Seconds between two looks of a page at its answers."""
 LATE = 30_000
 """A live centre whose now lags the wall clock by more than this (ms) has no feed."""
