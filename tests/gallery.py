@@ -25,12 +25,12 @@ def main(wall: str, folder: Path = GALLERY) -> None:
     uids = [Dashboard.read(path).uid for path in sorted(BOARDS.glob("*.json"))]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for uid in (uid for uid in uids if not uid.endswith("-en")):
+        for uid in filter(lambda uid: not uid.endswith("-en"), uids):
             for theme in ("dark", "light"):
-                page = browser.new_page(viewport={"width": 1920, "height": 1080}, device_scale_factor=0.75)
+                page = browser.new_page(viewport={"width": 1920, "height": 1080}, device_scale_factor=0.6)
                 take(page, f"{wall}/?board={uid}&theme={theme}&range=7d", folder / f"{uid}-{theme}.png")
         page = browser.new_page(viewport={"width": 390, "height": 844})
-        take(page, f"{wall}/?board={uids[-1].removesuffix('-en')}&theme=light", folder / "phone.png")
+        take(page, f"{wall}/?board=ioc-overview&theme=light", folder / "phone.png")
         browser.close()
 
 

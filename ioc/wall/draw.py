@@ -17,7 +17,8 @@ from ioc.wall.colours import THEMES, Theme
 from ioc.wall.shown import Field, age, clock, color, field, link, milliseconds, parts, text
 from ioc.wall.words import LANGUAGES, Words
 
-Drawable = StatPanel | TablePanel | BarPanel | LinePanel
+OLD = 120_000
+"""A live value that ends longer ago (ms) is marked: the feed or the counting of it lags."""
 Chart = dict[str, Any]
 
 
@@ -68,6 +69,8 @@ def _tile(panel: StatPanel, frame: pl.DataFrame, look: Look) -> str:
     first, *others = names
     shown = field(panel.fieldConfig, first)
     small = "".join(_smaller(field(panel.fieldConfig, name), row[name], look.words) for name in others)
+    if row[first] is None and not shown.mappings:
+        return f'<div class="value faint" {_raw(None, until(frame))}>{_large(None, shown, look.words)}</div>'
     painted = "" if panel.options.colorMode == "none" else f' style="{_paint(panel.options.colorMode, color(row[first], shown))}"'
     return f'<div class="value"{painted} {_raw(row[first], until(frame))}>{_large(row[first], shown, look.words)}</div>{small}'
 
@@ -175,10 +178,12 @@ def _bar_data(values: Sequence[float | None], shown: Field, number: int, words: 
 
 
 def freshness(ends: int | None, now: int | None, wall_clock: int | None, look: Look) -> str:
-    """What stands below a tile: until when, and how long ago; `wall_clock` of a live centre, None: a run, whose now counts."""
+    """What stands below a tile, as HTML: until when, and how long ago (`wall_clock` None: of a run, by its now)."""
     if ends is None:
         return ""
     passed = (now if wall_clock is None else wall_clock) or ends
+    old = wall_clock is not None and wall_clock - ends > OLD
     same_day = clock(ends, "DD/MM/YYYY") == clock(passed, "DD/MM/YYYY")
     told = look.words.until.format(clock(ends, "HH:mm:ss" if same_day else "HH:mm:ss DD/MM/YYYY"))
-    return f"{told} · {look.words.ago.format(age(passed - ends, look.words))}"
+    line = escape(f"{told} · {look.words.ago.format(age(passed - ends, look.words))}")
+    return f'<span class="old">{line}</span>' if old else line

@@ -18,7 +18,7 @@ from ioc.wall.colours import THEMES, variables
 from ioc.wall.data import Answer, Pulse, Question, Wall
 from ioc.wall.interpolate import filled
 
-EVERY = 1.0
+EVERY = 0.5
 """Seconds between two looks of a page at its answers."""
 LATE = 30_000
 """A live centre whose now lags the wall clock by more than this (ms) has no feed."""
@@ -137,7 +137,7 @@ class Painted:
             self._draw(answer)
         ends = draw.until(frame)
         lost = wall_clock is not None and (pulse.now is None or wall_clock - pulse.now > LATE)
-        told = escape(draw.freshness(answer.end if ends is None else ends, pulse.now, wall_clock, self.look))
+        told = draw.freshness(answer.end if ends is None else ends, pulse.now, wall_clock, self.look)
         self.fresh.content = f'<b class="error">{words.no_feed}</b> · {told}' if lost else told
 
     def _draw(self, answer: Answer) -> None:

@@ -147,7 +147,7 @@ def test_empty_answers_draw_empty_charts() -> None:
 
 def test_freshness_is_told_in_the_provinces_time_with_the_age() -> None:
     assert draw.freshness(MS, MS, MS + 3_000, VN) == "đến 08:30:05 · 3 giây trước"
-    assert draw.freshness(MS, MS, MS + 2 * DAY, VN) == "đến 08:30:05 05/01/2026 · 2 ngày trước"
+    assert draw.freshness(MS, MS, MS + 2 * DAY, VN) == '<span class="old">đến 08:30:05 05/01/2026 · 2 ngày trước</span>'
     assert draw.freshness(MS, MS + MINUTE, None, VN) == "đến 08:30:05 · 1 phút trước", "of a run, against its own now"
     assert draw.freshness(MS, MS, MS - 500, VN) == "đến 08:30:05 · 0 giây trước"
     assert age(59_999, EN) == "59 s"
