@@ -125,7 +125,7 @@ def test_a_grafana_on_the_path_reads_the_store_and_shows_the_boards(folder: Path
         now = status(folder)
         (service,) = [s for s in now.services if s.name == "grafana"]
         assert (service.state, service.port) == ("ready", now.ports["grafana"])
-        assert [s.name for s in now.services] == ["store", "worker", "gateway", "grafana"]
+        assert [s.name for s in now.services] == ["store", "worker", "gateway", "wall", "grafana"]
         (source,), (provider,) = told(service.port, "/sources"), told(service.port, "/providers")
         assert (source["uid"], source["name"], source["type"]) == ("ioc-clickhouse", "IOC ClickHouse", PLUGIN)
         assert (provider["folder"], provider["folderUid"]) == ("IOC", "ioc")
@@ -147,7 +147,7 @@ def test_a_grafana_on_the_path_reads_the_store_and_shows_the_boards(folder: Path
 def test_a_grafana_without_the_plugin_is_not_started_but_told_how_to_get_it(folder: Path, install: Callable[[str], Path]) -> None:
     home, plugins = install(STAND_IN), folder / "own plugins"
     with running(folder, **NO_BROKER, IOC_GRAFANA_PORT=str(free_port()), GF_PATHS_PLUGINS=str(plugins)) as stack:
-        assert [s.name for s in status(folder).services] == ["store", "worker", "gateway"]
+        assert [s.name for s in status(folder).services] == ["store", "worker", "gateway", "wall"]
         stack.terminate()
         output, _ = stack.communicate()
     assert f"{home}/bin/grafana cli --pluginsDir '{plugins}' plugins install {PLUGIN}" in output

@@ -165,6 +165,6 @@ def test_a_refusal_reaches_the_panel_with_clickhouses_code(ask: Ask, statement: 
 
 
 def test_only_the_default_user_writes(ask: Ask, settings: Settings) -> None:
-    ((written,),) = ask("INSERT INTO units (code, name) VALUES ('H56', 'Thanh Hóa')", user="default", password="")
+    ((written,),) = ask("INSERT INTO units (code, name) VALUES ('X1', 'Thanh Hóa')", user="default", password="")
     assert written["error"] == ""
-    assert truth(settings, "SELECT name FROM units")["rows"] == [["Thanh Hóa"]]
+    assert truth(settings, "SELECT name FROM units WHERE code = 'X1'")["rows"] == [["Thanh Hóa"]]
