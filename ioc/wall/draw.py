@@ -122,7 +122,7 @@ def _right(kind: pl.DataType) -> bool:
 
 def _cell(value: Any, row: dict[str, Any], shown: Field, number: bool, look: Look) -> str:
     style = f' style="{_paint(shown.cell, color(value, shown))}"' if shown.cell != "auto" else ""
-    said = "–" if value is None and shown.no_value is None and not shown.mappings else text(value, shown, look.words)
+    said = "–" if value is None and not shown.mappings else text(value, shown, look.words)
     target = link(shown, row, look.query)
     inner = f'<a href="{escape(target)}">{escape(said)}</a>' if target else escape(said)
     plain = f' data-value="{value:.15g}"' if isinstance(value, int | float) else ""

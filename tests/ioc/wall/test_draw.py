@@ -100,6 +100,14 @@ def test_a_table_maps_states_to_words_and_colours() -> None:
     assert '<td class="number" data-value="683">683</td>' in html
 
 
+def test_an_empty_cell_is_a_dash_and_an_empty_table_says_what_it_means() -> None:
+    html = drawn(panel("table", noValue="Không có cảnh báo"), agency=["A"], resolved=[None])
+    assert "<td>–</td>" in html
+    assert "Không có cảnh báo" not in html
+    empty = pl.Series([], dtype=pl.String)
+    assert "Không có cảnh báo" in drawn(panel("table", noValue="Không có cảnh báo"), agency=empty)
+
+
 def test_a_links_variables_come_from_the_row_and_the_rest_from_the_page() -> None:
     links = [{"title": "Hồ sơ", "url": "/d/ioc-dossiers?var-agency=${__data.fields.agency}&${__url_time_range}"}]
     html = drawn(panel("table", links=links), agency=["Sở & X"])
