@@ -25,6 +25,7 @@ from ioc.boards.fields import (
     MappingsProperty,
     Matcher,
     NameProperty,
+    NoValueProperty,
     Override,
     Pattern,
     PatternMapping,
@@ -125,7 +126,7 @@ class Builder:
         )
         return LinePanel(
             id=panel_id("lines " + " ".join(i.name for i in indicators)),
-            title=f"{' · '.join(titles)} {self.words.over_time}",
+            title=f"{' · '.join(titles) if len(titles) < 3 else next(iter(titles)) + ', ...'} {self.words.over_time}",
             gridPos=NOWHERE,
             targets=(Target(queryType="timeseries", format=0, rawSql=sql.lines(stream, titles)),),
             fieldConfig=LineFields(
@@ -229,7 +230,7 @@ class Builder:
                     _override(state, MappingsProperty(value=(states,)), coloured, WidthProperty(value=130)),
                     _override(value, UnitProperty(value="locale"), WidthProperty(value=80)),
                     _override(threshold, UnitProperty(value="locale"), WidthProperty(value=80)),
-                    _override(until, UnitProperty(value=TIME), WidthProperty(value=110)),
+                    _override(until, UnitProperty(value=TIME), NoValueProperty(value="–"), WidthProperty(value=110)),
                 ),
             ),
         )

@@ -223,6 +223,13 @@ class CellProperty(Part):
     value: CellOptions
 
 
+class NoValueProperty(Part):
+    """What stands where the field has no value."""
+
+    id: Literal["noValue"] = "noValue"
+    value: str
+
+
 class WidthProperty(Part):
     """The width of the field's column in pixels (tables)."""
 
@@ -238,6 +245,7 @@ Property = Annotated[
     | ThresholdsProperty
     | MappingsProperty
     | CellProperty
+    | NoValueProperty
     | WidthProperty,
     Field(discriminator="id"),
 ]

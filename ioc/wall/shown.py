@@ -65,6 +65,8 @@ def _property(given: board.Property) -> tuple[str, Any]:
             return "cell", given.value.type
         case board.WidthProperty():
             return "width", given.value
+        case board.NoValueProperty():
+            return "no_value", given.value
         case _:
             return given.id, given.value
 
