@@ -188,6 +188,7 @@ def test_a_replay_that_is_told_to_end_is_listed_as_broken_off(
     ioc: Ioc, centre: Settings, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"cut-{how.name.lower()}"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have them ignore Ctrl-C
     monkeypatch.setattr("ioc.replay._count", lambda *_: signal.raise_signal(how))
     try:
         assert ioc("replay", "start", name, "--direct").code == 130
@@ -196,6 +197,7 @@ def test_a_replay_that_is_told_to_end_is_listed_as_broken_off(
         refused = ioc("replay", "diff", "live", name)
         assert (refused.code, f"ioc replay drop {name}" in refused.err) == (2, True)
     finally:
+        signal.signal(signal.SIGINT, before)
         Store(centre, "default").command(f"DROP DATABASE IF EXISTS {run_names(name)[0]}")
 
 
