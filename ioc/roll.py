@@ -80,6 +80,8 @@ class Roller:
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
+        if self._as_of.get(stream.name) != as_of:  # first, for a loaded past may take minutes to roll, and boards show this row
+            self._write(generation, stream, self._open(stream, generation, now), as_of)
         watermark = self._watermark(stream, counted)
         if watermark is not None:
             if progress.watermark is None:
@@ -89,8 +91,6 @@ class Roller:
             self._write(generation, stream, rows(self.store, stream, generation, restated), as_of)
             if not self._finals(stream, generation, progress.watermark, watermark, as_of):
                 return  # nothing is noted as rolled: whoever comes next rolls it again
-        if self._as_of.get(stream.name) != as_of:
-            self._write(generation, stream, self._open(stream, generation, now), as_of)
         if watermark is not None and progress.watermark is not None:
             progress.watermark = max(progress.watermark, watermark)
         self._save(generation, progress, counted)

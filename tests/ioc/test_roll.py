@@ -344,3 +344,19 @@ def test_years_in_which_nothing_happened_cost_few_statements(
     assert len(asked) < 500
     assert held(rows(found, "dossier.backlog", "level"), later - HOUR) == (1, 1)
     assert held(rows(found, "dossier.received", "year"), later - HOUR) == (0, 0)
+
+
+def test_the_open_step_is_shown_before_a_long_past_is_rolled(store: Callable[[str], Store]) -> None:
+    """After a past was loaded the boards are of today at once, though it takes minutes until its steps are final."""
+    log = Log()
+    log.event(START, START, "a")
+    now = START + 60 * DAY
+    records = [[*own, *beats(START, now)] for own in log.records]
+    found = store("at_once")
+    _, count, roller = alone(found, records)
+    for number in (0, 1):
+        count(number, len(records[number]))
+    roller.stop()  # it leaves before the first portion of final steps
+    roller.step()
+    shown = rows(found, "dossier.backlog", "level")
+    assert (shown["value"].to_list(), shown["until"].to_list()) == ([1], [now + 1])
