@@ -112,7 +112,7 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
     stored = state.checkpoints(store, MEASURE, [stream.topic])
     own = {(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation}
     beats = [(*place, c.clock.live) for place, c in own.items() if c.clock.live is not None]
-    if len(beats) < max(c.partitions for c in own.values()):
+    if not beats or len(beats) < max(c.partitions for c in own.values()):
         return None
     frame = store.query(
         "SELECT toUnixTimestamp64Milli(max(received_at)) AS at FROM events "

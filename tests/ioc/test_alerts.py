@@ -16,6 +16,7 @@ from ioc.alerts import ALERT, Alerter
 from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
 from ioc.judge import State
+from ioc.live import rewind
 from ioc.roll import Roller
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
@@ -139,6 +140,18 @@ def test_a_past_imported_into_a_live_centre_is_no_alert(store_url: str) -> None:
     desk.put("A", -50, 60, received=101)
     desk.beat(200)
     assert judged(real_store(store_url, "alerts_import", CATALOG), desk.log) == []
+
+
+def test_while_a_loaded_past_is_counted_again_from_its_beginning_nothing_is_judged(store_url: str) -> None:
+    """`ioc doctor --rewind`: the roller's checkpoints stand, those of what is counted are gone until the first batch."""
+    desk = Desk()
+    desk.beat(0, past=True)
+    desk.put("A", 21, 10.5, past=True)
+    desk.beat(60, past=True)
+    store = real_store(store_url, "alerts_rewound", CATALOG)
+    assert judged(store, desk.log) == []
+    rewind(store.settings.model_copy(update={"clickhouse_database": store.database}), CATALOG)
+    assert not Alerter(CATALOG, store, run=False).step()
 
 
 def test_a_late_event_changes_no_transition_that_was_judged(store_url: str) -> None:
