@@ -67,7 +67,7 @@ class Alerter:
             position = state.steps(self.store, ALERT).get((generation, stream.name))
             if position is None:
                 position = begins(self.store, stream, generation, run=self.run)
-            if position is None:
+            if position is None or position > watermark:  # what the groups' states follow from is not written yet
                 return
             for rule, indicator in rules(stream):
                 self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)

@@ -86,11 +86,11 @@ class Teller:
     def _due(self, stream: Stream, generation: str) -> tuple[list[Told], int | None]:
         """What is judged and not told, in order, and the step up to which that is all (None: nothing new was judged).
 
-        A generation that has told nothing yet goes on where the one before it stands: what was counted anew is no news.
+        A generation goes on where any other one stands: what was counted anew, or by a declaration of before, is no news.
         """
         judged = state.steps(self.store, ALERT).get((generation, stream.name))
         positions = {g: step for (g, name), step in state.steps(self.store, self.stage).items() if name == stream.name}
-        told = positions.get(generation, max(positions.values(), default=0))
+        told = max(positions.values(), default=0)
         if judged is None or judged <= told:
             return [], None
         frame = self.store.query(

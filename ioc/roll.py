@@ -80,17 +80,19 @@ class Roller:
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
-        if self._as_of.get(stream.name) != as_of:  # first, for a loaded past may take minutes to roll, and boards show this row
-            self._write(generation, stream, self._open(stream, generation, now), as_of)
         watermark = self._watermark(stream, counted)
         if watermark is not None:
             if progress.watermark is None:
                 progress.watermark = beginning(self.store, stream, self._began)
+            if watermark - progress.watermark > PORTION:  # a loaded past may take minutes to roll: boards show today at once
+                self._write(generation, stream, self._open(stream, generation, now), as_of)
             late = self._late(stream, generation, progress, counted, progress.watermark)
             restated = self._restated(stream, late, progress.watermark, watermark)
-            self._write(generation, stream, rows(self.store, stream, generation, restated), as_of)
+            self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
             if not self._finals(stream, generation, progress.watermark, watermark, as_of):
                 return  # nothing is noted as rolled: whoever comes next rolls it again
+        if self._as_of.get(stream.name) != as_of:
+            self._write(generation, stream, self._open(stream, generation, now), as_of)
         if watermark is not None and progress.watermark is not None:
             progress.watermark = max(progress.watermark, watermark)
         self._save(generation, progress, counted)
@@ -151,7 +153,7 @@ class Roller:
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
             found = rows(self.store, stream, generation, spans)
-            self._write(generation, stream, found, as_of)
+            self._settle(generation, stream, found, as_of)
             length = min(2 * length, LONGEST) if sum(map(len, found)) < ROWS // 2 else max(length // 2, PORTION)
             before = after
         return True
@@ -189,6 +191,14 @@ class Roller:
                 found = found.join(shown.select(same), on=same, how="anti", nulls_equal=True)
             rows.append(found)
         return rows
+
+    def _settle(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
+        """Write rows of final steps. An open row that was shown before may not hold after them: it is shown anew."""
+        self._write(generation, stream, rows, as_of)
+        groups = ["window", *dimensions(stream)]
+        for frame in rows:
+            if len(frame) and (shown := self._shown.get(name := frame["indicator"][0])) is not None:
+                self._shown[name] = shown.join(frame.select(groups).unique(), on=groups, how="anti")
 
     def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
         """One insert for all of them, or a few for very many."""

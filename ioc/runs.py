@@ -171,6 +171,8 @@ def drop(settings: Settings, catalog: Catalog, name: str) -> list[str]:
     noted = {run.name: run for run in runs(store)}.get(name)
     if not has_database(of_run(settings, name)):
         run_named(store, name)
+    if noted and noted.state == REPLAYING:
+        raise UsageError(f"{name!r} is being replayed: break that off with Ctrl-C first, or wait a minute if it was killed")
     source = noted.source if noted else ""
     topics = [] if source == DIRECT else asyncio.run(delete_topics(settings, _with_partitions(settings, catalog, name, {})))
     Store(settings, "default").command(f"DROP DATABASE IF EXISTS {database}")

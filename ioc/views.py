@@ -89,7 +89,7 @@ def _feeds(catalog: Catalog) -> str:
     types = {kind: topic for topic in catalog.topics for kind in catalog.accepted(topic)}
     meant = f"transform(type, {literal(list(types))}, {literal(list(types.values()))}, topic)"
     counts = ", ".join(
-        f"uniqExactIf((partition, offset), verdict = {literal(verdict)} AND received_at >= now - INTERVAL 1 HOUR) AS {verdict}"
+        f"uniqExactIf((events.topic, partition, offset), verdict = {literal(verdict)} AND received_at >= now - INTERVAL 1 HOUR) AS {verdict}"
         for verdict in ("accepted", "duplicate", "rejected")
     )
     return f"""WITH (SELECT now FROM v_now) AS now SELECT if(topic = {literal(REJECTS)}, {meant}, topic) AS topic, source,

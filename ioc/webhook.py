@@ -110,13 +110,22 @@ class Webhook:
         }
         try:
             answer = self._http.request("POST", self._url, body=body, headers=headers, redirect=False, preload_content=False)
-            text = answer.read(KEPT).decode(errors="replace")
-            answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceAway(f"the webhook does not answer ({error})") from error
+        text = _beginning(answer)
         if answer.status // 100 == 2 or (answer.status // 100 == 4 and answer.status not in LATER):
             return Answer(answer.status, text)
         raise ServiceAway(f"the webhook answers {answer.status} ({text})")
+
+
+def _beginning(answer: urllib3.BaseHTTPResponse) -> str:
+    """What one read brings of the body: the status has decided already, so a body that is cut off or slow holds up nothing."""
+    try:
+        return answer.read1(KEPT).decode(errors="replace")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        return f"({type(error).__name__})"
+    finally:
+        answer.close()
 
 
 def signature(secret: str, identity: str, timestamp: int, body: bytes) -> str:

@@ -34,6 +34,9 @@ class Receiver:
         self.deliveries: list[Delivery] = []
         self.answer: Callable[[dict[str, Any], int], int] = lambda event, number: 204
         self.url = ""
+        self.body = ""
+        """What is wrong with the body of an answer: `is cut off`, `never comes`."""
+        self.closed = threading.Event()
 
     def told(self, status: int = 204) -> list[tuple[str, str, float]]:
         """(desk, transition, value) of the deliveries that got that answer, in order."""
@@ -57,8 +60,13 @@ def receiving() -> Iterator[Receiver]:
             matches = hmac.compare_digest(right, self.headers["webhook-signature"])
             found.deliveries.append(Delivery(key, event, matches and identity == key == event["id"], status))
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", "50" if found.body else "0")
             self.end_headers()
+            if found.body == "is cut off":
+                self.wfile.write(b"taken")
+                self.close_connection = True
+            elif found.body == "never comes":
+                found.closed.wait(30)
 
         def log_message(self, *_: object) -> None:
             return None
@@ -69,5 +77,6 @@ def receiving() -> Iterator[Receiver]:
     try:
         yield found
     finally:
+        found.closed.set()
         server.shutdown()
         server.server_close()

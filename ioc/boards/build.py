@@ -53,6 +53,7 @@ from ioc.boards.panels import (
     Target,
 )
 from ioc.boards.words import Words
+from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
 from ioc.vocabulary import Indicator, Stream
 
@@ -226,11 +227,11 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_alerts),
                 overrides=(
-                    _override(since, UnitProperty(value=TIME), WidthProperty(value=110)),
-                    _override(state, MappingsProperty(value=(states,)), coloured, WidthProperty(value=130)),
-                    _override(value, UnitProperty(value="locale"), WidthProperty(value=80)),
-                    _override(threshold, UnitProperty(value="locale"), WidthProperty(value=80)),
-                    _override(until, UnitProperty(value=TIME), NoValueProperty(value="–"), WidthProperty(value=110)),
+                    _override(since, UnitProperty(value=TIME), WidthProperty(value=95)),
+                    _override(state, MappingsProperty(value=(states,)), coloured, WidthProperty(value=115)),
+                    _override(value, UnitProperty(value="locale"), WidthProperty(value=70)),
+                    _override(threshold, UnitProperty(value="locale"), WidthProperty(value=75)),
+                    _override(until, UnitProperty(value=TIME), NoValueProperty(value="–"), WidthProperty(value=95)),
                 ),
             ),
         )
@@ -239,9 +240,9 @@ class Builder:
         """Who sends, how fresh it is, and what was refused."""
         words = self.words
         _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
-        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board}
+        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board} | {REJECTS: words.unknown}
         refused = Thresholds(steps=(Step(color="text", value=None), Step(color="red", value=1)))
-        counts = [_override(name, UnitProperty(value="locale"), WidthProperty(value=80)) for name in (accepted, duplicate)]
+        counts = [_override(name, UnitProperty(value="locale"), WidthProperty(value=65)) for name in (accepted, duplicate)]
         coloured = CellProperty(value=CellOptions(type="color-text"))
         return TablePanel(
             id=panel_id("feeds"),
@@ -251,15 +252,15 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_data),
                 overrides=(
-                    _override(last, UnitProperty(value=CLOCK), WidthProperty(value=130)),
-                    _override(freshness, UnitProperty(value="s"), WidthProperty(value=90)),
+                    _override(last, UnitProperty(value=CLOCK), WidthProperty(value=115)),
+                    _override(freshness, UnitProperty(value="s"), WidthProperty(value=75)),
                     *counts,
                     _override(
                         rejected,
                         UnitProperty(value="locale"),
                         ThresholdsProperty(value=refused),
                         coloured,
-                        WidthProperty(value=90),
+                        WidthProperty(value=75),
                     ),
                 ),
             ),

@@ -107,13 +107,13 @@ def alerts(words: Words, titles: Mapping[str, str]) -> str:
 
 
 def feeds(words: Words, streams: Mapping[str, str]) -> str:
-    """Who sends, and what became of it; what is refused comes first. `streams`: titles by topic."""
+    """Who sends, and what became of it; what is refused comes first, then who has been silent for longest. `streams`: titles by topic."""
     topic, source, last, freshness, accepted, duplicate, rejected = map(quoted, words.feed_columns)
     named = f"transform(f.topic, {literal(list(streams))}, {literal(list(streams.values()))}, f.topic)"
     return (
         f"SELECT {named} AS {topic}, if(f.source = '', {literal(words.unknown)}, f.source) AS {source}, f.last AS {last}, "
         f"f.freshness AS {freshness}, f.accepted AS {accepted}, f.duplicate AS {duplicate}, f.rejected AS {rejected} "
-        f"FROM {RUN}.v_feeds AS f ORDER BY f.rejected DESC, f.topic, f.source LIMIT 50"
+        f"FROM {RUN}.v_feeds AS f ORDER BY f.rejected DESC, f.freshness DESC, f.topic, f.source LIMIT 50"
     )
 
 

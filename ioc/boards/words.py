@@ -75,12 +75,12 @@ VI = Words(
         "year": "Năm nay",
     },
     alerts="Cảnh báo",
-    alert_columns=("Từ lúc", "Trạng thái", "Chỉ số", "Nơi", "Giá trị", "Ngưỡng", "Hết lúc"),
+    alert_columns=("Từ lúc", "Trạng thái", "Chỉ số", "Nơi", "Khi báo", "Ngưỡng", "Hết lúc"),
     firing="Đang cảnh báo",
     resolved="Đã hết",
     no_alerts="Không có cảnh báo",
     feeds="Nguồn dữ liệu, một giờ qua",
-    feed_columns=("Luồng", "Nguồn gửi", "Nhận lần cuối", "Cách đây", "Đã nhận", "Trùng", "Bị từ chối"),
+    feed_columns=("Luồng", "Nguồn gửi", "Nhận lần cuối", "Cách đây", "Hợp lệ", "Trùng", "Bị từ chối"),
     unknown="(không rõ)",
 )
 EN = Words(
@@ -113,7 +113,7 @@ EN = Words(
         "year": "this year",
     },
     alerts="Alerts",
-    alert_columns=("Since", "State", "Indicator", "Where", "Value", "Threshold", "Until"),
+    alert_columns=("Since", "State", "Indicator", "Where", "Value then", "Threshold", "Until"),
     firing="Firing",
     resolved="Resolved",
     no_alerts="No alerts",

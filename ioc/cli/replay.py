@@ -59,7 +59,7 @@ def start(
     """Count the archive again, into a run of its own, beside the live numbers.
 
     Records go through topics and a worker of the run, paced by the time they were received; boards show the run meanwhile
-    (`--run NAME`). Ctrl-C breaks it off.
+    (choose it as their source). Ctrl-C breaks it off.
 
     Example: ioc replay start morning --from 2026-03-30T07:00 --to 2026-03-30T12:00 --speed 60
     """
@@ -103,6 +103,9 @@ def _paced(settings: Settings, run: Run, speed: float | None, idle: float) -> Re
             say(f"  nothing was received from {local(begin)} to {local(end)}: passed in {idle:g} s (--idle)")
         if len(gaps) > 3:
             say(f"  and {len(gaps) - 3:,} more such stretches")
+    if run.begin is not None:
+        say("what was received before goes through first, as fast as it goes")
+    say(f"boards show it: choose {run.name} as the source (on the wall: &run={run.name})")
     say(f"ask meanwhile with `ioc value ... --run {run.name}`; Ctrl-C breaks it off")
     with bar(foretold=speed is None) as shown:
         total = planned.asked.records

@@ -18,12 +18,12 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from ioc.clickhouse import Store
-from ioc.errors import IocError, ServiceAway
+from ioc.clickhouse import RUN, Store
+from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.live import run_names
 from ioc.runs import runs
 from ioc.settings import Settings
-from ioc.wall.interpolate import timed
+from ioc.wall.interpolate import identifier, timed
 
 EVERY = 0.5
 """Seconds between two looks at a database, and of a question at its pulse."""
@@ -33,6 +33,8 @@ LONGEST = 10.0
 """Seconds a question rests at most: one that hung with the store must not rest for as long again."""
 UNSEEN = 15.0
 """Seconds without a viewer after which a question is no longer asked."""
+LATE = 30_000
+"""A live centre whose now lags the wall clock by more than this (ms) has no feed."""
 SILENT = 15.0
 """Seconds without a pulse after which a store that hangs is taken for an absent one."""
 CLIENTS = 2
@@ -78,6 +80,8 @@ class Answer:
     error: str = ""
     away: bool = False
     written: int | None = None
+    lost: bool = False
+    """Whether the feed was lost then: the queries tell it, by the store's clock."""
 
 
 class Kept(Generic[T]):
@@ -123,6 +127,20 @@ class Wall:
         found: Pulse = self._look(database, Pulse(), partial(self._beat, database))
         return found
 
+    def database(self, run: str | None) -> str:
+        """The database of a run, called by its name or its database; of the live centre without one."""
+        if run is None or run == self.settings.clickhouse_database or run.startswith(RUN):
+            return run or self.settings.clickhouse_database
+        try:
+            return run_names(run)[0]
+        except UsageError:
+            return run  # the panels say that it is not there
+
+    def lost(self, database: str, pulse: Pulse) -> bool:
+        """Whether the live centre's now lags the wall clock: a run has a clock of its own."""
+        live = database == self.settings.clickhouse_database
+        return live and (pulse.now is None or time.time_ns() // 1_000_000 - pulse.now > LATE)
+
     def answer(self, question: Question) -> Answer:
         """The newest answer to a question."""
         self.pulse(question.database)
@@ -148,23 +166,24 @@ class Wall:
         pulse = self.pulse(question.database)
         if pulse.written is None:  # not heard yet, or never: no question without the database's now
             return replace(before, error=pulse.error, away=pulse.away)
-        if pulse.written == before.written and not before.error:
+        lost = self.lost(question.database, pulse)
+        if (pulse.written, lost) == (before.written, before.lost) and not before.error:
             return before
         try:
             end = pulse.now or 0
             begin = await self._first(question.database) if question.span is None else max(0, end - question.span)
             frame = await self._query(timed(question.sql, begin, end))
-            return Answer(frame, begin, end, written=pulse.written)
+            return Answer(frame, begin, end, written=pulse.written, lost=lost)
         except IocError as error:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
     async def _first(self, database: str) -> int:
         """The first step of a database (ms)."""
-        row = (await self._query(f'SELECT toUnixTimestamp64Milli(min(at)) FROM "{database}".indicators')).row(0)
+        row = (await self._query(f"SELECT toUnixTimestamp64Milli(min(at)) FROM {identifier(database)}.indicators")).row(0)
         return int(row[0])
 
     def _pulse_of(self, database: str) -> Pulse:
-        now, written = self._store().query(PULSE.format(f'"{database}"')).row(0)
+        now, written = self._store().query(PULSE.format(identifier(database))).row(0)
         if database == self.settings.clickhouse_database:
             return Pulse(now, written)
         run = next((run for run in runs(self._store()) if run_names(run.name)[0] == database), None)

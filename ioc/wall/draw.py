@@ -17,8 +17,9 @@ from ioc.wall.colours import THEMES, Theme
 from ioc.wall.shown import Field, age, clock, color, field, link, milliseconds, parts, text
 from ioc.wall.words import LANGUAGES, Words
 
-OLD = 120_000
-"""A live value that ends longer ago (ms) is marked: the feed or the counting of it lags."""
+OLD = 180_000
+"""A live value that ends longer ago (ms) is marked: the feed or the counting of it lags. Where nothing happens it ends at the
+watermark: the delay, a step of the grain, a heartbeat and a roll behind."""
 Chart = dict[str, Any]
 
 

@@ -33,6 +33,15 @@ def _quoted(mark: str) -> Callable[[str], str]:
 _FORMS = {"singlequote": _quoted("'"), "doublequote": _quoted('"')}
 
 
+def identifier(name: str) -> str:
+    """The name of a database as SQL.
+
+    >>> identifier('ioc".t')
+    '"ioc\\\\".t"'
+    """
+    return _FORMS["doublequote"](name)
+
+
 def filled(sql: str, values: Mapping[str, str]) -> str:
     """The query with the variables' values, quoted.  Raises DeclarationError for an unknown variable or an unquoted one."""
 

@@ -20,8 +20,6 @@ from ioc.wall.interpolate import filled
 
 EVERY = 0.5
 """Seconds between two looks of a page at its answers."""
-LATE = 30_000
-"""A live centre whose now lags the wall clock by more than this (ms) has no feed."""
 LOW = 2
 """Panels of this height (rows) have their title beside the value, not above."""
 STYLE = Path(__file__).with_name("wall.css").read_text(encoding="utf-8")
@@ -32,7 +30,8 @@ def attach(app: FastAPI, wall: Wall, boards: Mapping[str, Dashboard]) -> None:
 
     @ui.page("/", title="IOC")
     def page(request: Request) -> None:
-        Page(wall, boards, view.view(boards, request.query_params))
+        asked = request.query_params
+        Page(wall, boards, view.view(boards, {**asked, view.RUN: wall.database(asked.get(view.RUN))}))
 
     ui.run_with(
         app,
@@ -69,13 +68,14 @@ class Page:
         """Show what is known by now."""
         pulse, wall_clock = self.wall.pulse(self.shown.database), time.time_ns() // 1_000_000
         live = self.shown.database == self.wall.settings.clickhouse_database
+        lost = self.wall.lost(self.shown.database, pulse)
         words = self.shown.look.words
         self.form.content = view.form(self.shown, {v.name: self._offered(v.name) for v in self.shown.board.templating.list})
         self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.silent())
         self.now.content = view.clocks(pulse.now, words)
         for painted in self.panels:
             if painted.question is not None:
-                painted.renew(self.wall.answer(painted.question), pulse, wall_clock if live else None)
+                painted.renew(self.wall.answer(painted.question), pulse, wall_clock if live else None, lost)
 
     def _question(self, panel: AnyPanel) -> Question | None:
         if isinstance(panel, RowPanel | TextPanel):
@@ -124,7 +124,7 @@ class Painted:
                 self.body = _html("").classes("body")
             self.fresh = _html("").classes("fresh")
 
-    def renew(self, answer: Answer, pulse: Pulse, wall_clock: int | None) -> None:
+    def renew(self, answer: Answer, pulse: Pulse, wall_clock: int | None, lost: bool) -> None:
         """Draw a new answer; tell what is wrong, and how old the numbers are."""
         words, frame = self.look.words, answer.frame
         if answer.error and not answer.away:
@@ -136,7 +136,6 @@ class Painted:
         if frame is not self._drawn:
             self._draw(answer)
         ends = draw.until(frame)
-        lost = wall_clock is not None and (pulse.now is None or wall_clock - pulse.now > LATE)
         told = draw.freshness(answer.end if ends is None else ends, pulse.now, wall_clock, self.look)
         self.fresh.content = f'<b class="error">{words.no_feed}</b> · {told}' if lost else told
 

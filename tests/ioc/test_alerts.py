@@ -121,6 +121,29 @@ def test_a_backlog_that_began_just_before_going_live_is_held_from_its_beginning(
     assert judged(real_store(store_url, "alerts_before", CATALOG), desk.log) == [("A", 103, "firing", 30.0)]
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_going_live_alerts_alike_judged_at_once_or_as_it_comes_in(store_url: str, leaves: bool) -> None:
+    """The alerter follows the roller closely, which has not come as far as the first live heartbeat when that is counted."""
+    desk = Desk()
+    desk.beat(0, past=True)
+    desk.put("A", 30, 90 if leaves else 99.5, past=True)
+    if leaves:
+        desk.put("A", -30, 99.5, past=True)
+    desk.beat(99.8, past=True)
+    for at in (100.2, 105, 110, 115, 120):
+        desk.beat(at)
+    whole = judged(real_store(store_url, f"alerts_at_once_{leaves}".lower(), CATALOG), desk.log)
+    store = real_store(store_url, f"alerts_closely_{leaves}".lower(), CATALOG)
+    own = pipeline(store, 1, CATALOG, (TOPIC,))
+    roller, alerter = Roller(CATALOG, store, store.settings), Alerter(CATALOG, store, run=False)
+    for number in range(len(desk.log)):
+        count(own, desk.log[: number + 1])
+        roller.step()
+        alerter.step()
+    assert transitions(store) == whole
+    assert [(name, to) for name, _, to, _ in whole] == ([] if leaves else [("A", "firing")])
+
+
 def test_a_run_judges_all_its_steps(store_url: str) -> None:
     desk = Desk()
     desk.beat(0, past=True)

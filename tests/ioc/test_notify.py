@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import ValidationError
 
-from ioc import notify, state
+from ioc import notify, state, webhook
 from ioc.alerts import ALERT
 from ioc.catalog import ALERTS, Catalog
 from ioc.clickhouse import Store
@@ -142,6 +142,29 @@ def test_without_an_address_nobody_is_told_later_either(store_url: str, receiver
     tell(store, Webhook(Settings()))
     tell(store, hook(receiver))
     assert receiver.deliveries == []
+
+
+def test_going_back_to_a_declaration_of_before_is_no_news(store_url: str, receiver: Receiver) -> None:
+    store = real_store(store_url, "notify_back", CATALOG)
+    judged(store, STEPS, 10)
+    tell(store, hook(receiver))
+    judged(store, [(15, "D", "firing", 50.0)], 20, "another")
+    tell(store, hook(receiver), catalog=Catalog((QUEUE,), {"queue": "another"}))
+    judged(store, [(15, "D", "firing", 51.0)], 20)
+    tell(store, hook(receiver))
+    assert receiver.told() == [*TOLD, ("D", "firing", 50.0)]
+
+
+@pytest.mark.parametrize("body", ["is cut off", "never comes"])
+def test_a_receiver_that_took_it_is_not_told_again_whatever_becomes_of_its_words(
+    store_url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT", 0.5)
+    receiver.body = body
+    store = real_store(store_url, f"notify_{body.replace(' ', '_')}", CATALOG)
+    judged(store, STEPS, 10)
+    tell(store, hook(receiver))
+    assert receiver.told() == TOLD
 
 
 def test_what_was_counted_anew_is_no_news(store_url: str, receiver: Receiver) -> None:

@@ -262,6 +262,8 @@ def test_a_replay_that_goes_on_is_noted_again_and_again(centre: Centre, monkeypa
         with runs.replaying(centre.settings, run):
             notes = "SELECT count() AS n FROM runs WHERE state = 'replaying'"
             wait_until(lambda: centre.store.query(notes)["n"][0] > 3, "it is noted again")
+            with pytest.raises(UsageError, match="is being replayed"):
+                runs.drop(centre.settings, CATALOG, run.name)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from ioc import murmur, tables
+from ioc import murmur, read, tables
 from ioc.batch import Batch
 from ioc.catalog import load
 from ioc.clickhouse import Store
@@ -21,6 +21,10 @@ from ioc.roll import Roller
 from ioc.settings import Settings
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
 from ioc.windows import window_start
+from tests.counting import count, pipeline, real_store
+from tests.ioc.test_alerts import Desk
+from tests.streams_queue import CATALOG as QUEUES
+from tests.streams_queue import TOPIC as QUEUE_TOPIC
 
 TOPIC = "ioc.events.dossier"
 START = to_ms("2026-03-30T01:00:00Z")
@@ -360,3 +364,20 @@ def test_the_open_step_is_shown_before_a_long_past_is_rolled(store: Callable[[st
     roller.step()
     shown = rows(found, "dossier.backlog", "level")
     assert (shown["value"].to_list(), shown["until"].to_list()) == ([1], [now + 1])
+
+
+def test_a_group_that_came_and_went_between_two_rolls_is_shown_as_it_is(store_url: str) -> None:
+    """A step that became final with 5 in it lies between two open steps with 0: the second one is no repetition."""
+    desk, found = Desk(), real_store(store_url, "came_and_went", QUEUES)
+    own, roller = pipeline(found, 1, QUEUES, (QUEUE_TOPIC,)), Roller(QUEUES, found, found.settings)
+    for events in ([("A", 5, 1, 1), ("A", -5, 2, 2)], [], [("A", 5, 10.5, 12.2), ("A", -5, 11.5, 12.25), ("B", 1, 12.3, 12.3)]):
+        for event in events:
+            desk.put(*event)
+        if not events or not desk.log[2:]:
+            desk.beat(5 if events else 9.9)
+        count(own, desk.log)
+        roller.step()
+    now = {a.dims["desk"]: a.value for a in read.value(found, QUEUES, "queue.waiting", by=["desk"])}
+    assert now == {"A": 0, "B": 1}
+    shown = found.query("SELECT desk, value FROM v_queue_waiting_now WHERE desk != '*'")
+    assert dict(shown.rows()) == now

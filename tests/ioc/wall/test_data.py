@@ -66,6 +66,32 @@ async def until(condition: Callable[[], object]) -> None:
 QUESTION = Question("ioc", "SELECT value FROM v WHERE $__timeFilter(at)", HOUR)
 
 
+async def test_a_lost_feed_is_asked_for_though_nothing_was_counted(wall: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queries tell by the store's clock that nothing comes in; without a new checkpoint nobody would ask them."""
+    monkeypatch.setattr(data, "LATE", 1 << 60)
+    await until(lambda: wall.answer(QUESTION).frame is not None)
+    monkeypatch.setattr(data, "LATE", 0)
+    await until(lambda: wall.answer(QUESTION).lost)
+    assert len(wall.counted.asked) == 2
+
+
+def test_a_run_is_asked_for_by_its_name_or_its_database(wall: Asking) -> None:
+    asked = (None, "ioc", "morning-1", "ioc_run_morning_1", "No such")
+    assert [wall.database(run) for run in asked] == ["ioc", "ioc", "ioc_run_morning_1", "ioc_run_morning_1", "No such"]
+
+
+async def test_the_name_of_a_database_ends_no_quotes(wall: Asking) -> None:
+    asked: list[str] = []
+
+    def refuses(sql: str) -> pl.DataFrame:
+        asked.append(sql)
+        raise StoreError("there is no such database")
+
+    wall.counted.query = refuses  # type: ignore[method-assign]
+    await until(lambda: wall.pulse('a".t WHERE 0 --').error)
+    assert 'FROM "a\\".t WHERE 0 --".checkpoints' in asked[0]
+
+
 async def test_all_who_look_at_the_same_share_one_query(wall: Asking) -> None:
     await until(lambda: all(wall.answer(QUESTION).frame is not None for _ in range(50)))
     assert wall.counted.asked == [
