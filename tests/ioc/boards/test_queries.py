@@ -123,6 +123,18 @@ def test_a_feed_tells_what_was_accepted_repeated_and_refused_also_by_the_gateway
     assert found[DOSSIER, "/portal"]["freshness"] == 0
 
 
+def test_what_worker_and_gateway_refused_at_like_places_is_counted_each(store_url: str) -> None:
+    store = real_store(store_url, "boards_refused")
+    for topic in (DOSSIER, REJECTS):
+        store.command(
+            "INSERT INTO events (topic, partition, offset, received_at, type, source, verdict) "
+            f"SELECT '{topic}', 0, number, fromUnixTimestamp64Milli({NOW}), "
+            "'vn.ioc.dossier.changed.v1', '/s', 'rejected' FROM numbers(3)"
+        )
+    store.command(f"INSERT INTO checkpoints (stage, topic, next, received) VALUES ('measure', '{DOSSIER}', 3, {NOW})")
+    assert store.query("SELECT topic, source, rejected FROM v_feeds").rows() == [(DOSSIER, "/s", 6)]
+
+
 def test_a_live_centre_whose_now_lags_says_so_on_its_mark_and_its_tiles(store: Store) -> None:
     assert store.query("SELECT live, fed FROM v_state").rows() == [(True, False)]
     mark = store.query(asked(dict(queries(boards(CATALOG)[0]))["Trạng thái"]))
