@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
 from ioc.times import DAY, PROVINCE, SECOND, from_datetime, to_ms
 from schemas import Contract
@@ -29,6 +29,8 @@ AHEAD = 3653 * DAY
 """How far a time inside `data` (a due time) may lie after its event: 10 years, leap days included."""
 _LONGEST = 300
 """Characters of a foreign name or value that a message repeats: a megabyte of rubbish is not sent back."""
+_OTHERS = 4
+"""Further faults of an event that are told."""
 
 
 @dataclass(frozen=True)
@@ -170,17 +172,29 @@ def _structured(value: bytes, headers: Headers) -> bytes | Reject:
 
 
 def _schema_reject(error: ValidationError, contract: Contract) -> Reject:
+    """The first fault is the reason and the field; the next ones stand in the message, so that all can be mended at once."""
     errors = error.errors(include_url=False, include_input=False)
     first = next((e for e in errors if e["type"] == "unit_mismatch"), errors[0])
-    place = (*first["loc"], *filter(None, [first.get("ctx", {}).get("field")]))  # a model's own rule names the part it means
-    field = ".".join(str(part)[:_LONGEST] for part in place)
-    message = first["msg"]
-    if first["type"] == "extra_forbidden":
-        message = f"unknown field; {_owner(contract, first['loc'])}"
-    elif first["type"] == "string_pattern_mismatch":
-        message = PATTERNS.get(first["ctx"]["pattern"], message)
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Reject("unit_mismatch" if first["type"] == "unit_mismatch" else "schema", field, message + more)
+    others = [e for e in errors if e is not first]
+    told = [f"; {_place(e)}: {_said(e, contract)}" for e in others[:_OTHERS]]
+    more = f"; and {len(others) - _OTHERS} more" if len(others) > _OTHERS else ""
+    message = _said(first, contract) + "".join(told) + more
+    return Reject("unit_mismatch" if first["type"] == "unit_mismatch" else "schema", _place(first), message)
+
+
+def _place(error: ErrorDetails) -> str:
+    """The field; a model's own rule names the part it means."""
+    place = (*error["loc"], *filter(None, [error.get("ctx", {}).get("field")]))
+    return ".".join(str(part)[:_LONGEST] for part in place)
+
+
+def _said(error: ErrorDetails, contract: Contract) -> str:
+    """What would be right."""
+    if error["type"] == "extra_forbidden":
+        return f"unknown field; {_owner(contract, error['loc'])}"
+    if error["type"] == "string_pattern_mismatch":
+        return PATTERNS.get(error["ctx"]["pattern"], error["msg"])
+    return error["msg"]
 
 
 def _owner(contract: Contract, loc: tuple[int | str, ...]) -> str:

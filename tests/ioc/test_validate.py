@@ -85,6 +85,13 @@ def test_what_is_wrong_is_named(contents: bytes | str, reason: str, field: str) 
     assert only.reason in REASONS
 
 
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    (only,) = judged(changed(state="open", due_at="02/12/2026", colour="red"))
+    assert (only.field, only.message[:16]) == ("data.state", "Input should be ")
+    assert "; data.due_at: " in only.message
+    assert "; data.colour: unknown field; " in only.message
+
+
 @pytest.mark.parametrize("time", ["2000-01-01T00:00:00+07:00", "2022-10-07T12:10:00+07:00", "2022-10-07T05:10:00.0009Z"])
 def test_the_bounds_themselves_are_accepted(time: str) -> None:
     assert judged(at(time))[0].accepted
