@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -99,7 +100,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         for name in ("bin", "conf"):
             (home / name).mkdir(parents=True)
         (home / "conf" / "defaults.ini").write_text("[server]\n")
-        (home / "bin" / "grafana").write_text(f"#!{sys.executable}\n{source}")
+        (home / "bin" / "stand_in.py").write_text(source)
+        # not "#!python": a first line of that kind cannot name a folder with blanks
+        command = shlex.join([sys.executable, str(home / "bin" / "stand_in.py")])
+        (home / "bin" / "grafana").write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (home / "bin" / "grafana").chmod(0o755)
         (tmp_path / "path").mkdir()
         (tmp_path / "path" / "grafana").symlink_to(home / "bin" / "grafana")
