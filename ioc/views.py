@@ -9,6 +9,7 @@ from ioc.catalog import REJECTS, Catalog
 from ioc.clickhouse import RUN, literal
 from ioc.times import PROVINCE
 from ioc.vocabulary import ALL, Count, Indicator, Stream
+from ioc.windows import LEVEL
 
 NO_FEED = 30
 """Seconds by which a live centre's now may lag the wall clock; then it says that nothing comes."""
@@ -100,7 +101,8 @@ def _feeds(catalog: Catalog) -> str:
 def _ahead(stream: Stream, indicator: Indicator) -> str:
     """A level at the end of each coming working day, as known now: what is rolled, and the panes that count from there on.
 
-    Whatever has changed is rolled at one time for all groups, so the last row of any group counts to the latest `until`.
+    The open step is shown at one time for all groups, but for those whose last row still says the same: each counts to the latest
+    `until`. The last row is found by the sort key, which asks for the window and one type of `dims` throughout.
     """
     end = f"toDateTime64(toString(day + 1), 3, '{PROVINCE.key}')"
     rolled = f"v_{indicator.name.replace('.', '_')}"
@@ -116,8 +118,8 @@ def _ahead(stream: Stream, indicator: Indicator) -> str:
             (SELECT groupArray(day) FROM days_off WHERE day BETWEEN today AND today + 60) AS off,
             arraySlice(arrayFilter(d -> NOT has(off, d), arrayMap(n -> today + n, range(60))), 1, {DAYS}) AS days
         SELECT dims, {names}, day, {end} AS at, sumIf(m, counts < {end}) AS value FROM (
-            SELECT dims, toDateTime64(0, 3, 'UTC') AS counts, toInt64(value) AS m FROM {rolled}{LAST}
+            SELECT dims, toDateTime64(0, 3, 'UTC') AS counts, toInt64(value) AS m FROM {rolled}{LAST} WHERE window = {literal(LEVEL)}
             UNION ALL
-            SELECT arrayJoin([{groups}]) AS dims, at AS counts, measures[1] AS m FROM panes FINAL WHERE generation = {generation}
+            SELECT CAST(arrayJoin([{groups}]), 'Array(LowCardinality(String))') AS dims, at AS counts, measures[1] AS m FROM panes FINAL WHERE generation = {generation}
             AND indicator = {literal(indicator.name)} AND at >= {since} AND at < (SELECT now FROM v_now) + INTERVAL 90 DAY)
         ARRAY JOIN days AS day GROUP BY dims, day"""
