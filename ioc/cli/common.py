@@ -110,4 +110,4 @@ def say(text: str) -> None:
 def quiet_libraries() -> None:
     """Client libraries report what we handle; only their own last words are shown."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # whatever it is when something is said
