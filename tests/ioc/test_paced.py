@@ -250,6 +250,9 @@ def test_a_replay_that_was_killed_is_known_as_broken_off(centre: Centre) -> None
             f"VALUES ('{run.name}', '{run.source}', '{REPLAYING}', now64(3) - INTERVAL {seconds} SECOND)"
         )
         assert [r.state for r in runs.runs(centre.store)] == [state]
+    with pytest.raises(UsageError, match="is being replayed"):
+        runs.drop(centre.settings, CATALOG, run.name)
+    runs.note(centre.settings, replace(run, state=runs.BROKEN_OFF))
 
 
 def test_a_replay_that_goes_on_is_noted_again_and_again(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
