@@ -50,7 +50,7 @@ def tile(stream: Stream, indicator: Indicator) -> str:
 def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
     """What held at each point of the time range, up to now; a column for each title."""
     points = (
-        "SELECT 1 AS one, fromUnixTimestamp64Milli(arrayJoin(arrayPushBack(range(begin, end, 1000 * $__interval_s), end)), 'UTC') "
+        "SELECT 1 AS one, fromUnixTimestamp64Milli(arrayJoin(arrayPushBack(range(begin, end, toInt64(1000 * $__interval_s)), end)), 'UTC') "
         f"AS time FROM (SELECT 1000 * toInt64(toUnixTimestamp($__fromTime)) AS begin, least(1000 * toInt64(toUnixTimestamp($__toTime)), "
         f"toUnixTimestamp64Milli(now)) AS end FROM {RUN}.v_now) WHERE begin < end"
     )

@@ -89,6 +89,13 @@ def test_every_query_of_every_board_runs(store: Store, board: object) -> None:
             assert store.query(asked(query, agency)).width > 0, place
 
 
+@pytest.mark.parametrize("board", boards(CATALOG)[:3], ids=lambda board: board.uid)
+def test_every_query_runs_over_years_whose_points_lie_days_apart(store: Store, board: object) -> None:
+    values = {"run": store.database, "agency": "*", "site": "*", "window": "1d"}
+    for place, query in queries(board):  # type: ignore[arg-type]
+        assert store.query(expand(query, values, NOW - 600 * DAY, NOW, 3 * 86_400)).width > 0, place
+
+
 @pytest.mark.parametrize(("stream", "indicator"), ALL_OF, ids=lambda one: one.name)
 @pytest.mark.parametrize("agency", ["*", "A", "nobody"])
 def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, stream, indicator, agency) -> None:  # type: ignore[no-untyped-def]
