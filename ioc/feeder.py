@@ -30,6 +30,9 @@ from ioc.work import Work
 log = structlog.get_logger()
 IN_FLIGHT = 3
 """Polls on their way: one being counted, one being decoded, one waiting."""
+GAP, FEW = 0.25, 1_000
+"""Seconds between the starts of two polls where the first brought few records: every poll is a handful of inserts, however little
+is in it, and a centre of 50 events a second would otherwise keep two cores busy with polls of five."""
 STALLED = 5.0
 """Seconds without a counted poll after which the group is told that we live (far below max_poll_interval)."""
 REVOKE_PATIENCE = 30.0
@@ -74,7 +77,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
         self._nudge, self._failed = nudge, failed
         self._next: dict[TopicPartition, int] = {}
-        self._epoch = 0
+        self._epoch, self._due = 0, 0.0
         self._epochs: dict[Place, int] = {}
         self._waiting: deque[Poll] = deque()
         self._draining = False
@@ -115,6 +118,11 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             if len(self._flying) >= IN_FLIGHT:
                 await self._keep_membership()
             return
+        if (early := self._due - asyncio.get_running_loop().time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), early)
+            return
+        self._due = asyncio.get_running_loop().time() + GAP
         try:
             records = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
         except kafka.NoOffsetForPartitionError:
@@ -123,6 +131,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(0.02)  # assigned, but our own positions are still being looked up
             return
         # no await until the poll is stamped: a rebalance in between would mix two assignments
+        if sum(map(len, records.values())) >= FEW:
+            self._due = 0.0
         batches = []
         for place, found in records.items():
             if found and place in self._next:

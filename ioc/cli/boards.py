@@ -14,6 +14,7 @@ from ioc.boards.speed import AIM, timings
 from ioc.boards.words import VI
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, out, reader, say, settings_of, table
+from ioc.cli.feed import bar
 from ioc.vocabulary import ALL
 
 boards = typer.Typer(help="The boards in grafana/boards, which Grafana and the wall draw.", no_args_is_help=True)
@@ -64,7 +65,16 @@ def check(
         settings, store = reader(data, run)
         values = {"run": settings.clickhouse_database, "agency": agency, "window": "7d"}
         values |= {s.dimensions[0]: ALL for s in catalog.streams if s.dimensions[0] not in values}
-        taken = timings(store, [b for b in found if b.language == VI.language], values, days, times)
+        with bar() as shown:
+            measuring = shown.add_task("measuring")
+            taken = timings(
+                store,
+                [b for b in found if b.language == VI.language],
+                values,
+                days,
+                times,
+                lambda done, total: shown.update(measuring, completed=done, total=total),
+            )
         wrong += [f"{t.board}, {t.place}: {1000 * t.p95:.0f} ms (aim: {1000 * AIM:.0f})" for t in taken if t.p95 > AIM]
     if as_json:
         dump({"wrong": wrong, "timings": [asdict(t) for t in taken]})

@@ -11,12 +11,12 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from nicegui import ui
 
+from ioc.boards.expand import filled
 from ioc.boards.model import Dashboard, QueryVariable
 from ioc.boards.panels import AnyPanel, BarPanel, LinePanel, RowPanel, TextPanel
 from ioc.wall import draw, view
 from ioc.wall.colours import THEMES, variables
 from ioc.wall.data import Answer, Pulse, Question, Wall
-from ioc.wall.interpolate import filled
 
 EVERY = 0.5
 """Seconds between two looks of a page at its answers."""

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 import polars as pl
 
+from ioc.boards.expand import span
 from ioc.boards.model import AnyVariable, CustomVariable, Dashboard
 from ioc.wall.colours import THEMES
 from ioc.wall.draw import Look
-from ioc.wall.interpolate import span
 from ioc.wall.shown import clock
 from ioc.wall.words import LANGUAGES, STATES, Words
 

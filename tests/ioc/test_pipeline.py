@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc import seen
+from ioc import seen, state
 from ioc.batch import Batch, record_hash
 from ioc.clickhouse import Store
+from ioc.decode import Clock
 from ioc.errors import IocError, ServiceAway
+from ioc.state import Checkpoint
 from tests import brute
 from tests.counting import CATALOG, count, everything, panes, pipeline, poll, real_store, verdicts
 from tests.fake import FakeStore, away
@@ -162,6 +164,16 @@ def test_a_new_pipeline_goes_on_where_the_checkpoint_says_with_its_clock(store_u
     again.run([Batch(brute.DOSSIER, 0, 8, 11, [], [], [], [])])  # only transaction markers
     assert again.checkpoints[place].next == 11
     assert again.checkpoints[place].last_offset == 5
+
+
+def test_many_checkpoints_become_few_rows_and_the_last_one_stands(store_url: str) -> None:
+    store, last = real_store(store_url, "pipeline_checkpoints"), 2_000
+    for next_ in (*range(last - 40, last + 1), last - 41):  # a worker that was overtaken writes last
+        row = Checkpoint(next_, Clock(next_), 1)
+        store.insert("checkpoints", state.checkpoint_rows("measure", {("g", "t", p): row for p in range(2)}))
+    store.command("OPTIMIZE TABLE checkpoints FINAL")
+    assert store.query("SELECT count() AS n FROM checkpoints")["n"][0] <= 2 * 2  # one in ten minutes; they may be of two
+    assert state.checkpoints(store, "measure") == {("g", "t", p): Checkpoint(last, Clock(last), 1) for p in range(2)}
 
 
 def test_a_batch_that_does_not_begin_at_the_checkpoint_is_refused() -> None:

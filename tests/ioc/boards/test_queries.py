@@ -11,7 +11,7 @@ import pytest
 from ioc import read, tables
 from ioc.boards import sql
 from ioc.boards.derive import boards
-from ioc.boards.expand import expand
+from ioc.boards.expand import filled, timed
 from ioc.boards.lint import queries
 from ioc.catalog import REJECTS
 from ioc.clickhouse import Store
@@ -74,7 +74,7 @@ def store(store_url: str) -> Store:
 
 def asked(query: str, agency: str = "*", window: str = "1d") -> str:
     values = {"run": NAME, "agency": agency, "site": "*", "window": window}
-    return expand(query, values, NOW - 7 * DAY, NOW + HOUR, 600)
+    return timed(filled(query, values), NOW - 7 * DAY, NOW + HOUR)
 
 
 def test_the_views_have_the_columns_that_the_lint_believes(store: Store) -> None:
@@ -93,7 +93,7 @@ def test_every_query_of_every_board_runs(store: Store, board: object) -> None:
 def test_every_query_runs_over_years_whose_points_lie_days_apart(store: Store, board: object) -> None:
     values = {"run": store.database, "agency": "*", "site": "*", "window": "1d"}
     for place, query in queries(board):  # type: ignore[arg-type]
-        assert store.query(expand(query, values, NOW - 600 * DAY, NOW, 3 * 86_400)).width > 0, place
+        assert store.query(timed(filled(query, values), NOW - 600 * DAY, NOW)).width > 0, place
 
 
 @pytest.mark.parametrize(("stream", "indicator"), ALL_OF, ids=lambda one: one.name)
@@ -155,7 +155,7 @@ def test_a_run_bears_its_mark_is_never_without_feed_and_stands_among_the_runs_of
     live.command("INSERT INTO runs (name, source, state) VALUES ('boards-1', 'import', 'open'), ('gone', 'import', 'dropped')")
     query = dict(queries(boards(CATALOG)[0]))
     values = {"run": "ioc_run_boards_1"}
-    assert run.query(expand(query["Trạng thái"], values, 0, 0, 1))["state"].to_list() == ["DIỄN LẠI: boards_1"]
+    assert run.query(timed(filled(query["Trạng thái"], values), 0, 0))["state"].to_list() == ["DIỄN LẠI: boards_1"]
     assert run.query("SELECT live, fed FROM v_state").rows() == [(False, True)]
     rows = live.query(query["variable run"]).rows()
     assert rows == [("boards_live", "Trực tiếp"), ("ioc_run_boards_1", "boards-1")]
@@ -166,7 +166,7 @@ def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> Non
     stream, indicator = LEVELS[0]
     frame = store.query(asked(sql.lines(stream, {"x": indicator})))
     assert from_datetime(frame["time"].to_list()[-1]) == NOW + 1
-    for time, value in frame.tail(300).rows()[::60]:
+    for time, value in frame.tail(100).rows()[::20]:
         assert value == read.value(store, CATALOG, indicator.name, from_datetime(time) // MINUTE * MINUTE)[0].value
 
 

@@ -63,7 +63,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-QUESTION = Question("ioc", "SELECT value FROM v WHERE $__timeFilter(at)", HOUR)
+QUESTION = Question("ioc", "SELECT value FROM v WHERE at >= $__fromTime AND at <= $__toTime", HOUR)
 
 
 async def test_a_lost_feed_is_asked_for_though_nothing_was_counted(wall: Asking, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from ioc.boards.expand import POINTS, filled, interval, span, timed
 from ioc.clickhouse import Store
 from ioc.errors import DeclarationError
 from ioc.settings import Settings
 from ioc.times import DAY, HOUR, MINUTE, SECOND
-from ioc.wall.interpolate import POINTS, filled, interval, span, timed
 
 VALUES = {"run": "ioc", "agency": "*"}
 
@@ -18,14 +18,6 @@ VALUES = {"run": "ioc", "agency": "*"}
 def test_variables_are_quoted_as_the_query_asks() -> None:
     sql = "SELECT 1 FROM ${run:doublequote}.v WHERE agency = ${agency:singlequote}"
     assert filled(sql, VALUES) == "SELECT 1 FROM \"ioc\".v WHERE agency = '*'"
-
-
-@pytest.mark.parametrize(
-    "sql", ["SELECT $agency", "SELECT '$agency'", "SELECT ${agency}", "SELECT ${agency:raw}", "SELECT ${agency:csv}"]
-)
-def test_an_unquoted_variable_is_refused(sql: str) -> None:
-    with pytest.raises(DeclarationError, match=r"write .*agency:singlequote"):
-        filled(sql, VALUES)
 
 
 def test_an_unknown_variable_names_the_ones_there_are() -> None:
@@ -60,12 +52,7 @@ def test_no_value_of_a_variable_ends_its_quotes(store: Store) -> None:
 
 def test_macros_are_the_plugins() -> None:
     begin, end = 1_000_000, 1_000_000 + 7 * DAY
-    assert timed("$__timeFilter(at)", begin, end) == "at >= toDateTime(1000) AND at <= toDateTime(605800)"
     assert timed("$__fromTime|$__toTime|$__interval_s", begin, end) == "toDateTime(1000)|toDateTime(605800)|1800"
-    assert timed("$__timeInterval( at )", begin, end) == "toStartOfInterval(toDateTime(at), INTERVAL 1800 second)"
-    assert timed("$__timeFilter_ms(at)", 5, 7) == "at >= fromUnixTimestamp64Milli(5) AND at <= fromUnixTimestamp64Milli(7)"
-    with pytest.raises(DeclarationError, match=r"\$__unixEpochFilter is no macro; there are timeFilter"):
-        timed("$__unixEpochFilter(at)", begin, end)
 
 
 def test_a_macros_text_in_a_value_of_a_variable_does_not_name_a_column() -> None:
