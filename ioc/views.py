@@ -99,12 +99,12 @@ def _feeds(catalog: Catalog) -> str:
 
 
 def _ahead(stream: Stream, indicator: Indicator) -> str:
-    """A level at the end of each coming working day, as known now: what is rolled, and the panes that count from there on.
+    """A level now (day 1970-01-01) and at the end of each coming working day, as known now: what is rolled, and the panes that
+    count from there on.
 
     The open step is shown at one time for all groups, but for those whose last row still says the same: each counts to the latest
     `until`. The last row is found by the sort key, which asks for the window and one type of `dims` throughout.
     """
-    end = f"toDateTime64(toString(day + 1), 3, '{PROVINCE.key}')"
     rolled = f"v_{indicator.name.replace('.', '_')}"
     generation = f"(SELECT generation FROM v_generation WHERE stream = {literal(stream.name)})"
     groups = ", ".join(
@@ -116,10 +116,12 @@ def _ahead(stream: Stream, indicator: Indicator) -> str:
     return f"""CREATE OR REPLACE VIEW {rolled}{AHEAD} AS
         WITH (SELECT toDate(now, '{PROVINCE.key}') FROM v_now) AS today,
             (SELECT groupArray(day) FROM days_off WHERE day BETWEEN today AND today + 60) AS off,
-            arraySlice(arrayFilter(d -> NOT has(off, d), arrayMap(n -> today + n, range(60))), 1, {DAYS}) AS days
-        SELECT dims, {names}, day, {end} AS at, sumIf(m, counts < {end}) AS value FROM (
+            arraySlice(arrayFilter(d -> NOT has(off, d), arrayMap(n -> today + n, range(60))), 1, {DAYS}) AS days,
+            {since} AS since,
+            arrayMap(d -> (d, toDateTime64(toString(d + 1), 3, '{PROVINCE.key}')), days) AS ends
+        SELECT dims, {names}, one.1 AS day, one.2 AS at, sumIf(m, counts < one.2) AS value FROM (
             SELECT dims, toDateTime64(0, 3, 'UTC') AS counts, toInt64(value) AS m FROM {rolled}{LAST} WHERE window = {literal(LEVEL)}
             UNION ALL
             SELECT CAST(arrayJoin([{groups}]), 'Array(LowCardinality(String))') AS dims, at AS counts, measures[1] AS m FROM panes FINAL WHERE generation = {generation}
-            AND indicator = {literal(indicator.name)} AND at >= {since} AND at < (SELECT now FROM v_now) + INTERVAL 90 DAY)
-        ARRAY JOIN days AS day GROUP BY dims, day"""
+            AND indicator = {literal(indicator.name)} AND at >= since AND at < (SELECT now FROM v_now) + INTERVAL 90 DAY)
+        ARRAY JOIN arrayPushFront(ends, (toDate(0), toTimeZone(since, '{PROVINCE.key}'))) AS one GROUP BY dims, day, at"""

@@ -78,10 +78,9 @@ def ahead(stream: Stream, indicator: Indicator, words: Words, title: str) -> str
     """A level now and at the end of each coming working day, as known now."""
     weekdays = f"transform(toDayOfWeek(day), [1, 2, 3, 4, 5], {literal(list(words.weekdays))}, '')"
     return (
-        f"SELECT label AS {quoted(words.day)}, value AS {quoted(title)} FROM (SELECT {literal(words.now)} AS label, toDate(0) AS day, "
-        f"ifNull(sum(value), 0) AS value FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)} UNION ALL "
-        f"SELECT concat({weekdays}, formatDateTime(day, ' %d/%m')) AS label, day, toFloat64(value) AS value "
-        f"FROM {view(indicator)}{AHEAD} WHERE {chosen(stream, indicator).partition(' AND ')[2]}) ORDER BY day"
+        f"SELECT if(day = toDate(0), {literal(words.now)}, concat({weekdays}, formatDateTime(day, ' %d/%m'))) AS {quoted(words.day)}, "
+        f"toFloat64(sum(value)) AS {quoted(title)} FROM (SELECT day, value FROM {view(indicator)}{AHEAD} "
+        f"WHERE {chosen(stream, indicator).partition(' AND ')[2]} UNION ALL SELECT toDate(0) AS day, 0 AS value) GROUP BY day ORDER BY day"
     )
 
 

@@ -114,10 +114,22 @@ def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, 
 def test_the_coming_days_are_the_next_five_working_days_as_known_now(store: Store, agency: str) -> None:
     frame = store.query(f"SELECT day, at, value FROM v_dossier_overdue_ahead WHERE dims = ['{agency}', '*', '*'] ORDER BY day")
     days = [date(2026, 4, 29), date(2026, 5, 4), date(2026, 5, 5), date(2026, 5, 6), date(2026, 5, 7)]
-    assert frame["day"].to_list() == ([] if agency == "nobody" else days)
+    assert frame["day"].to_list() == ([] if agency == "nobody" else [date(1970, 1, 1), *days])
     for at, value in frame.select("at", "value").rows():
         where = {} if agency == "*" else {"agency": agency}
         assert value == read.value(store, CATALOG, "dossier.overdue", from_datetime(at), where=where)[0].value
+
+
+def test_what_is_to_come_begins_with_what_the_tile_shows_now_and_is_0_for_who_has_nothing(store: Store) -> None:
+    panel, tile = "Hồ sơ quá hạn đang tồn: hôm nay và các ngày làm việc tới", "Hồ sơ quá hạn đang tồn"
+    found = {place: query for board in boards(CATALOG)[:2] for place, query in queries(board)}
+    for agency in ("*", "A", "nobody"):
+        labels, values = store.query(asked(found[panel], agency)).get_columns()
+        shown = store.query(asked(found[tile].replace("(SELECT fed FROM ${run:doublequote}.v_state)", "true"), agency))
+        assert (labels[0], values[0]) == ("Hiện tại", shown["value"][0])
+        assert labels[1:].to_list() == (
+            [] if agency == "nobody" else ["Thứ Tư 29/04", "Thứ Hai 04/05", "Thứ Ba 05/05", "Thứ Tư 06/05", "Thứ Năm 07/05"]
+        )
 
 
 def test_a_feed_tells_what_was_accepted_repeated_and_refused_also_by_the_gateway(store: Store) -> None:
