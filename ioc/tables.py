@@ -94,11 +94,12 @@ def views(stream: Stream) -> list[str]:
     An open step's row at a step that has become final is left out: it came from a roller that was overtaken.
     """
     found, generation = [], f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
+    rolled = f"(SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation})"
     names = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
     for indicator in stream.indicators:
         view = f"v_{indicator.name.replace('.', '_')}"
-        where = f"""indicator = '{indicator.name}' AND generation = {generation} AND (until >= at OR toUnixTimestamp64Milli(at) >
-            (SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation}))"""
+        where = f"""indicator = '{indicator.name}' AND generation = {generation}
+            AND (until >= at OR toUnixTimestamp64Milli(at) > {rolled})"""
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
         found.append(
             f"""CREATE OR REPLACE VIEW {view} AS
@@ -115,7 +116,7 @@ def views(stream: Stream) -> list[str]:
         )
         found.append(
             f"""CREATE OR REPLACE VIEW {view}{LAST} AS
-            SELECT window, dims, {names}, {shown}, greatest(last_until, (SELECT max(until) FROM v_rolled WHERE stream = '{stream.name}')) AS until
+            SELECT window, dims, {names}, {shown}, greatest(last_until, fromUnixTimestamp64Milli({rolled}, 'UTC')) AS until
             FROM (WITH bitShiftLeft(toUInt128(toUnixTimestamp64Milli(at)), 64) + as_of AS latest SELECT window, dims, {last}
             FROM indicators WHERE {where} GROUP BY window, dims)"""
         )
