@@ -63,11 +63,15 @@ GROWN = (
 )
 """Columns and indexes that came later than their table."""
 MERGES = [
-    f"ALTER TABLE {name} MODIFY SETTING merge_selector_base = 10"
-    for name in ("events", "panes", "entities", "seen", "checkpoints", "indicators")
+    *(
+        f"ALTER TABLE {name} MODIFY SETTING merge_selector_base = 10"
+        for name in ("events", "panes", "entities", "seen", "checkpoints", "indicators")
+    ),
+    *(f"ALTER TABLE {name} MODIFY SETTING min_rows_to_fsync_after_merge = 1" for name in ("checkpoints", "alerts")),
 ]
 """Inserts of some ten rows, four a second: by default (5) each is merged at once with the tens of thousands before it, and the
-store rewrites 300 rows for each that comes; by 10 it is 12."""
+store rewrites 300 rows for each that comes; by 10 it is 12. What was inserted with fsync is merged with fsync, or the merged part
+could be lost with all that it replaced."""
 GENERATION = """CREATE OR REPLACE VIEW v_generation AS
     SELECT stream, argMax(generation, since) AS generation FROM generations GROUP BY stream"""
 NOW = """CREATE OR REPLACE VIEW v_now AS
@@ -108,12 +112,11 @@ def views(stream: Stream) -> list[str]:
         )
         # without FINAL: the last row of a group is the one with the highest step, and there with the highest as_of. One number to
         # compare, and no Nullable: an argMax of tuples takes three times as long.
-        numbers = {"value": "ifNull(value, nan)", "lo": "ifNull(lo, nan)", "hi": "ifNull(hi, nan)", "n": "n"}
+        bounds = ("value", "lo", "hi")
+        numbers = {name: f"ifNull({name}, nan)" for name in bounds} | {"n": "n"}
         numbers |= {name: f"stats['{name}']" for name in indicator.value.names}
         last = ", ".join(f"argMax({taken}, latest) AS last_{name}" for name, taken in {**numbers, "until": "until"}.items())
-        shown = ", ".join(
-            f"if(isNaN(last_{n}), NULL, last_{n}) AS {n}" if "nan" in numbers[n] else f"last_{n} AS {n}" for n in numbers
-        )
+        shown = ", ".join(f"if(isNaN(last_{n}), NULL, last_{n}) AS {n}" if n in bounds else f"last_{n} AS {n}" for n in numbers)
         found.append(
             f"""CREATE OR REPLACE VIEW {view}{LAST} AS
             SELECT window, dims, {names}, {shown}, greatest(last_until, fromUnixTimestamp64Milli({rolled}, 'UTC')) AS until

@@ -29,7 +29,13 @@ _STEPS = [
 
 
 def filled(sql: str, values: Mapping[str, str]) -> str:
-    """The query with the variables' values.  Raises DeclarationError for a variable without a value."""
+    """The query with the variables' values.  Raises DeclarationError for a variable without a value, and for any other `$`."""
+    rest = VARIABLE.sub("", sql)
+    for macro in MACROS:
+        rest = re.sub(re.escape(macro) + r"\b", "", rest)
+    if odd := re.search(r"\$\S*", rest):
+        forms = "${name:singlequote}, ${name:doublequote}"
+        raise DeclarationError(f"{odd[0]} cannot be filled in: a query may hold {forms}, {', '.join(MACROS)}")
 
     def one(found: re.Match[str]) -> str:
         if found[1] not in values:

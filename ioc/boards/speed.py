@@ -44,10 +44,10 @@ def timings(
     wanted = [(board.uid, place, sql) for board in boards for place, sql in queries(board)]
     found: list[Timing] = []
     for uid, place, sql in wanted:
-        progress(len(found), len(wanted))
         asked = timed(filled(sql, values), end - days * DAY, end)
         taken = sorted(_timed(store, asked) for _ in range(times))
         found.append(Timing(uid, place, taken[_rank(0.5, times)], taken[_rank(0.95, times)]))
+        progress(len(found), len(wanted))
     return sorted(found, key=lambda timing: -timing.p95)
 
 

@@ -51,7 +51,8 @@ async def polls(monkeypatch: pytest.MonkeyPatch, size: int, gap: float, number: 
 
     fed = Feeder(Settings(kafka_bootstrap="nowhere:1"), None, {TOPIC: TOPIC}, "g", nudge, pytest.fail)  # type: ignore[arg-type]
     fed._next[PLACE], fed._epochs[TOPIC, 0] = 0, 1
-    await fed.run()
+    async with asyncio.timeout(10):
+        await fed.run()
     return log.asked
 
 

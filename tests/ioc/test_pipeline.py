@@ -176,6 +176,19 @@ def test_many_checkpoints_become_few_rows_and_the_last_one_stands(store_url: str
     assert state.checkpoints(store, "measure") == {("g", "t", p): Checkpoint(last, Clock(last), 1) for p in range(2)}
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_of_two_checkpoints_at_one_position_the_later_one_stands_whatever_was_merged(store_url: str, merged: bool) -> None:
+    store = real_store(store_url, "pipeline_accepted")
+    for ago, last in ((60, 49), (0, -1)):  # `ioc doctor --accept-gap` where the log has another record at the last position
+        store.command(
+            "INSERT INTO checkpoints (generation, stage, topic, next, last_offset, written_at) "
+            f"VALUES ('g', 'measure', 't', 50, {last}, now64(3) - INTERVAL {ago} MINUTE)"
+        )
+    if merged:
+        store.command("OPTIMIZE TABLE checkpoints FINAL")
+    assert state.checkpoints(store, "measure")["g", "t", 0].last_offset == -1
+
+
 def test_a_batch_that_does_not_begin_at_the_checkpoint_is_refused() -> None:
     store = FakeStore()
     made = pipeline(store, 1)

@@ -20,6 +20,12 @@ def test_variables_are_quoted_as_the_query_asks() -> None:
     assert filled(sql, VALUES) == "SELECT 1 FROM \"ioc\".v WHERE agency = '*'"
 
 
+@pytest.mark.parametrize("odd", ["$agency", "'$agency'", "${agency}", "${agency:raw}", "$__timeFilter(at)", "$__fromTime_ms"])
+def test_what_is_no_quoted_variable_and_no_macro_is_refused(odd: str) -> None:
+    with pytest.raises(DeclarationError, match=r"cannot be filled in: a query may hold \$\{name:singlequote"):
+        filled(f"SELECT {odd}, $__fromTime, ${{agency:singlequote}}", VALUES)
+
+
 def test_an_unknown_variable_names_the_ones_there_are() -> None:
     with pytest.raises(DeclarationError, match=r"site.* is no variable of the board; it has run, agency"):
         filled("SELECT ${site:singlequote}", VALUES)

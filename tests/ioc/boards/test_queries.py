@@ -120,6 +120,33 @@ def test_the_coming_days_are_the_next_five_working_days_as_known_now(store: Stor
         assert value == read.value(store, CATALOG, "dossier.overdue", from_datetime(at), where=where)[0].value
 
 
+def test_the_last_row_of_a_group_is_the_highest_count_at_the_highest_step_and_no_overtaken_open_one(store_url: str) -> None:
+    store, columns = real_store(store_url, "boards_last"), "generation, indicator, window, dims, at, until, value, n, as_of"
+    generation = CATALOG.generations["dossiers"]
+    store.command(
+        "INSERT INTO checkpoints (generation, stage, topic, next, received) "
+        f"VALUES ('{generation}', 'roll', '{DOSSIER}', 9, {NOW})"
+    )
+
+    def put(group: str, at: int, until: int, value: str, as_of: int) -> None:
+        times = f"fromUnixTimestamp64Milli({at}), fromUnixTimestamp64Milli({until})"
+        store.command(
+            f"INSERT INTO indicators ({columns}) VALUES ('{generation}', 'dossier.backlog', 'level', "
+            f"['{group}', '*', '*'], {times}, {value}, 1, {as_of})"
+        )
+
+    before, after = NOW - MINUTE, NOW + MINUTE
+    for as_of, value in ((2, "7"), (1, "3")):  # the one that was counted further stands, whichever came last
+        put("A", NOW, NOW, value, as_of)
+        put("B", after, NOW + 1, value, as_of)
+    put("A", before, before, "9", 5)
+    put("A", NOW, before, "4", 8)  # an open row at a step that is final: from a roller that was overtaken
+    put("C", before, before, "5", 1)
+    put("C", NOW, NOW, "NULL", 1)
+    found = store.query("SELECT agency, value, n FROM v_dossier_backlog_now ORDER BY agency").rows()
+    assert found == [("A", 7.0, 1), ("B", 7.0, 1), ("C", None, 1)]
+
+
 def test_what_is_to_come_begins_with_what_the_tile_shows_now_and_is_0_for_who_has_nothing(store: Store) -> None:
     panel, tile = "Hồ sơ quá hạn đang tồn: hôm nay và các ngày làm việc tới", "Hồ sơ quá hạn đang tồn"
     found = {place: query for board in boards(CATALOG)[:2] for place, query in queries(board)}
