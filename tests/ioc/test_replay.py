@@ -212,8 +212,10 @@ def replayed(counted: Centre, request: pytest.FixtureRequest) -> Centre:
 
 
 def change(store: Store, table: str, columns: str, where: str) -> None:
-    """Write rows again by hand with other columns."""
-    store.command(f"INSERT INTO {table} SELECT * REPLACE ({columns}) FROM {table} FINAL WHERE {where} LIMIT 1")
+    """Write a row again by hand with other columns, always the same one: the first pane, or a row of the last step."""
+    order = {"panes": "at, indicator, dims, known, topic, partition", "indicators": "at DESC, indicator, window, dims"}[table]
+    found = f"SELECT * FROM {table} FINAL WHERE {where} ORDER BY {order} LIMIT 1"
+    store.command(f"INSERT INTO {table} SELECT * REPLACE ({columns}) FROM ({found})")
 
 
 def test_one_first_final_changed_by_hand_is_named(replayed: Centre) -> None:
@@ -266,7 +268,8 @@ def test_live_changed_by_hand_is_found_as_a_run_is(centre: Centre) -> None:
     centre.live(whole_log()[:60], random.Random(2))
     centre.replay()
     change(centre.store, "panes", "arrayMap(x -> x * 2 + 1, measures) AS measures, offset + 1 AS offset", "at > '2022-10-06'")
-    change(centre.store, "indicators", "first_value + 1 AS first_value, as_of + 1 AS as_of", "until = at AND first_value > 0")
+    final = "indicator = 'dossier.backlog' AND until = at AND first_value > 0"
+    change(centre.store, "indicators", "first_value + 1 AS first_value, as_of + 1 AS as_of", final)
     assert {d.what.split()[0] for d in centre.diff().shown} == {"first", "latest"}
 
 
