@@ -114,7 +114,7 @@ def _ahead(stream: Stream, indicator: Indicator) -> str:
     since = f"(SELECT max(until) FROM indicators WHERE indicator = {literal(indicator.name)} AND generation = {generation})"
     names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(stream.dimensions))
     return f"""CREATE OR REPLACE VIEW {rolled}{AHEAD} AS
-        WITH (SELECT toDate(now, '{PROVINCE.key}') FROM v_now) AS today,
+        WITH (SELECT now FROM v_now) AS now, toDate(now, '{PROVINCE.key}') AS today,
             (SELECT groupArray(day) FROM days_off WHERE day BETWEEN today AND today + 60) AS off,
             arraySlice(arrayFilter(d -> NOT has(off, d), arrayMap(n -> today + n, range(60))), 1, {DAYS}) AS days,
             {since} AS since,
@@ -123,5 +123,5 @@ def _ahead(stream: Stream, indicator: Indicator) -> str:
             SELECT dims, toDateTime64(0, 3, 'UTC') AS counts, toInt64(value) AS m FROM {rolled}{LAST} WHERE window = {literal(LEVEL)}
             UNION ALL
             SELECT CAST(arrayJoin([{groups}]), 'Array(LowCardinality(String))') AS dims, at AS counts, measures[1] AS m FROM panes FINAL WHERE generation = {generation}
-            AND indicator = {literal(indicator.name)} AND at >= since AND at < (SELECT now FROM v_now) + INTERVAL 90 DAY)
+            AND indicator = {literal(indicator.name)} AND at >= since AND at < now + INTERVAL 90 DAY)
         ARRAY JOIN arrayPushFront(ends, (toDate(0), toTimeZone(since, '{PROVINCE.key}'))) AS one GROUP BY dims, day, at"""
