@@ -37,8 +37,8 @@ class StoreError(IocError):
 class Store:
     """One database of a ClickHouse server or of the embedded store.
 
-    `patience`: seconds to try again while the server does not answer (0: at once ServiceAway). `run`: of a run, which reaches
-    no database but a run's, whatever the settings say.
+    Several threads may use it. `patience`: seconds to try again while the server does not answer (0: at once ServiceAway).
+    `run`: of a run, which reaches no database but a run's, whatever the settings say.
     """
 
     def __init__(
@@ -108,9 +108,9 @@ class Store:
         ):
             with attempt:
                 try:
-                    if self._client is None:
-                        self._client = self._connect()
-                    return call(self._client)
+                    client = self._client or self._connect()
+                    self._client = client
+                    return call(client)
                 except (OperationalError, HTTPError, OSError) as error:
                     self.close()
                     raise ServiceAway(

@@ -21,18 +21,19 @@ from ioc.batch import Batch
 from ioc.carried import arrived
 from ioc.errors import IocError
 from ioc.kafka import TopicPartition
-from ioc.pipeline import Pipeline
+from ioc.pipeline import Pipeline, Rows
 from ioc.same_log import verify
 from ioc.settings import Settings
 from ioc.state import Place
 from ioc.work import Work
 
 log = structlog.get_logger()
-IN_FLIGHT = 3
-"""Polls on their way: one being counted, one being decoded, one waiting."""
-GAP, FEW = 0.25, 1_000
-"""Seconds between the starts of two polls where the first brought few records: every poll is a handful of inserts, however little
-is in it, and a centre of 50 events a second would otherwise keep two cores busy with polls of five."""
+IN_FLIGHT = 4
+"""Polls on their way: one being written, one counted, one decoded, one waiting."""
+GAP, FEW = 250, 256 << 10
+"""Milliseconds the broker gathers records for, and bytes that end its wait. Every poll is a handful of inserts, however little is
+in it: a centre of 50 events a second would keep two cores busy with polls of five. A pause of our own would cost it twice,
+for the client fetches ahead and holds what it found."""
 STALLED = 5.0
 """Seconds without a counted poll after which the group is told that we live (far below max_poll_interval)."""
 REVOKE_PATIENCE = 30.0
@@ -50,15 +51,23 @@ class Poll:
 
 @dataclass
 class Decoded:
-    """A poll on its way to be counted, decoded."""
+    """A poll that is decoded and to be counted."""
 
     poll: Poll
     works: list[Work]
 
 
+@dataclass
+class Counted:
+    """A poll that is counted and to be written."""
+
+    poll: Poll
+    rows: Rows
+
+
 class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
-    """Polls the topics (Kafka name -> live name) and nudges the agent, which calls `drain`; `failed` gets what ends the worker.
-    `replayed`: the topics bring the archive (`ioc.carried`).
+    """Polls the topics (Kafka name -> live name) and nudges the agent, which calls `drain`; `counted` is called after each poll
+    that was counted, `failed` gets what ends the worker. `replayed`: the topics bring the archive (`ioc.carried`).
 
     The nudge carries nothing: Faust empties its channels when its own group rebalances, and nothing may be lost by that.
     """
@@ -71,13 +80,14 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         nudge: Callable[[], Awaitable[Any]],
         failed: Callable[[BaseException], Any],
+        counted: Callable[[], Any] = lambda: None,
         replayed: bool = False,
     ) -> None:
         self._arrived: Callable[[Sequence[Any]], Sequence[Any]] = arrived if replayed else list
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
-        self._nudge, self._failed = nudge, failed
+        self._nudge, self._failed, self._counted = nudge, failed, counted
         self._next: dict[TopicPartition, int] = {}
-        self._epoch, self._due = 0, 0.0
+        self._epoch = 0
         self._epochs: dict[Place, int] = {}
         self._waiting: deque[Poll] = deque()
         self._draining = False
@@ -94,6 +104,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             max_poll_interval_ms=300_000,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
+            fetch_max_wait_ms=GAP,
+            fetch_min_bytes=FEW,
             rebalance_timeout_ms=60_000,
         )
         self._consumer.subscribe(list(self.topics), listener=self)
@@ -118,11 +130,6 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             if len(self._flying) >= IN_FLIGHT:
                 await self._keep_membership()
             return
-        if (early := self._due - asyncio.get_running_loop().time()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), early)
-            return
-        self._due = asyncio.get_running_loop().time() + GAP
         try:
             records = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
         except kafka.NoOffsetForPartitionError:
@@ -131,8 +138,6 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(0.02)  # assigned, but our own positions are still being looked up
             return
         # no await until the poll is stamped: a rebalance in between would mix two assignments
-        if sum(map(len, records.values())) >= FEW:
-            self._due = 0.0
         batches = []
         for place, found in records.items():
             if found and place in self._next:
@@ -155,45 +160,47 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         await self._consumer.getmany(timeout_ms=0)
         self._consumer.resume(*(paused & self._consumer.assignment()))
 
-    async def drain(self) -> bool:
-        """Count the polls that wait (called by the agent). True when something was counted."""
+    async def drain(self) -> None:
+        """Count the polls that wait, and those that come meanwhile (called by the agent)."""
         if self._draining:
-            return False
-        self._draining, counted = True, False
+            return
+        self._draining = True
         decoded: Decoded | None = None
+        counted: Counted | None = None
         try:
-            while self._waiting or decoded:
+            while self._waiting or decoded or counted:
                 following = self._waiting.popleft() if self._waiting else None
-                decoded, some = await self._advance(following, decoded)
-                counted |= some
+                decoded, counted = await self._advance(following, decoded, counted)
         finally:
             self._draining = False
-        return counted
 
-    async def _advance(self, following: Poll | None, decoded: Decoded | None) -> tuple[Decoded | None, bool]:
-        """Decode a poll while the one before is counted. Returns the one decoded, and whether something was counted.
+    async def _advance(
+        self, following: Poll | None, decoded: Decoded | None, counted: Counted | None
+    ) -> tuple[Decoded | None, Counted | None]:
+        """Decode a poll while the one before is counted and the one before that is written. Returns the first two.
 
-        What was read under an earlier assignment is left to whoever reads it again. Whatever goes wrong here ends the worker: no
-        batch is ever skipped.
+        What was read under an earlier assignment is left to whoever reads it again; what is counted already is written, which is
+        harmless (DESIGN 4.2). Whatever goes wrong here ends the worker: no batch is ever skipped.
         """
-        polls = [poll for poll in (following, decoded and decoded.poll) if poll]
+        polls = [poll for poll in (following, decoded and decoded.poll, counted and counted.poll) if poll]
         try:
             async with self._lock:
                 batches = [b for b in following.batches if self._ours(following, (b.topic, b.partition))] if following else []
                 works = [w for w in decoded.works if self._ours(decoded.poll, w.place)] if decoded else []
                 done = await asyncio.gather(
+                    asyncio.to_thread(self.pipeline.write, counted.rows) if counted else asyncio.sleep(0),
+                    asyncio.to_thread(self.pipeline.count, works),
                     asyncio.to_thread(self.pipeline.decode, batches),
-                    asyncio.to_thread(self.pipeline.count, works) if works else asyncio.sleep(0),
-                    return_exceptions=True,  # neither thread may go on when the lock is free again
+                    return_exceptions=True,  # no thread may go on when the lock is free again
                 )
-            works_ahead, failed = done
-            if isinstance(failed, BaseException):
-                raise failed  # first: it took the partitions from under the poll that was being decoded
-            if isinstance(works_ahead, BaseException):
-                raise works_ahead
-            if decoded and not decoded.poll.done.done():
-                decoded.poll.done.set_result(None)
-            return (Decoded(following, works_ahead) if following else None), bool(works)
+                _, rows, ahead = (
+                    _well(result) for result in done
+                )  # the write first: it took the partitions from under the others
+                await asyncio.to_thread(self.pipeline.settle)
+            if counted:
+                _end(counted.poll)
+                self._counted()
+            return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
         except asyncio.CancelledError:
             for poll in polls:
                 poll.done.cancel()  # the worker was told to stop; the polls will be read again
@@ -256,6 +263,17 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _place(self, place: TopicPartition) -> Place:
         return self.topics[place.topic], place.partition
+
+
+def _end(poll: Poll) -> None:
+    if not poll.done.done():
+        poll.done.set_result(None)
+
+
+def _well(result: Any) -> Any:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def describe(error: BaseException) -> str:

@@ -99,11 +99,8 @@ class Panes:
         """The panes to write."""
         return [item for rows in self._changed.values() for item in rows.items()]
 
-    def written(self, keep: int) -> None:
-        """All changes are in the store; keep at most `keep` panes, those known last. What was never written is never dropped."""
-        for known, rows in self._changed.items():
-            self._written.setdefault(known, {}).update(rows)
-        self._changed = {}
+    def settle(self, keep: int) -> None:
+        """All but the last changes are in the store: of the others keep about `keep`, those known last; the last ones stay."""
         held = len(self)
         for known in sorted(self._written) if held > keep else ():
             going = self._written.pop(known)
@@ -113,6 +110,9 @@ class Panes:
                 self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
             if held <= keep // 2:
                 break
+        for known, rows in self._changed.items():
+            self._written.setdefault(known, {}).update(rows)
+        self._changed = {}
         hashes_held = sum(map(len, self._gone.values()))
         for known in sorted(self._gone) if hashes_held > HASHES else ():
             self.floor = max(self.floor, known)

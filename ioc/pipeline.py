@@ -3,13 +3,14 @@
     batches -> decode -> history | columns -> panes -> rows of one poll, one INSERT a table -> checkpoints, last
 
 Every row is a function of a log prefix and its version is an offset, so writing again, writing late and being two are
-harmless. What is in memory is kept only once it is in the store; when writing fails the caller starts again from `assign`.
+harmless. Memory is ahead of the store by what is being written; when writing fails the caller starts again from `assign`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -35,6 +36,14 @@ PANE_BYTES = 400
 """About what a pane takes in memory."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What one poll writes: rows by table, in any order, and its checkpoints, last."""
+
+    tables: dict[str, list[pa.Table]]
+    checkpoints: pa.Table
+
+
 class Pipeline:
     """Counts batches into one store. `sealed`: a run of files, which bear their own receptions. Not thread-safe.
 
@@ -47,6 +56,7 @@ class Pipeline:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.sealed, self.archive_values = sealed, archive_values
         self.checkpoints: dict[Place, Checkpoint] = {}
+        """Up to where each partition is counted."""
         self._parts: dict[tuple[str, Place], Part] = {}
         self._decoders: dict[str, Decoder] = {}
         self._partitions: dict[str, int] = {}
@@ -102,24 +112,47 @@ class Pipeline:
 
         Raises IocError when a batch does not begin where its partition's checkpoint ends; ServiceAway when the store stays away.
         """
-        self.count(self.decode(batches))
+        self.write(self.count(self.decode(batches)))
+        self.settle()
+
+    # the parts of `run`, for a caller who decodes one poll, counts the one before and writes the one before that at the same time
 
     def decode(self, batches: Sequence[Batch]) -> list[Work]:
-        """The first half of `run`: pure work, which may be done while the poll before is being counted."""
+        """Pure work: frames, rejects, clocks."""
         return [self._decode(batch) for batch in batches]
 
-    def count(self, works: Sequence[Work]) -> None:
-        """The second half of `run`. Polls are counted in the order in which they were decoded."""
+    def count(self, works: Sequence[Work]) -> Rows:
+        """What the works change, in memory and as rows to write. Polls are counted in the order in which they were decoded."""
         for work in works:
             if work.batch.start != self.checkpoints[work.place].next:
                 raise _gap(work.batch, self.checkpoints[work.place].next)
+        with self._or_nothing():
+            return Rows(self._count(works), self._checkpoints(works))
+
+    def write(self, rows: Rows) -> None:
+        """Returns once the rows are in the store. Polls are written in the order in which they were counted."""
+        with self._or_nothing():
+            for name, tables in rows.tables.items():
+                self.store.insert(name, pa.concat_tables(tables))
+            self.store.insert("checkpoints", rows.checkpoints, durable=True)
+
+    def settle(self) -> None:
+        """All but what was counted last is in the store: what the caches have no room for may go."""
+        budget = (self.settings.cache_mb << 20) // max(len(self._parts), 1)
+        for part in self._parts.values():
+            part.panes.settle(budget // 4 // PANE_BYTES)
+            part.seen.settle()
+            part.entities.settle(budget * 3 // 4)
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
         try:
-            self._count(works)
+            yield
         except BaseException:
-            self.revoke([w.place for w in works])  # what is in memory may not be in the store
+            self.revoke(list(self.checkpoints))  # what is in memory may not be in the store
             raise
 
-    def _count(self, works: Sequence[Work]) -> None:
+    def _count(self, works: Sequence[Work]) -> dict[str, list[pa.Table]]:
         rows: dict[str, list[pa.Table]] = {}
         for stream in self.catalog.streams:
             own = [w for w in works if w.batch.topic == stream.topic]
@@ -130,10 +163,7 @@ class Pipeline:
         for work in works:
             rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
             rows.setdefault("rejects", []).append(reject_rows(work.decoded, self._owners(work.batch.topic)[0]))
-        for name, tables in rows.items():
-            self.store.insert(name, pa.concat_tables(tables))
-        self._checkpoint(works)
-        self._settle(works)
+        return rows
 
     def _decode(self, batch: Batch) -> Work:
         place = (batch.topic, batch.partition)
@@ -168,7 +198,7 @@ class Pipeline:
             self._decoders[topic] = Decoder(self.catalog.accepted(topic), rules)
         return self._decoders[topic]
 
-    def _checkpoint(self, works: Sequence[Work]) -> None:
+    def _checkpoints(self, works: Sequence[Work]) -> pa.Table:
         rows = {}
         for work in works:
             batch = work.batch
@@ -179,18 +209,7 @@ class Pipeline:
                 new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
             self.checkpoints[work.place] = new
             rows.update({(owner, *work.place): new for owner in self._owners(batch.topic)})
-        self.store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
-
-    def _settle(self, works: Sequence[Work]) -> None:
-        """Everything is in the store: what the cache has no room for may go."""
-        held = max(len(self._parts), 1)
-        budget = (self.settings.cache_mb << 20) // held
-        for work in works:
-            for stream in self._streams([work.place]):
-                part = self._parts[stream.name, work.place]
-                part.panes.written(budget // 4 // PANE_BYTES)
-                part.seen.written()
-                part.entities.shrink(budget * 3 // 4)
+        return state.checkpoint_rows(MEASURE, rows)
 
 
 def _gap(batch: Batch, reached: int) -> IocError:

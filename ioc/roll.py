@@ -87,8 +87,8 @@ class Roller:
             if watermark - progress.watermark > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._write(generation, stream, self._open(stream, generation, now), as_of)
             late = self._late(stream, generation, progress, counted, progress.watermark)
-            restated = self._restated(stream, late, progress.watermark, watermark)
-            self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
+            for restated in _portions(self._restated(stream, late, progress.watermark, watermark)):
+                self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
             if not self._finals(stream, generation, progress.watermark, watermark, as_of):
                 return  # nothing is noted as rolled: whoever comes next rolls it again
         if self._as_of.get(stream.name) != as_of:
@@ -230,6 +230,16 @@ def _windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
     for indicator in stream.indicators:
         for window in (LEVEL,) if indicator.level else indicator.windows:
             yield indicator, window, step(window, stream.grain)
+
+
+def _portions(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """The same steps: at once, or, where they are of more than `PORTION`, each indicator and window by itself, piece by piece."""
+    if not spans or max(s.last for s in spans) - min(s.first for s in spans) <= PORTION:
+        yield list(spans)
+        return
+    for span in spans:
+        for begin in range(span.first, span.last, PORTION):
+            yield [replace(span, first=begin, last=min(begin + PORTION, span.last))]
 
 
 def _groups(stream: Stream, indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:

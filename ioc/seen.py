@@ -65,6 +65,8 @@ class Seen:
         self._hours: OrderedDict[int, list[Marks] | None] = OrderedDict()
         self._looked_up = EMPTY
         self._new: list[tuple[int, Marks]] = []
+        self._last: list[tuple[int, Marks]] = []
+        """New marks of the poll before, which may still be on their way to the store."""
 
     def lacking(self, hours: Ints) -> tuple[list[int], list[int]]:
         """(hours to load, hours whose identities must be looked up: after loading, what is too large or was left out)."""
@@ -73,11 +75,14 @@ class Seen:
 
     def put_hour(self, hour: int, marks: Marks | None) -> None:
         """An hour as the store has it; None when it is too large."""
-        self._hours[hour] = None if marks is None else [marks]
+        self._hours[hour] = None if marks is None else [marks, *self._of_last(hour)]
 
     def put_marks(self, marks: Marks) -> None:
         """Marks of the large hours, for the batch at hand."""
         self._looked_up = marks
+
+    def _of_last(self, hour: int) -> list[Marks]:
+        return [marks for h, marks in self._last if h == hour]
 
     def judge(self, hours: Ints, identities: Bits, hashes: Bits, offsets: Ints) -> tuple[Ints, Bits]:
         """For each event, in offset order, the offset and the hash of the earlier mark it repeats.
@@ -100,7 +105,7 @@ class Seen:
         first = np.append(True, (identities[1:] != identities[:-1]).any(axis=1))
         head, of = np.flatnonzero(first), np.cumsum(first) - 1
         marked, digests = np.full(len(head), FAR), np.zeros(len(head), np.uint64)
-        for run in [self._looked_up] if runs is None else runs:
+        for run in [self._looked_up, *self._of_last(hour)] if runs is None else runs:
             offset, digest = run.find(identities[head])
             marked, digests = np.minimum(marked, offset), np.where(offset < marked, digest, digests)
         repeats = marked < offsets[head]
@@ -120,9 +125,9 @@ class Seen:
         hours = np.concatenate([np.full(len(m), h) for h, m in self._new] or [np.empty(0, np.int64)])
         return hours, Marks(*_joined([EMPTY, *(m for _, m in self._new)]))
 
-    def written(self) -> None:
-        """All marks are in the store: forget the hours used longest ago, and what was only looked up."""
-        self._new = []
+    def settle(self) -> None:
+        """All but the last marks are in the store: forget the hours used longest ago, and what was only looked up."""
+        self._last, self._new = self._new, []
         self._looked_up = EMPTY
         sizes = {hour: sum(map(len, runs)) for hour, runs in self._hours.items() if runs is not None}
         held = sum(sizes.values())

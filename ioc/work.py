@@ -35,30 +35,34 @@ class Work:
 
 
 class Entities:
-    """Packed histories by entity, those used last at the end; bounded in bytes by `shrink`."""
+    """Packed histories by entity, those used last at the end; bounded in bytes by `settle`."""
 
     def __init__(self) -> None:
         self._packed: OrderedDict[str, str] = OrderedDict()
         self._bytes = 0
+        self._new: dict[str, str] = {}
+        self._last: dict[str, str] = {}
+        """Histories that grew in the poll before, which may still be on their way to the store."""
 
     def __contains__(self, entity: str) -> bool:
-        return entity in self._packed
+        return entity in self._packed or entity in self._last
 
     def get(self, entity: str) -> str | None:
         """The packed history, or None where it is not in memory."""
         if entity not in self._packed:
-            return None
+            return self._last.get(entity)
         self._packed.move_to_end(entity)
         return self._packed[entity]
 
     def put(self, entity: str, packed: str) -> None:
-        """Keep a history; it is the row in the store, or will be before the batch ends."""
+        """Keep a history that grew: it is to be written."""
         old = self._packed.pop(entity, None)
-        self._packed[entity] = packed
+        self._packed[entity] = self._new[entity] = packed
         self._bytes += len(packed) + ENTITY_BYTES - (len(old) + ENTITY_BYTES if old is not None else 0)
 
-    def shrink(self, limit: int) -> None:
-        """Forget those used longest ago until the rest takes at most `limit` bytes."""
+    def settle(self, limit: int) -> None:
+        """All but the last ones are in the store: forget those used longest ago until the rest takes at most `limit` bytes."""
+        self._last, self._new = self._new, {}
         while self._bytes > limit and self._packed:
             _, packed = self._packed.popitem(last=False)
             self._bytes -= len(packed) + ENTITY_BYTES

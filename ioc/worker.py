@@ -71,14 +71,14 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
     polls = found.channel(maxsize=2)
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
-    feeder = Feeder(settings, pipeline, names, f"ioc.measure.{database}", lambda: polls.put(b""), fate.fail, replayed)
-    wake = asyncio.Event()
+    counted, wake = asyncio.Event(), asyncio.Event()
+    group = f"ioc.measure.{database}"
+    feeder = Feeder(settings, pipeline, names, group, lambda: polls.put(b""), fate.fail, counted.set, replayed)
 
     @found.agent(polls, name="measure")
     async def measure(stream: Any) -> None:
         async for _ in stream:
-            if await feeder.drain():
-                await progress.send(value=b"")
+            await feeder.drain()
 
     @found.agent(progress, name="roll")
     async def roll(stream: Any) -> None:
@@ -106,6 +106,13 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
         @Service.task
         async def _roll(self) -> None:
             await self._survive(self._rolling())
+
+        @Service.task
+        async def _progress(self) -> None:
+            while not self.should_stop:  # `drain` does not end while events come
+                await counted.wait()
+                counted.clear()
+                await self._survive(progress.send(value=b""))
 
         @Service.task
         async def _tell(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ioc import tables
+from ioc.batch import Batch
 from ioc.catalog import Catalog, load
 from ioc.clickhouse import Store
 from ioc.pipeline import Pipeline
@@ -42,8 +43,8 @@ def pipeline(
     return made
 
 
-def poll(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> bool:
-    """Count the next records of some partitions after the pipeline's checkpoints. False: there were none."""
+def following(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> list[Batch]:
+    """The next records of some partitions after what the pipeline has counted."""
     batches = []
     for place, records in by_place(log).items():
         start = made.checkpoints[place].next
@@ -51,9 +52,29 @@ def poll(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None
         if rest and (rng is None or rng.random() < 0.7):
             size = len(rest) if rng is None else rng.randrange(1, most)
             batches.append(batch(rest, start).cut([size])[0])
+    return batches
+
+
+def poll(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> bool:
+    """Count the next records of some partitions. False: there were none."""
+    batches = following(made, log, rng, most)
     if batches:
         made.run(batches)
     return any(made.checkpoints[place].next <= records[-1].offset for place, records in by_place(log).items())
+
+
+def polls_ahead(made: Pipeline, log: Sequence[Record], rng: random.Random, polls: int, most: int = 15) -> None:
+    """Count some polls, each before the one before it is written, as the feeder may."""
+    rows = None
+    for _ in range(polls):
+        counted = made.count(made.decode(following(made, log, rng, most)))
+        if rows is not None:
+            made.write(rows)
+        made.settle()
+        rows = counted
+    if rows is not None:
+        made.write(rows)
+        made.settle()
 
 
 def count(made: Pipeline, log: Sequence[Record], rng: random.Random | None = None, most: int = 15) -> None:

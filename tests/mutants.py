@@ -13,9 +13,10 @@ import pyarrow as pa
 from ioc import decode, keyed, state
 from ioc.history import Contributions, History, Item, difference
 from ioc.panes import NONE, NOTHING, Key, Panes
-from ioc.pipeline import Pipeline
+from ioc.pipeline import Pipeline, Rows
 from ioc.times import floor
 from ioc.vocabulary import Measures
+from ioc.work import Entities
 from tests.workers import Door
 
 Mutant = Mapping[str, Any]
@@ -55,14 +56,25 @@ def changed_up_to_the_end_of_the_batch(self: Panes, changed: Any = Panes.changed
 def add_that_evicts_before_the_write(self: Panes, key: Key, offset: int, measures: Measures, add: Any = Panes.add) -> None:
     add(self, key, offset, measures)
     if len(self) + len(self.changed()) > 6:
-        self.written(3)
+        self.settle(3)
+        self.settle(3)
 
 
-def written_without_floor(self: Panes, keep: int, written: Any = Panes.written) -> None:
+def settle_without_floor(self: Panes, keep: int, settle: Any = Panes.settle) -> None:
     old = self.floor
-    written(self, keep)
+    settle(self, keep)
     self.floor = old
     self._gone.clear()
+
+
+def settle_that_drops_what_is_on_its_way(self: Panes, keep: int, settle: Any = Panes.settle) -> None:
+    settle(self, keep)
+    settle(self, keep)
+
+
+def settle_histories_that_drops_what_is_on_its_way(self: Entities, limit: int, settle: Any = Entities.settle) -> None:
+    settle(self, limit)
+    settle(self, limit)
 
 
 def by_pane_with_zeros(stream: Any, levels: Any, change: Contributions, known: int) -> Any:
@@ -109,9 +121,9 @@ def add_in_the_order_of_arrival(self: History, item: Item, add: Any = History.ad
 # ---- checkpoints and partitions
 
 
-def count_after_the_checkpoint(self: Pipeline, works: Any, count: Any = Pipeline._count) -> None:
-    self._checkpoint(works)
-    count(self, works)
+def write_after_the_checkpoint(self: Pipeline, rows: Rows, write: Any = Pipeline.write) -> None:
+    self.store.insert("checkpoints", rows.checkpoints, durable=True)
+    write(self, rows)
 
 
 def assign_from_the_position_of_the_group(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
@@ -147,14 +159,10 @@ def assign_with_the_old_cache(self: Pipeline, places: Any, partitions: Any, assi
     return found
 
 
-def run_that_goes_on_after_a_failed_write(self: Pipeline, batches: Any) -> None:
-    works = self.decode(batches)
-    try:
-        self._count(works)
-    finally:
-        self._decoded.update(
-            {work.place: (self.checkpoints[work.place].next, self.checkpoints[work.place].clock) for work in works}
-        )
+def write_that_goes_on_after_it_failed(self: Pipeline, rows: Rows) -> None:
+    for name, tables in rows.tables.items():
+        self.store.insert(name, pa.concat_tables(tables))
+    self.store.insert("checkpoints", rows.checkpoints, durable=True)
 
 
 # ---- the store
@@ -209,7 +217,10 @@ MUTANTS: dict[str, Mutant] = {
     "sums that a pane is ahead of in part": {"ioc.panes.Panes.add_sum": add_sum_that_skips_only_what_is_wholly_behind},
     "a pane's offset is that of its last event": {"ioc.panes.Panes.changed": changed_up_to_the_end_of_the_batch},
     "rows not yet written stay": {"ioc.panes.Panes.add": add_that_evicts_before_the_write},
-    "the floor rises with evictions": {"ioc.panes.Panes.written": written_without_floor},
+    "the floor rises with evictions": {"ioc.panes.Panes.settle": settle_without_floor},
+    "panes on their way stay": {"ioc.panes.Panes.settle": settle_that_drops_what_is_on_its_way},
+    "histories on their way stay": {"ioc.work.Entities.settle": settle_histories_that_drops_what_is_on_its_way},
+    "marks on their way stay": {"ioc.seen.Seen._of_last": lambda self, hour: []},
     "the floor is that of the store": {"ioc.keyed.highest_known": lambda store, generation: {}},
     "the floor is read after the checkpoint": {"ioc.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
     "zeros of one event leave no row": {"ioc.entities.by_pane": by_pane_with_zeros},
@@ -219,12 +230,12 @@ MUTANTS: dict[str, Mutant] = {
     "difference by smaller offsets": {"ioc.history.History.add": add_against_all_other_events},
     "duplicates enter no history": {"ioc.history.History.add": add_that_keeps_duplicates},
     "events lie in their own order": {"ioc.history.History.add": add_in_the_order_of_arrival},
-    "checkpoint last": {"ioc.pipeline.Pipeline._count": count_after_the_checkpoint},
+    "checkpoint last": {"ioc.pipeline.Pipeline.write": write_after_the_checkpoint},
     "start from our checkpoint": {"ioc.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},
     "a checkpoint has its own clock": {"ioc.state.checkpoints": checkpoints_at_the_beginning_with_the_last_clock},
     "a checkpoint has the first live heartbeat": {"ioc.state.checkpoints": checkpoints_without_the_first_live_heartbeat},
     "partitions taken again start anew": {"ioc.pipeline.Pipeline.assign": assign_with_the_old_cache},
-    "a failed write ends the cache": {"ioc.pipeline.Pipeline.run": run_that_goes_on_after_a_failed_write},
+    "a failed write ends the cache": {"ioc.pipeline.Pipeline.write": write_that_goes_on_after_it_failed},
     "seen rows are written": {"tests.workers.Door.insert": insert_without("seen")},
     "seen rows are read": {"tests.workers.Door.query": query_without("seen")},
     "seen by smaller offsets": {"tests.workers.Door.query": query_with_marks_of_no_offset},

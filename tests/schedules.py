@@ -2,7 +2,8 @@
 
 A worker reads and writes through a door. Before any read or write it may fail, or stand still and go on later, after others
 have taken its place (a zombie with a stale cache); an insert may land and its answer be lost, land in part, land after its
-worker's end, or land twice. Every row is checked against the brute force when it lands, not only at the end.
+worker's end, or land twice. A poll is written before the next is counted, or after. Every row is checked against the brute force
+when it lands, not only at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 from ioc.pipeline import Pipeline
 from ioc.state import Checkpoint
 from tests import brute
-from tests.counting import TOPICS, panes, poll, verdicts
+from tests.counting import TOPICS, panes, poll, polls_ahead, verdicts
 from tests.judged import Judged
 from tests.logs import batch, by_place, random_log
 from tests.workers import FATES, Worker
@@ -129,7 +130,10 @@ class Schedule:
         for place in made.checkpoints:
             if self.rng.random() < 0.2:
                 self.fetched[place] = max(self.fetched[place], made.checkpoints[place].next + self.rng.randrange(8))
-        if size is None:
+        if size is None and self.rng.random() < 0.5:
+            self.happened["counts ahead"] += 1
+            polls_ahead(made, self.log, self.rng, 3, 6)
+        elif size is None:
             poll(made, self.log, self.rng)
         else:
             rest = [[r for r in records if r.offset >= made.checkpoints[p].next] for p, records in by_place(self.log).items()]
@@ -164,3 +168,4 @@ def small_caches(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ioc.seen.LIMIT", 6)
     patch.setattr("ioc.panes.HASHES", 3)
     patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
+    patch.setattr("ioc.work.ENTITY_BYTES", 1 << 20)

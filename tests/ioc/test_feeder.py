@@ -1,28 +1,105 @@
-"""Feeder: how often it asks Kafka. What it does about rebalances, crashes and gaps: `test_faults`."""
+"""Feeder: how it asks Kafka, and what it does at one time. What it does about rebalances, crashes and gaps: `test_faults`."""
 
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ioc import feeder, kafka
+from ioc.batch import Batch
+from ioc.catalog import load
 from ioc.feeder import Feeder
-from ioc.kafka import TopicPartition
+from ioc.kafka import Sender, TopicPartition
+from ioc.pipeline import Pipeline
 from ioc.settings import Settings
+from tests.fake import FakeStore
 
-TOPIC = "ioc.events.dossier"
-PLACE = TopicPartition(TOPIC, 0)
+PLACE = TopicPartition("t", 0)
+PATIENCE = 10.0
+
+
+# ---- a real broker
+
+
+class Counting(Pipeline):
+    """A pipeline that notes the size of each poll."""
+
+    polls: list[int]
+
+    def decode(self, batches: Sequence[Batch]) -> Any:
+        self.polls += [sum(map(len, batches))] if batches else []
+        return super().decode(batches)
+
+
+@asynccontextmanager
+async def fed(broker: str, topic: str) -> AsyncIterator[tuple[Counting, Sender]]:
+    """A feeder at work on an empty topic, its pipeline (into memory), and a sender."""
+    settings, catalog = Settings(kafka_bootstrap=broker), load()
+    await kafka.create_topics(settings, {topic: 1})
+    made = Counting(catalog, FakeStore(), settings)
+    made.polls = []
+    live = catalog.streams[0].topic
+    failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def nudge() -> None:
+        await found.drain()
+
+    found = Feeder(settings, made, {topic: live}, topic, nudge, failed.set_exception)
+    async with asyncio.timeout(60), Sender(settings, linger_ms=0) as sender:
+        running = asyncio.create_task(found.run())
+        await found.assigned.wait()
+        try:
+            yield made, sender
+        finally:
+            found.stop()
+            await running
+    assert not failed.done(), failed.exception()
+
+
+async def counted(made: Counting, wanted: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while sum(c.next for c in made.checkpoints.values()) < wanted:  # noqa: ASYNC110 - counted in a thread
+            await asyncio.sleep(0.01)
+
+
+async def test_records_that_come_one_by_one_are_gathered_into_few_polls(broker: str) -> None:
+    async with fed(broker, "feeder.few") as (made, sender):
+        began = time.monotonic()
+        for number in range(100):
+            await (await sender.send("feeder.few", b"k", b"%d" % number))
+            await asyncio.sleep(0.01)
+        await counted(made, 100)
+        took = time.monotonic() - began
+    assert sum(made.polls) == 100
+    assert len(made.polls) <= took * 1000 / feeder.GAP + 2
+
+
+async def test_a_backlog_is_not_waited_for(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeder, "GAP", int(2_000 * PATIENCE))
+    async with fed(broker, "feeder.backlog") as (made, sender):
+        noise = random.Random(1).randbytes(feeder.FEW)  # it cannot be packed
+        for _ in range(2):  # the first may be what ended the wait that had begun
+            await (await sender.send("feeder.backlog", b"k", noise))
+        await counted(made, 1)
+
+
+# ---- a log that never ends
 
 
 class Log:
-    """Stands for aiokafka's consumer: a log that has `size` records whenever it is asked, and notes when it was."""
+    """Stands for aiokafka's consumer: one more record whenever it is asked."""
 
-    def __init__(self, size: int, **_: Any) -> None:
-        self.size, self.asked, self.next = size, list[float](), 0
+    def __init__(self, **_: Any) -> None:
+        self.next = 0
 
     async def start(self) -> None: ...
 
@@ -31,39 +108,79 @@ class Log:
     def subscribe(self, topics: list[str], listener: Any) -> None: ...
 
     async def getmany(self, **_: Any) -> dict[TopicPartition, list[Any]]:
-        self.asked.append(asyncio.get_running_loop().time())
-        first, self.next = self.next, self.next + self.size
-        record = {"timestamp": 0, "key": None, "value": b"{}", "headers": ()}
-        return {PLACE: [SimpleNamespace(offset=offset, **record) for offset in range(first, self.next)]}
+        await asyncio.sleep(0)
+        self.next += 1
+        return {PLACE: [SimpleNamespace(offset=self.next - 1, timestamp=0, key=None, value=b"{}", headers=())]}
 
 
-async def polls(monkeypatch: pytest.MonkeyPatch, size: int, gap: float, number: int) -> list[float]:
-    """When a feeder asked, `number` times, of a log that always has `size` records; each poll is counted at once."""
-    log = Log(size)
-    monkeypatch.setattr(feeder, "GAP", gap)
-    monkeypatch.setattr(kafka, "consumer", lambda *_, **__: log)
+class Steps:
+    """Stands for the pipeline: notes what begins and ends, by the poll's first offset; a poll is written only once the next is
+    counted and the one after it decoded, if `overlapping`."""
+
+    def __init__(self, overlapping: bool) -> None:
+        self.overlapping, self.lock = overlapping, threading.Condition()
+        self.done: dict[str, int] = {"decoded": -1, "counted": -1, "written": -1}
+
+    def _step(self, name: str, number: int) -> None:
+        with self.lock:
+            assert self.done[name] == number - 1, "in the order of the log"
+            self.done[name] = number
+            self.lock.notify_all()
+
+    def decode(self, batches: Sequence[Batch]) -> list[Any]:
+        for batch in batches:
+            self._step("decoded", batch.start)
+        return [SimpleNamespace(place=("t", 0), number=batch.start) for batch in batches]
+
+    def count(self, works: Sequence[Any]) -> list[int]:
+        for work in works:
+            self._step("counted", work.number)
+        return [work.number for work in works]
+
+    def write(self, rows: Sequence[int]) -> None:
+        for number in rows:
+            with self.lock:
+                going_on = not self.overlapping or self.lock.wait_for(partial(self._is_ahead_of, number), PATIENCE)
+            assert going_on, "nothing is done while rows are written"
+            self._step("written", number)
+
+    def _is_ahead_of(self, number: int) -> bool:
+        return self.done["counted"] > number and self.done["decoded"] > number + 1
+
+    def settle(self) -> None: ...
+
+
+async def fed_without_end(monkeypatch: pytest.MonkeyPatch, steps: Steps, polls: int) -> list[bool]:
+    """Feed until so many polls are counted. For each, whether the agent's call was still at work when it was told."""
+    monkeypatch.setattr(kafka, "consumer", lambda *_, **__: Log())
+    told: list[bool] = []
+    draining: set[asyncio.Task[None]] = set()
 
     async def nudge() -> None:
-        while fed._waiting:
-            fed._waiting.popleft().done.set_result(None)
-        if len(log.asked) >= number:
-            fed.stop()
+        draining.add(asyncio.create_task(found.drain()))
+        await asyncio.sleep(0)
 
-    fed = Feeder(Settings(kafka_bootstrap="nowhere:1"), None, {TOPIC: TOPIC}, "g", nudge, pytest.fail)  # type: ignore[arg-type]
-    fed._next[PLACE], fed._epochs[TOPIC, 0] = 0, 1
-    async with asyncio.timeout(10):
-        await fed.run()
-    return log.asked
+    def tell() -> None:
+        told.append(any(not task.done() for task in draining))
+        if len(told) == polls:
+            found.stop()
 
-
-async def test_polls_that_bring_little_are_not_asked_for_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = await polls(monkeypatch, 5, 0.05, 6)
-    assert all(later - earlier >= 0.049 for earlier, later in pairwise(asked))
-
-
-async def test_polls_that_bring_much_follow_each_other_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(await polls(monkeypatch, feeder.FEW, 3_600, 6)) >= 6  # an hour apart, if it waited
+    found = Feeder(Settings(kafka_bootstrap="nowhere:1"), steps, {"t": "t"}, "g", nudge, pytest.fail, tell)  # type: ignore[arg-type]
+    found._next[PLACE], found._epochs["t", 0] = 0, 1
+    async with asyncio.timeout(PATIENCE):
+        await found.run()
+    for task in draining:
+        task.cancel()
+    await asyncio.gather(*draining, return_exceptions=True)
+    return told
 
 
-async def test_a_feeder_that_waits_for_more_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(await polls(monkeypatch, 1, 3_600, 1)) == 1
+async def test_each_poll_is_told_of_when_it_is_counted_though_the_log_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The roller waits for this: it rolled every second time only while events kept coming."""
+    assert await fed_without_end(monkeypatch, Steps(overlapping=False), 5) == [True] * 5
+
+
+async def test_a_poll_is_written_while_the_next_is_counted_and_the_one_after_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(overlapping=True)
+    await fed_without_end(monkeypatch, steps, 5)
+    assert steps.done["written"] >= 4

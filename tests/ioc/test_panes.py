@@ -20,6 +20,8 @@ from streams.dossiers import STREAM
 MINUTE = 60_000
 Event = tuple[int, dict[Key, Measures]]
 Row = tuple[int, Measures]
+Worker = tuple[Panes, int, list[tuple[Key, int, Measures]]]
+"""Its panes, the events it has counted, and the rows it is writing: it counts the next ones meanwhile."""
 
 
 def random_events(rng: random.Random, size: int) -> list[Event]:
@@ -64,8 +66,8 @@ class Simulation:
             if offset >= self.store.get(key, (NONE, ()))[0]:
                 self.store[key] = (offset, measures)
 
-    def start(self, at: int) -> tuple[Panes, int]:
-        return Panes(max((key[3] for key in self.store), default=NOTHING)), at
+    def start(self, at: int) -> Worker:
+        return Panes(max((key[3] for key in self.store), default=NOTHING)), at, []
 
     def load(self, panes: Panes, keys: list[Key]) -> None:
         for key in panes.lacking(keys):
@@ -91,10 +93,10 @@ class Simulation:
 
     def play(self, steps: int) -> None:
         rng = self.rng
-        workers = [self.start(0), self.start(0)]
+        workers: list[Worker] = [self.start(0), self.start(0)]
         for _ in range(steps):
             who = rng.randrange(2)
-            panes, at = workers[who]
+            panes, at, ahead = workers[who]
             until = min(at + rng.randrange(1, 6), len(self.events))
             chance = rng.random()
             if chance < 0.15:  # a restart, from the checkpoint or a rewound one
@@ -106,19 +108,21 @@ class Simulation:
                 continue
             self.count(panes, self.events[at:until], rng.random() < 0.5)
             rows = [(key, *row) for key, row in panes.changed()]
-            if chance < 0.45:  # the write hangs; the worker is dead for all others
-                self.late += rows
+            if chance < 0.45:  # the write of the poll before hangs; the worker is dead for all others
+                self.late += ahead
                 workers[who] = self.start(self.checkpoint)
                 continue
             if chance < 0.6:  # ends inside the write
-                self.land([row for row in rows if rng.random() < 0.5])
+                self.land([row for row in ahead if rng.random() < 0.5])
                 workers[who] = self.start(self.checkpoint)
                 continue
-            self.land(rows)
-            panes.written(rng.choice((0, 2, 4, 1_000)))
-            self.checkpoint = max(self.checkpoint, until)
-            workers[who] = (panes, until)
-        panes, at = self.start(self.checkpoint)
+            self.land(ahead)
+            panes.settle(rng.choice((0, 2, 4, 1_000)))
+            self.checkpoint = max(self.checkpoint, at)
+            workers[who] = (panes, until, rows)
+        for _, _, ahead in workers:
+            self.late += ahead
+        panes, at, _ = self.start(self.checkpoint)
         self.count(panes, self.events[at:], False)
         self.land([(key, *row) for key, row in panes.changed()])
         self.land(self.late)
@@ -166,7 +170,7 @@ def sums_unskipped(self: Panes, key: Key, first: int, last: int, measures: Measu
     [
         ("add", unskipped),
         ("add_sum", sums_unskipped),
-        ("written", forgotten),
+        ("settle", forgotten),
         ("lacking", lambda self, keys: set()),
         ("put", lambda self, key, offset, measures, put=Panes.put: put(self, key, NONE, measures)),
     ],
@@ -188,7 +192,8 @@ def evicted(seed: int, keep: int) -> Iterator[tuple[Panes, set[Key]]]:
             panes.add(key, offset, measures)
             ever.add(key)
         if rng.random() < 0.3:
-            panes.written(keep)
+            panes.settle(keep)
+            panes.settle(keep)
             assert len(panes) <= keep
         yield panes, ever
 
@@ -211,8 +216,11 @@ def test_what_was_never_written_is_never_dropped_and_a_failed_write_keeps_it_to_
     panes = Panes(NOTHING)
     panes.add(("i", (), 0, 0), 1, (1,))
     assert panes.changed() == panes.changed() == [(("i", (), 0, 0), (1, (1,)))]
-    panes.written(0)
+    panes.settle(0)
     assert panes.changed() == []
+    assert panes.held(("i", (), 0, 0)) == (1, (1,)), "it may still be on its way to the store"
+    panes.settle(0)
+    assert len(panes) == 0
 
 
 def test_an_event_whose_rows_cancel_in_a_pane_leaves_no_row_but_two_events_that_cancel_leave_a_zero() -> None:

@@ -134,7 +134,11 @@ UNTIL = START + 3 * DAY + 10 * MINUTE
 STEPS = {"1h": 5 * MINUTE, "1d": HOUR, "day": HOUR, "week": HOUR, "month": HOUR, "quarter": HOUR}
 
 
-def test_every_step_has_the_latest_value_and_the_one_first_known(store: Callable[[str], Store]) -> None:
+@pytest.mark.parametrize("portion", [10 * DAY, 6 * HOUR])
+def test_every_step_has_the_latest_value_and_the_one_first_known(
+    portion: int, store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ioc.roll.PORTION", portion)
     log, chance = busy(1), random.Random(2)
     found = store("steps")
     roll(found, log.batches(UNTIL, chance), chance)

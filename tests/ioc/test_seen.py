@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 import xxhash
 from hypothesis import given
@@ -35,8 +37,13 @@ def name_of(hour: int, name: int) -> bytes:
     return xxhash.xxh3_128_digest(b"%d %d" % (hour, name))
 
 
-def count(held: Seen, store: FakeStore, events: list[tuple[int, int, int, int]]) -> list[bool]:
-    """Judge (offset, hour, id, hash) as `measure` does: load, look up, judge, write. True: it counts."""
+def count(
+    held: Seen, store: FakeStore, events: list[tuple[int, int, int, int]], ahead: list[pa.Table] | None = None
+) -> list[bool]:
+    """Judge (offset, hour, id, hash) as `measure` does: load, look up, judge, write. True: it counts.
+
+    `ahead`: holds the rows of the poll before, which are written only now, and then those of this one.
+    """
     wanted = np.array([hour for _, hour, _, _ in events])
     names = packed([name_of(hour, name) for _, hour, name, _ in events])
     for (_, hour), marks in keyed.seen_hours(store, "g", {PLACE: held.lacking(wanted)[0]}).items():
@@ -46,9 +53,22 @@ def count(held: Seen, store: FakeStore, events: list[tuple[int, int, int, int]])
         held.put_marks(keyed.seen_marks(store, "g", PLACE, large, names[np.isin(wanted, large)]))
     hashes, offsets = np.array([h for *_, h in events], np.uint64), np.array([o for o, *_ in events])
     earlier, _ = held.judge(wanted, names, hashes, offsets)
-    store.insert("seen", keyed.seen_rows("g", PLACE, *held.changed()))
-    held.written()
+    rows = [keyed.seen_rows("g", PLACE, *held.changed())]
+    if ahead is not None:
+        rows, ahead[:] = ahead[:], rows
+    for table in rows:
+        store.insert("seen", table)
+    held.settle()
     return [offset == seen.NONE for offset in earlier.tolist()]
+
+
+class Worker(NamedTuple):
+    """Marks in memory, the events counted, and those whose marks are written; `ahead` as for `count`."""
+
+    held: Seen
+    at: int
+    written: int
+    ahead: list[pa.Table] | None
 
 
 @given(st.integers(0, 10**9), st.sampled_from((4, 10, 40, 400_000)))
@@ -62,18 +82,17 @@ def test_whatever_the_cache_holds_the_first_of_each_identity_counts_and_no_other
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seen, "LIMIT", limit)
         store = FakeStore()
-        workers = [[Seen(), 0] for _ in range(2)]
+        workers = [Worker(Seen(), 0, 0, None), Worker(Seen(), 0, 0, [])]
         for _ in range(30):
-            worker = rng.choice(workers)
-            held, at = worker
-            assert isinstance(held, Seen)
-            assert isinstance(at, int)
-            if rng.random() < 0.2:
-                worker[:] = [Seen(), rng.randrange(at + 1)]  # a restart from an earlier checkpoint
+            worker = rng.randrange(2)
+            held, at, written, ahead = workers[worker]
+            if rng.random() < 0.2:  # a restart from an earlier checkpoint
+                start = rng.randrange(written + 1)
+                workers[worker] = Worker(Seen(), start, start, rng.choice((None, [])))
                 continue
             until = min(at + rng.randrange(1, 15), len(log))
-            assert count(held, store, log[at:until]) == truth[at:until]
-            worker[1] = until
+            assert count(held, store, log[at:until], ahead) == truth[at:until]
+            workers[worker] = Worker(held, until, until if ahead is None else at, ahead)
     rows = {(r["hour"], r["identity"]): r["offset"] for r in store.tables["seen"].values()}
     assert set(rows.values()) <= set(first.values())
 
