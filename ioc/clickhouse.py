@@ -90,9 +90,9 @@ class Store:
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
-        if self._client is not None:
-            self._client.close()
-        self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def _own(self) -> str:
         """The database.  Raises StoreError when there is none, or another than a run's where this is a run's store."""

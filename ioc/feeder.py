@@ -42,7 +42,7 @@ REVOKE_PATIENCE = 30.0
 
 @dataclass
 class Poll:
-    """One poll: batches, the assignment each partition was read under, and the future that ends when all are counted."""
+    """One poll: batches, the assignment each partition was read under, and the future that ends when all are in the store."""
 
     batches: list[Batch]
     epochs: dict[Place, int]
@@ -67,7 +67,7 @@ class Counted:
 
 class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     """Polls the topics (Kafka name -> live name) and nudges the agent, which calls `drain`; `counted` is called after each poll
-    that was counted, `failed` gets what ends the worker. `replayed`: the topics bring the archive (`ioc.carried`).
+    that was written, `failed` gets what ends the worker. `replayed`: the topics bring the archive (`ioc.carried`).
 
     The nudge carries nothing: Faust empties its channels when its own group rebalances, and nothing may be lost by that.
     """
@@ -193,25 +193,31 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                     asyncio.to_thread(self.pipeline.decode, batches),
                     return_exceptions=True,  # no thread may go on when the lock is free again
                 )
-                _, rows, ahead = (
-                    _well(result) for result in done
-                )  # the write first: it took the partitions from under the others
+                # the write first: it took the partitions from under the others
+                _, rows, ahead = (_well(result) for result in done)
                 await asyncio.to_thread(self.pipeline.settle)
             if counted:
                 _end(counted.poll)
                 self._counted()
             return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
         except asyncio.CancelledError:
+            self._let_go()
             for poll in polls:
                 poll.done.cancel()  # the worker was told to stop; the polls will be read again
             raise
         except BaseException as error:
+            self._let_go()
             for poll in polls:
                 if not poll.done.done():
                     poll.done.set_exception(error)
                     poll.done.exception()  # retrieved: it is reported through `failed`
             self._failed(error)
             raise
+
+    def _let_go(self) -> None:
+        """What is in memory may be ahead of the store for good: nothing is read or counted until partitions are assigned anew."""
+        self._epochs.clear()
+        self._next.clear()
 
     def _ours(self, poll: Poll, place: Place) -> bool:
         return self._epochs.get(place) == poll.epochs[place]

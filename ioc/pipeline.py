@@ -45,7 +45,8 @@ class Rows:
 
 
 class Pipeline:
-    """Counts batches into one store. `sealed`: a run of files, which bear their own receptions. Not thread-safe.
+    """Counts batches into one store. `sealed`: a run of files, which bear their own receptions. Not thread-safe, but for one
+    `write`, one `count` and one `decode` at a time.
 
     `archive_values`: keep every event's bytes (off: coordinates and verdicts only).
     """

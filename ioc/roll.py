@@ -87,7 +87,9 @@ class Roller:
             if watermark - progress.watermark > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._write(generation, stream, self._open(stream, generation, now), as_of)
             late = self._late(stream, generation, progress, counted, progress.watermark)
-            for restated in _portions(self._restated(stream, late, progress.watermark, watermark)):
+            for restated in _portions(stream, self._restated(stream, late, progress.watermark, watermark)):
+                if self._stopped:
+                    return
                 self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
             if not self._finals(stream, generation, progress.watermark, watermark, as_of):
                 return  # nothing is noted as rolled: whoever comes next rolls it again
@@ -232,14 +234,17 @@ def _windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
             yield indicator, window, step(window, stream.grain)
 
 
-def _portions(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    """The same steps: at once, or, where they are of more than `PORTION`, each indicator and window by itself, piece by piece."""
-    if not spans or max(s.last for s in spans) - min(s.first for s in spans) <= PORTION:
-        yield list(spans)
-        return
-    for span in spans:
-        for begin in range(span.first, span.last, PORTION):
-            yield [replace(span, first=begin, last=min(begin + PORTION, span.last))]
+def _portions(stream: Stream, spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """The same steps, `PORTION` of time at once."""
+    first, last = min((s.first for s in spans), default=0), max((s.last for s in spans), default=0)
+    for begin in range(first, last, PORTION):
+        pieces = []
+        for span in spans:
+            size = step(span.window, stream.grain)
+            low, high = max(span.first, floor(begin, size)), min(span.last, floor(begin + PORTION, size))
+            if low < high:
+                pieces.append(replace(span, first=low, last=high))
+        yield pieces
 
 
 def _groups(stream: Stream, indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:

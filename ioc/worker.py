@@ -112,7 +112,10 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
             while not self.should_stop:  # `drain` does not end while events come
                 await counted.wait()
                 counted.clear()
-                await self._survive(progress.send(value=b""))
+                try:
+                    await progress.send(value=b"")
+                except Exception as error:  # the roller looks every second, told or not
+                    log.warning("the roller was not told", reason=describe(error))
 
         @Service.task
         async def _tell(self) -> None:

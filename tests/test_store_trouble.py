@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -15,36 +12,13 @@ from ioc import kafka
 from tests.brute import RAN
 from tests.chaos.judge import judge, read_back
 from tests.chaos.scene import Scene, scene
+from tests.disk import fill, small_disk
 from tests.logs import ran
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FLOOD = 200_000
 BOUND = 650
 """MiB a worker may take while the store is away: what it holds at rest, two polls, and what the client fetches ahead."""
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """A file system of that size on the folder; skips where we may not mount one."""
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {made.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(file: Path) -> None:
-    """Take all the room there is."""
-    with file.open("wb", buffering=0) as out:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while True:
-                    out.write(b"\0" * size)
-            except OSError:
-                continue
 
 
 def assert_right(found: Scene) -> None:

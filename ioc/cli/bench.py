@@ -46,7 +46,8 @@ def bench(
     columns |= {"flat": ("cost, all : first tenth", ".2f"), "mb": ("peak MB", ".0f")}
     rows = [[name, *(_shown(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
     titles = ["path", *(title for title, _form in columns.values())]
-    out.print(table(f"{events:,} events, {partitions} partitions", titles, rows))
+    if rows:
+        out.print(table(f"{events:,} events, {partitions} partitions", titles, rows))
     if report.latency:
         found = report.latency
         out.print(

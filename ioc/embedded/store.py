@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 
 from ioc.embedded.store_engine import Engine
 from ioc.embedded.store_http import Endpoint
+from ioc.embedded.store_mend import Mender
 from ioc.errors import IocError, ServiceAway
 
 GRACE = 10  # seconds running requests get to finish after SIGTERM; what then still runs is cancelled
@@ -66,14 +67,16 @@ def serve(path: Path | str, port: int, parent: int | None = None) -> None:
     os.environ["TZ"] = "UTC"  # the engine takes the process's zone for its own
     time.tzset()
     with listen(port) as sock, own(Path(path)):
-        endpoint = Endpoint(Engine.open(Path(path)))
+        endpoint = Endpoint(engine := Engine.open(Path(path)))
 
         @contextlib.asynccontextmanager
         async def life(_: Starlette) -> AsyncIterator[None]:
             if parent is not None:
                 _end_with(parent, lambda: setattr(server, "should_exit", True))
             print(f"embedded store: http://127.0.0.1:{sock.getsockname()[1]} serves {path}", flush=True)
+            mending = asyncio.create_task(endpoint.mend(Mender(engine.ask, Path(path))))
             yield
+            mending.cancel()
             await asyncio.to_thread(endpoint.close)
 
         config = uvicorn.Config(

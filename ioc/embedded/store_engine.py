@@ -113,6 +113,17 @@ class Engine:
                 with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
                     self._handle.query("CREATE DATABASE IF NOT EXISTS default ENGINE = Atomic")
 
+    def ask(self, sql: str) -> list[list[str]]:
+        """The rows of one of our own statements, which are small, as text; StoreError carries the engine's code and message."""
+        connection = chdb.connect(self._address)
+        try:
+            text: str = connection.query(sql, "TabSeparated").bytes().decode()
+        except RuntimeError as error:
+            raise StoreError.of(str(error)) from None
+        finally:
+            connection.close()
+        return [line.split("\t") for line in text.splitlines()]
+
     def _insert(self, connection: Any, sql: bytes, statement: Statement) -> Answer:
         """Insert the data behind a statement; StoreError unless all of it is in the table.
 

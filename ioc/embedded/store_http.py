@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from ioc.embedded import store_sql
 from ioc.embedded.store_engine import Answer, Engine
+from ioc.embedded.store_mend import Mender
 from ioc.embedded.store_protocol import (
     LARGEST_BODY,
     Ask,
@@ -35,6 +36,7 @@ from ioc.embedded.store_protocol import (
 )
 
 READERS = 4  # requests that read at a time: a long query leaves three lanes free
+LOOK = 1.0  # seconds between two looks after the folder
 PATIENCE = 0.2  # seconds after which the store looks whether the asking client is still there
 
 
@@ -144,6 +146,17 @@ class Endpoint:
             if cancel and not job.cancel():
                 self._control.submit(self.engine.kill, ask.query_id)
             raise StoreError(394, "Query was cancelled: the client has gone or the store is stopping") from None
+
+    async def mend(self, mender: Mender) -> None:
+        """Look after the folder, between two writes, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                undone = await asyncio.wrap_future(self._writer.submit(mender.look))
+            except (StoreError, OSError) as error:
+                undone = [f"the folder cannot be looked after: {error}"]
+            for line in undone:
+                print(f"embedded store: {line}", flush=True)
 
     def close(self) -> None:
         """End what still runs, then the lanes, then the engine."""

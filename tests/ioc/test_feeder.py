@@ -184,3 +184,38 @@ async def test_a_poll_is_written_while_the_next_is_counted_and_the_one_after_dec
     steps = Steps(overlapping=True)
     await fed_without_end(monkeypatch, steps, 5)
     assert steps.done["written"] >= 4
+
+
+# ---- what is left behind
+
+
+def records_of(topic: str, partition: int, start: int) -> Batch:
+    return Batch(topic, partition, start, start + 3, range(start, start + 3), [b"k"] * 3, [b"{}"] * 3, [1_700_000_000_000] * 3)
+
+
+async def test_after_a_failure_nothing_is_counted_on_top_of_a_poll_that_was_never_written() -> None:
+    """The poll before the one that could not be decoded is counted but not written: it must not be passed over."""
+    catalog, store, failures = load(), FakeStore(), list[BaseException]()
+    topic = catalog.streams[0].topic
+    made = Pipeline(catalog, store, Settings(clickhouse_url="http://127.0.0.1:1"))
+    made.assign([(topic, 0), (topic, 1)], {topic: 2})
+    found = Feeder(Settings(), made, {topic: topic}, "g", asyncio.sleep, failures.append)  # type: ignore[arg-type]
+    found._epochs = {(topic, 0): 1, (topic, 1): 1}
+    decode = made.decode
+
+    def broken(batches: Sequence[Batch]) -> Any:
+        if any(batch.partition == 1 for batch in batches):
+            raise MemoryError
+        return decode(batches)
+
+    made.decode = broken  # type: ignore[method-assign]
+    for partition, start in ((0, 0), (1, 0), (0, 3)):
+        done = asyncio.get_running_loop().create_future()
+        found._waiting.append(feeder.Poll([records_of(topic, partition, start)], {(topic, partition): 1}, done))
+    with pytest.raises(MemoryError):
+        await found.drain()
+    await found.drain()  # Faust starts an agent again that has failed
+    assert len(failures) == 1
+    written = {(r["partition"], r["offset"]) for r in store.tables["events"].values()}
+    ends = {(r["partition"], r["next"]) for r in store.tables["checkpoints"].values()}
+    assert all((partition, offset) in written for partition, end in ends for offset in range(end))

@@ -1,0 +1,102 @@
+"""Mend: after a full disk no part is left that was written badly, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ioc.clickhouse import Store
+from ioc.errors import IocError
+from ioc.settings import Settings
+from tests.disk import fill, small_disk
+from tests.services import running_store, wait_until
+
+ROWS = 10
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store on a disk of 40 MB, with a table."""
+    with small_disk(tmp_path / "store", "40m"), running_store(tmp_path) as url:
+        found = Store(Settings(clickhouse_url=url), "ioc")
+        found.create(["CREATE TABLE t (id Int64, text String) ENGINE = ReplacingMergeTree ORDER BY id"])
+        yield found
+
+
+def rows(first: int) -> pa.Table:
+    return pa.table({"id": range(first, first + ROWS), "text": ["x" * 50] * ROWS})
+
+
+def ids(store: Store) -> set[int]:
+    return set(store.query("SELECT id FROM t")["id"].to_list())
+
+
+def test_a_merge_that_was_written_badly_while_the_disk_was_full_is_undone(store: Store, tmp_path: Path) -> None:
+    """By hand, as chDB leaves it: the small files of the merged part are empty, the sources are still there."""
+    for first in range(0, 100, ROWS):
+        store.insert("t", rows(first))
+    store.command("OPTIMIZE TABLE t FINAL")
+    (folder,) = store.query("SELECT path FROM system.parts WHERE table = 't' AND active")["path"].to_list()
+    filler = tmp_path / "store" / "filler"
+    fill(filler)
+    for name in ("data.cmrk4", "columns.txt"):
+        (Path(folder) / name).write_bytes(b"")
+    wait_until(lambda: Path(folder).name not in parts(store), "the merged part is gone")
+    filler.unlink()
+    wait_until(lambda: readable(store), "the table is attached")
+    assert ids(store) == set(range(100))
+
+
+def parts(store: Store) -> list[str]:
+    return [Path(path).name for path in store.query("SELECT path FROM system.parts WHERE table = 't' AND active")["path"]]
+
+
+def readable(store: Store) -> bool:
+    try:
+        return bool(store.query("SELECT count() AS n FROM t")["n"][0])
+    except IocError:
+        return False
+
+
+def test_inserts_and_merges_through_full_disks_lose_nothing_that_was_acknowledged(store: Store, tmp_path: Path) -> None:
+    stop, acknowledged, refused = threading.Event(), set[int](), list[str]()
+    numbers = iter(range(0, 1 << 40, ROWS))
+
+    def insert() -> None:
+        own = Store(store.settings, "ioc")
+        while not stop.is_set():
+            first = next(numbers)
+            try:
+                own.insert("t", rows(first))
+                acknowledged.update(range(first, first + ROWS))
+            except IocError as error:
+                refused.append(str(error))
+                time.sleep(0.02)  # as whoever starts again
+
+    threads = [threading.Thread(target=insert) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        before = len(acknowledged), len(refused)
+        wait_until(lambda before=before: len(acknowledged) > before[0] + 500, "rows are written")  # type: ignore[misc]
+        fill(tmp_path / "store" / "filler")
+        wait_until(lambda before=before: len(refused) > before[1] + 20, "the disk is full")  # type: ignore[misc]
+        (tmp_path / "store" / "filler").unlink()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert any("space" in message for message in refused), refused[:3]
+    wait_until(lambda: all_well(store), "no part is broken")
+    assert ids(store) >= acknowledged
+
+
+def all_well(store: Store) -> bool:
+    try:
+        return str(store.command("CHECK TABLE t SETTINGS check_query_single_value_result = 1")) == "1"
+    except IocError:
+        return False  # it is being attached anew
