@@ -38,8 +38,7 @@ class Mender:
     def look(self) -> list[str]:
         """Undo what is broken among the parts written since the disk was full. Returns what was undone, to be told."""
         for table in self._detached.copy():  # it could not be attached at the last look
-            self._ask(f"ATTACH TABLE {table}")
-            self._detached.remove(table)
+            self._attach(table)
         troubles, now = self._ask(TROUBLES), time.time()
         if troubles != self._troubles or shutil.disk_usage(self._path).free < ROOM:
             self._troubles, self._last = troubles, now
@@ -50,14 +49,17 @@ class Mender:
             (_name(database, table), part) for database, table, part in self._written() if self._is_broken(database, table, part)
         ]
         for table in dict(broken):
-            self._detached.append(table)
+            self._detached.append(table)  # before: a DETACH that fails may have been done
             self._ask(f"DETACH TABLE {table} SYNC")
-            self._ask(f"ATTACH TABLE {table}")
-            self._detached.remove(table)
+            self._attach(table)
         if now > self._last + AFTER:
             self._first = None
             self._well.clear()
         return [f"{table}: part {part} was written badly when the disk was full, and is undone" for table, part in broken]
+
+    def _attach(self, table: str) -> None:
+        self._ask(f"ATTACH TABLE IF NOT EXISTS {table}")
+        self._detached.remove(table)
 
     def _written(self) -> list[tuple[str, ...]]:
         assert self._first is not None

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from ioc.clickhouse import Store
+from ioc.embedded.store_mend import TROUBLES, Mender
+from ioc.embedded.store_protocol import StoreError
 from ioc.errors import IocError
 from ioc.settings import Settings
 from tests.disk import fill, small_disk
@@ -50,6 +52,35 @@ def test_a_merge_that_was_written_badly_while_the_disk_was_full_is_undone(store:
     filler.unlink()
     wait_until(lambda: readable(store), "the table is attached")
     assert ids(store) == set(range(100))
+
+
+def test_a_table_that_could_not_be_detached_is_tried_again(tmp_path: Path) -> None:
+    """The first DETACH fails; what is then attached is there already, and that must not stop the mender for good."""
+    asked, attached, refusals = list[str](), {"t"}, iter([True, False])
+
+    def ask(sql: str) -> list[list[str]]:
+        asked.append(sql)
+        if sql == TROUBLES:
+            return [[str(len(asked))]]  # the disk is full at every look
+        if sql.startswith("SELECT"):
+            return [["ioc", "t", "all_1_2_1"]]
+        if sql.startswith("CHECK"):
+            return [["0"]]
+        if sql.startswith("DETACH"):
+            if next(refusals):
+                raise StoreError(159, "timeout")
+            attached.discard("t")
+        elif "IF NOT EXISTS" not in sql and "t" in attached:
+            raise StoreError(57, "table exists")
+        else:
+            attached.add("t")
+        return []
+
+    mender = Mender(ask, tmp_path)
+    with pytest.raises(StoreError):
+        mender.look()
+    assert len(mender.look()) == 1
+    assert attached == {"t"}
 
 
 def parts(store: Store) -> list[str]:
