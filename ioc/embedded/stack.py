@@ -109,9 +109,9 @@ class Stack:
                     for child in self._prepared(settings, ports.of):
                         self.progress(f"starting {child.name}")
                         self._supervisor.start(child)
-                    self._note["complete"] = True
-                    self._supervisor.tell()
                     ready(settings)
+                    self._note["complete"] = True  # after `ready`: who waits for the note has heard what is said there
+                    self._supervisor.tell()
                     self._supervisor.watch()
                 except Stopping:
                     pass
