@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from ioc import kafka, live
+from ioc.settings import Settings
 from tests.brute import DOSSIER, Record
 from tests.centre import Centre
 from tests.chaos.judge import judge, read_back
@@ -122,3 +123,14 @@ def test_a_topic_that_was_deleted_and_created_anew_is_refused_with_the_way_out(t
         assert "ioc.events.dossier:" in says
         assert "another or a truncated log" in says
         assert "start a new centre" in says
+
+
+async def test_a_topic_a_broker_still_lists_after_its_end_is_created_anew(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stale(_: AIOKafkaAdminClient) -> list[str]:
+        return ["ioc.gone"]
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", stale)
+    settings = Settings(kafka_bootstrap=broker)
+    assert await kafka.create_topics(settings, {"ioc.gone": 1}) == ["ioc.gone"]
+    assert await kafka.create_topics(settings, {"ioc.gone": 1}) == []
+    assert await kafka.bounds(settings, ["ioc.gone"]) == {TopicPartition("ioc.gone", 0): (0, 0)}
