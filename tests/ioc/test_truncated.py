@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from ioc import kafka, live
+from ioc.errors import ServiceAway
 from ioc.settings import Settings
 from tests.brute import DOSSIER, Record
 from tests.centre import Centre
@@ -134,3 +136,15 @@ async def test_a_topic_a_broker_still_lists_after_its_end_is_created_anew(broker
     assert await kafka.create_topics(settings, {"ioc.gone": 1}) == ["ioc.gone"]
     assert await kafka.create_topics(settings, {"ioc.gone": 1}) == []
     assert await kafka.bounds(settings, ["ioc.gone"]) == {TopicPartition("ioc.gone", 0): (0, 0)}
+
+
+async def test_who_may_not_create_topics_needs_them_there(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: AIOKafkaAdminClient, topics: list[NewTopic]) -> SimpleNamespace:
+        return SimpleNamespace(topic_errors=[(topic.name, 29, "Authorization failed.") for topic in topics])
+
+    settings = Settings(kafka_bootstrap=broker)
+    await kafka.create_topics(settings, {"ioc.there": 1})
+    monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", refuse)
+    assert await kafka.create_topics(settings, {"ioc.there": 1}) == []
+    with pytest.raises(ServiceAway, match=r"topic ioc\.missing cannot be created: error 29"):
+        await kafka.create_topics(settings, {"ioc.there": 1, "ioc.missing": 1})
