@@ -176,7 +176,10 @@ class Roller:
             begin = max(floor(int(at[touched].min()), size), horizon)
             end = min(int(out[touched].max()), last)
             if end > begin:
-                spans.append(Span(indicator, window, begin, end, _groups(stream, indicator, late.filter(pl.Series(touched)))))
+                groups, opening = (
+                    _groups(stream, indicator, late.filter(pl.Series(w))) for w in (touched, touched & (at < begin))
+                )
+                spans.append(Span(indicator, window, begin, end, groups, opening))
         return spans
 
     def _open(self, stream: Stream, generation: str, now: int) -> list[pl.DataFrame]:
@@ -243,7 +246,8 @@ def _portions(stream: Stream, spans: Sequence[Span]) -> Iterator[list[Span]]:
             size = step(span.window, stream.grain)
             low, high = max(span.first, floor(begin, size)), min(span.last, floor(begin + PORTION, size))
             if low < high:
-                pieces.append(replace(span, first=low, last=high))
+                opening = span.opening if low == span.first else None
+                pieces.append(replace(span, first=low, last=high, opening=opening))
         yield pieces
 
 

@@ -23,8 +23,11 @@ NAMED = 500
 class Span:
     """Steps in (first, last] of one indicator and window, for which rows are wanted (ms).
 
-    `groups`: of these groups only (d0, d1, ...), each with a row at its first step. `whole`: nothing was written before, so
-    every group that holds something at `first` has a row at its first step.
+    `groups`: of these groups only (d0, d1, ...). `opening`: these have a row at their first step, for what they hold at `first`
+    is not what was written there. `whole`: nothing was written before, so that is every group that holds something at `first`.
+
+    Any other row is at a step where something enters or leaves, so that who knows more has a row there, too: what an overtaken
+    roller still writes is overwritten.
     """
 
     indicator: Indicator
@@ -32,6 +35,7 @@ class Span:
     first: int
     last: int
     groups: pl.DataFrame | None = None
+    opening: pl.DataFrame | None = None
     whole: bool = False
 
 
@@ -59,10 +63,10 @@ def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl
     found = series(indicator, span.window, size, panes, span.first, span.last)
     there = there.filter(pl.col("at").is_between(span.first, span.last, closed="right"))
     # the step before the first one keeps its old row, or has none: the first one must not be read from there
-    opening = span.groups
+    opening = span.opening
     if span.whole:
         opening = found.filter((pl.col("at") == span.first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
-    if opening is not None:
+    if opening is not None and len(opening):
         there = pl.concat([there, opening.select(*dims, at=pl.lit(span.first + size, pl.Int64))]).unique()
     result = _at_stored(found, span.first, there, dims, _nothing(indicator))
     if span.groups is not None:

@@ -11,6 +11,7 @@ from ioc.errors import ServiceAway
 from ioc.roll import Roller
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE
 from tests.counting import CATALOG, count, pipeline, real_store
+from tests.ioc import test_roll as hours
 from tests.ioc.test_event_time import NOW, Log
 from tests.rolled import judge
 
@@ -44,3 +45,43 @@ def test_an_open_step_that_lands_after_the_step_has_ended_is_not_read_as_its_val
     for table, rows in late:
         insert(store, table, rows)  # type: ignore[arg-type]
     judge(store, records)
+
+
+def test_rows_of_an_overtaken_roller_at_steps_where_nothing_of_the_group_changes_are_not_read(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It restates the hours since the earliest late event, of another agency; who knows more has no reason to touch them."""
+    start, log = hours.START, hours.Log()
+    evening = start + 20 * HOUR
+    log.event(start + 5 * HOUR + MINUTE, evening, "a")
+    log.event(start + 8 * HOUR + MINUTE, evening, "b")
+    log.event(start + 3 * HOUR + MINUTE, evening + 10 * MINUTE, "b")
+    minutes = hours.beats(*range(start, evening + HOUR, 5 * MINUTE))
+    records = [sorted([*own, *minutes], key=lambda r: r[0]) for own in log.records]
+    store = real_store(store_url, "zombie_groups")
+    _, count_to, roller = hours.alone(store, records)
+    late, insert = [], Store.insert
+
+    def stops(self: Store, table: str, rows: object, *, durable: bool = False) -> None:
+        if table == "checkpoints":
+            raise ServiceAway("it stands still, and ends there")
+        late.append((table, rows))
+
+    for until in (evening - MINUTE, evening + MINUTE, evening + HOUR):
+        for number, own in enumerate(records):
+            count_to(number, sum(r[0] <= until for r in own))
+        if until == evening + MINUTE:
+            monkeypatch.setattr(Store, "insert", stops)
+            with pytest.raises(ServiceAway):
+                roller.step()
+            monkeypatch.undo()
+        else:
+            Roller(CATALOG, store, store.settings).step()
+    assert late
+    for table, rows in late:
+        insert(store, table, rows)  # type: ignore[arg-type]
+    for agency in ("a", "b"):
+        frame = hours.rows(store, "dossier.received", "1d", (agency, "*", "*"))
+        for at in range(start + HOUR, evening, HOUR):
+            inside = [t for t, _, a in log.facts if a == agency and t < at]
+            assert hours.held(frame, at) == (len(inside), 0), (agency, at)
