@@ -6,6 +6,7 @@ the highest `as_of` (positions counted before the panes were read) wins.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +32,20 @@ ROWS = 200_000
 PORTION = 10 * DAY
 LONGEST = 400 * DAY
 """Steps of so much time at least, and at most, are computed at once."""
+SLICE = 3.0
+"""Seconds after which a stream with more final steps to write lets the others have their turn."""
+
+
+@dataclass
+class Advance:
+    """What a stream's roll goes up to, however many turns it takes, and how far it is (ms): what is counted meanwhile is late
+    for all of it."""
+
+    counted: Mapping[Place, Checkpoint]
+    watermark: int
+    reached: int
+    restated: bool = False
+    portion: int = PORTION
 
 
 @dataclass
@@ -39,6 +54,7 @@ class Progress:
 
     positions: dict[Place, int] = field(default_factory=dict)
     watermark: int | None = None
+    advance: Advance | None = None
 
 
 class Roller:
@@ -66,39 +82,57 @@ class Roller:
 
     def step(self) -> None:
         """Bring `indicators` up to what is counted now."""
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """A part of that: every stream shows its open step and writes final ones for `SLICE` seconds. True: there are more.
+
+        So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step.
+        """
         counted = state.checkpoints(self.store, MEASURE)
         self.live = any(c.clock.live is not None for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
+        more = False
         for stream in self.catalog.streams:
             generation = self.catalog.generations[stream.name]
             own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
             if own and received:
-                self._stream(stream, generation, own, max(received) + 1)
+                more |= self._stream(stream, generation, own, max(received) + 1)
+        return more and not self._stopped
 
-    def _stream(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], now: int) -> None:
+    def _stream(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], now: int) -> bool:
+        """A turn of one stream. True: it has more final steps to write."""
         as_of = sum(c.next for c in counted.values())
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
         watermark = self._watermark(stream, counted)
-        if watermark is not None:
+        if progress.advance is None and watermark is not None:
             if progress.watermark is None:
                 progress.watermark = beginning(self.store, stream, self._began)
-            if watermark - progress.watermark > PORTION:  # a loaded past may take minutes to roll: boards show today at once
+            progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark)
+        if (advance := progress.advance) is not None:
+            if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._write(generation, stream, self._open(stream, generation, now), as_of)
-            late = self._late(stream, generation, progress, counted, progress.watermark)
-            for restated in _portions(stream, self._restated(stream, late, progress.watermark, watermark)):
-                if self._stopped:
-                    return
-                self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
-            if not self._finals(stream, generation, progress.watermark, watermark, as_of):
-                return  # nothing is noted as rolled: whoever comes next rolls it again
+            if not advance.restated:
+                late = self._late(stream, generation, progress, advance)
+                for restated in _portions(stream, self._restated(stream, late, advance.reached, advance.watermark)):
+                    if self._stopped:
+                        return True
+                    self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
+                advance.restated = True
+            self._finals(stream, generation, advance, as_of)
+            if advance.reached < advance.watermark:
+                return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
         if self._as_of.get(stream.name) != as_of:
             self._write(generation, stream, self._open(stream, generation, now), as_of)
-        if watermark is not None and progress.watermark is not None:
-            progress.watermark = max(progress.watermark, watermark)
-        self._save(generation, progress, counted)
         self._as_of[stream.name] = as_of
+        upto = counted
+        if advance is not None:
+            progress.watermark, progress.advance, upto = advance.watermark, None, advance.counted
+        self._save(generation, progress, upto)
+        return upto is not counted
 
     # ---- how far
 
@@ -108,10 +142,9 @@ class Roller:
         return Progress(positions, rolled(self.store, generation))
 
     def _save(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> None:
-        clock = Clock(progress.watermark)
         if all(progress.positions.get(p) == c.next for p, c in counted.items()):
             return
-        rows = {(generation, *place): replace(c, clock=clock) for place, c in counted.items()}
+        rows = {(generation, *place): replace(c, clock=Clock(progress.watermark)) for place, c in counted.items()}
         self.store.insert("checkpoints", state.checkpoint_rows(ROLL, rows))
         progress.positions = {place: c.next for place, c in counted.items()}
 
@@ -121,44 +154,41 @@ class Roller:
         marks = [c.clock.received for c in counted.values() if c.clock.received is not None]
         return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
 
-    def _late(
-        self, stream: Stream, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint], before: int
-    ) -> pl.DataFrame:
-        """Indicator, dims and `at` of the panes before `before` that were changed since the last roll, but for levels."""
+    def _late(self, stream: Stream, generation: str, progress: Progress, to: Advance) -> pl.DataFrame:
+        """Indicator, dims and `at` of the panes below what is final that were changed since the last roll, but for levels."""
         news = [
             f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {rolled})"
-            for (topic, partition), c in counted.items()
+            for (topic, partition), c in to.counted.items()
             if c.next > (rolled := progress.positions.get((topic, partition), 0))
         ]
         names = tuple(i.name for i in stream.indicators if not i.level) or ("",)
         return self.store.query(
             "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS step FROM panes "
             f"WHERE generation = {literal(generation)} AND indicator IN {literal(names)} "
-            f"AND at < fromUnixTimestamp64Milli({before}) AND ({' OR '.join(news) or '0'})"
+            f"AND at < fromUnixTimestamp64Milli({to.reached}) AND ({' OR '.join(news) or '0'})"
         ).rename({"step": "at"})
 
     # ---- which steps
 
-    def _finals(self, stream: Stream, generation: str, before: int, watermark: int, as_of: int) -> bool:
-        """Write the steps the watermark has passed since `before`, in portions: a loaded past may be long. False: told to stop.
+    def _finals(self, stream: Stream, generation: str, to: Advance, as_of: int) -> None:
+        """Write the steps the watermark has passed, in portions, for `SLICE` seconds.
 
         A portion that brings little is followed by a longer one, so that years in which nothing happened cost next to nothing.
         """
-        began, length = beginning(self.store, stream, self._began), PORTION
-        while before < watermark:
-            if self._stopped:
-                return False
-            after = min(before + length, watermark)
+        began, started = beginning(self.store, stream, self._began), time.monotonic()
+        while to.reached < to.watermark and not self._stopped:
+            after = min(to.reached + to.portion, to.watermark)
             spans = []
             for indicator, window, size in _windows(stream):
-                first, last = floor(before, size), floor(after, size)
+                first, last = floor(to.reached, size), floor(after, size)
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
             found = rows(self.store, stream, generation, spans)
             self._settle(generation, stream, found, as_of)
-            length = min(2 * length, LONGEST) if sum(map(len, found)) < ROWS // 2 else max(length // 2, PORTION)
-            before = after
-        return True
+            few = sum(map(len, found)) < ROWS // 2
+            to.reached, to.portion = after, min(2 * to.portion, LONGEST) if few else max(to.portion // 2, PORTION)
+            if time.monotonic() - started >= SLICE:
+                return
 
     def _restated(self, stream: Stream, changed: pl.DataFrame, before: int, watermark: int) -> list[Span]:
         """The steps that were final already and that changed panes touch, within `restate`. Levels are never restated."""

@@ -89,9 +89,8 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
         for part in (feeder, roller, alerter):
             part.stop()
 
-    def roll_and_judge() -> bool:
-        roller.step()
-        return alerter.step()
+    def roll_and_judge() -> tuple[bool, bool]:
+        return roller.turn(), alerter.step()
 
     class Carrier(Service):
         """Runs the feeder, the roller's timer, what tells of alerts, and the pacemaker beside the agents."""
@@ -153,14 +152,18 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), ROLL)
                 wake.clear()
-                started = time.monotonic()
+                started, more = time.monotonic(), False
                 if self.leads():
-                    if await asyncio.to_thread(roll_and_judge):
+                    more, judged = await asyncio.to_thread(roll_and_judge)
+                    if judged:
                         for teller in tellers:
                             teller.wake.set()
                 else:
                     roller.forget()
                     alerter.forget()
+                if more:
+                    wake.set()
+                    continue
                 took = time.monotonic() - started
                 # a roll of usual length is due every second; a long one leaves the machine to the others
                 await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))

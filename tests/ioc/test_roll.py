@@ -11,18 +11,19 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from ioc import murmur, read, tables
+from ioc import murmur, read, state, tables
+from ioc.alerts import Alerter
 from ioc.batch import Batch
-from ioc.catalog import load
+from ioc.catalog import Catalog, load
 from ioc.clickhouse import Store
 from ioc.live import heartbeat
-from ioc.pipeline import Pipeline
-from ioc.roll import Roller
+from ioc.pipeline import MEASURE, Pipeline
+from ioc.roll import ROLL, Roller
 from ioc.settings import Settings
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
 from ioc.windows import window_start
 from tests.counting import count, pipeline, real_store
-from tests.ioc.test_alerts import Desk
+from tests.ioc.test_alerts import Desk, transitions
 from tests.streams_queue import CATALOG as QUEUES
 from tests.streams_queue import TOPIC as QUEUE_TOPIC
 
@@ -97,7 +98,7 @@ def roll(store: Store, pieces: Sequence[Sequence[Batch]], chance: random.Random)
         ready = [q for q in queues if q]
         pipeline.run([q.pop(0) for q in chance.sample(ready, chance.randint(1, len(ready)))])
         if chance.random() < 0.3:
-            roller.step()
+            chance.choice((roller.step, roller.turn))()
         if chance.random() < 0.05:
             roller = Roller(load(), store, settings)
     roller.step()
@@ -134,11 +135,12 @@ UNTIL = START + 3 * DAY + 10 * MINUTE
 STEPS = {"1h": 5 * MINUTE, "1d": HOUR, "day": HOUR, "week": HOUR, "month": HOUR, "quarter": HOUR}
 
 
-@pytest.mark.parametrize("portion", [10 * DAY, 6 * HOUR])
+@pytest.mark.parametrize(("portion", "seconds"), [(10 * DAY, 1.0), (6 * HOUR, 1.0), (2 * HOUR, 0.0)])
 def test_every_step_has_the_latest_value_and_the_one_first_known(
-    portion: int, store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
+    portion: int, seconds: float, store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ioc.roll.PORTION", portion)
+    monkeypatch.setattr("ioc.roll.SLICE", seconds)  # 0: a turn is one portion
     log, chance = busy(1), random.Random(2)
     found = store("steps")
     roll(found, log.batches(UNTIL, chance), chance)
@@ -368,6 +370,59 @@ def test_the_open_step_is_shown_before_a_long_past_is_rolled(store: Callable[[st
     roller.step()
     shown = rows(found, "dossier.backlog", "level")
     assert (shown["value"].to_list(), shown["until"].to_list()) == ([1], [now + 1])
+
+
+def test_a_long_past_of_one_stream_keeps_no_other_waiting(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its final steps are written in turns, the others' open steps are shown; it counts as rolled at the end of it only."""
+    monkeypatch.setattr("ioc.roll.SLICE", 0.0)
+    catalog = Catalog((load().stream_of("dossier.backlog"), QUEUES.streams[0]))
+    found, desk, log = real_store(store_url, "long_past", catalog), Desk(), Log()
+    log.event(START, START, "a")
+    made = pipeline(found, 2, catalog, (TOPIC,))
+    made.assign([(QUEUE_TOPIC, 0)], {QUEUE_TOPIC: 1})
+    whole = (sorted([*own, *beats(START, START + 60 * DAY)], key=lambda r: r[0]) for own in log.records)
+    for number, records in enumerate(whole):
+        at, keys, values = zip(*records, strict=True)
+        made.run([Batch(TOPIC, number, 0, len(at), range(len(at)), keys, values, at)])
+    desk.beat(0)
+    count(made, desk.log)
+    roller, alerter = Roller(catalog, found, found.settings), Alerter(catalog, found, run=False)
+    assert roller.turn(), "ten days of sixty"
+    desk.put("A", 30, 10.5)
+    desk.beat(30)
+    count(made, desk.log)
+    assert roller.turn()
+    assert found.query("SELECT value FROM v_queue_waiting_now WHERE desk = 'A'")["value"].to_list() == [30]
+    assert alerter.step()
+    assert [(name, to) for name, _, to, _ in transitions(found)] == [("A", "firing")]
+    assert {topic for _, topic, _ in state.checkpoints(found, ROLL)} == {QUEUE_TOPIC}
+    while roller.turn():
+        pass
+    ends = {tuple(place): c.next for (_, *place), c in state.checkpoints(found, MEASURE).items()}
+    assert {tuple(place): c.next for (_, *place), c in state.checkpoints(found, ROLL).items()} == ends
+
+
+def test_what_is_counted_during_the_turns_of_a_long_past_is_late_for_all_of_them(
+    store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its year is open at the end, though its own day was rolled turns ago and nothing else happens since."""
+    monkeypatch.setattr("ioc.roll.SLICE", 0.0)
+    log, now = Log(), START + 200 * DAY
+    log.event(START, START, "a")
+    log.event(START + 5 * DAY, now + HOUR, "a")
+    records = [sorted([*own, *beats(START, now, now + 2 * HOUR)], key=lambda r: r[0]) for own in log.records]
+    found = store("during")
+    _, count_to, roller = alone(found, records)
+    for number, own in enumerate(records):
+        count_to(number, sum(r[0] <= now for r in own))
+    assert roller.turn()
+    for number, own in enumerate(records):
+        count_to(number, len(own))
+    roller.step()
+    frame = rows(found, "dossier.received", "year")
+    assert held(frame, now - 30 * DAY) == (2, 1)
+    assert held(frame, now) == (2, 2), "the watermark was at the last minute"
+    assert held(rows(found, "dossier.received", "1d"), now + 2 * HOUR)[0] == 0
 
 
 def test_a_group_that_came_and_went_between_two_rolls_is_shown_as_it_is(store_url: str) -> None:
