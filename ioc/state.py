@@ -102,12 +102,18 @@ def rows_table(name: str, rows: Iterable[Sequence[Any]]) -> pa.Table:
     return table(name, dict(zip(SCHEMAS[name], columns, strict=True)))
 
 
-def checkpoints(store: Store, stage: str, topics: Iterable[str] | None = None) -> dict[tuple[str, str, int], Checkpoint]:
-    """The last checkpoint by (generation, topic, partition); of two at one position the one written later (an accepted gap)."""
+def checkpoints(
+    store: Store, stage: str, topics: Iterable[str] | None = None, where: str = "1"
+) -> dict[tuple[str, str, int], Checkpoint]:
+    """The last checkpoint by (generation, topic, partition); of two at one position the one written later (an accepted gap).
+
+    `where`: of those rows of the table only.
+    """
     of_topics = f"AND topic IN {literal(tuple(topics))}" if topics is not None else ""
     frame = store.query(
         "SELECT generation, topic, partition, next, received, live, partitions, last_offset, last_hash, lost FROM checkpoints "
-        f"WHERE stage = {literal(stage)} {of_topics} ORDER BY next DESC, written_at DESC LIMIT 1 BY generation, topic, partition"
+        f"WHERE stage = {literal(stage)} AND {where} {of_topics} "
+        "ORDER BY next DESC, written_at DESC LIMIT 1 BY generation, topic, partition"
     )
     return {
         (g, t, p): Checkpoint(n, Clock(r, live), count, o, h, lost) for g, t, p, n, r, live, count, o, h, lost in frame.rows()

@@ -72,6 +72,11 @@ MERGES = [
 """Inserts of some ten rows, four a second: by default (5) each is merged at once with the tens of thousands before it, and the
 store rewrites 300 rows for each that comes; by 10 it is 12. What was inserted with fsync is merged with fsync, or the merged part
 could be lost with all that it replaced."""
+FSYNC = [
+    f"ALTER TABLE {name} MODIFY SETTING fsync_after_insert = {{0}}, fsync_part_directory = {{0}}, min_rows_to_fsync_after_merge = {{0}}"
+    for name in ("events", "panes", "entities", "seen", "rejects", "indicators")
+]
+"""With IOC_FSYNC (1, else 0): what a checkpoint says is counted is on disk before it."""
 GENERATION = """CREATE OR REPLACE VIEW v_generation AS
     SELECT stream, argMax(generation, since) AS generation FROM generations GROUP BY stream"""
 NOW = """CREATE OR REPLACE VIEW v_now AS
@@ -129,6 +134,8 @@ def views(stream: Stream) -> list[str]:
 def migrate(store: Store, catalog: Catalog) -> None:
     """Create the database, its tables and views; an empty store takes this program's generations, the reader gets the views."""
     store.create(statements(catalog, store.database))
+    for statement in FSYNC:
+        store.command(statement.format(int(store.settings.fsync)))
     _fill(store, catalog)
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
     for stream in catalog.streams:

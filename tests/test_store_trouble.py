@@ -6,14 +6,18 @@ import asyncio
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pytest
 
-from ioc import kafka
-from tests.brute import RAN
+from ioc import kafka, tables
+from ioc.clickhouse import Store
+from ioc.settings import Settings
+from tests.brute import RAN, ms
 from tests.chaos.judge import judge, read_back
 from tests.chaos.scene import Scene, scene
+from tests.counting import CATALOG, count, pipeline, real_store
 from tests.disk import fill, small_disk
-from tests.logs import ran
+from tests.logs import dossier, ran, record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FLOOD = 200_000
@@ -27,6 +31,33 @@ def assert_right(found: Scene) -> None:
     partitions = found.centre.settings.partitions
     findings = judge(found.centre.store, read_back(found.centre.settings.kafka_bootstrap, partitions), partitions, ends)
     assert findings.clean, "\n".join(findings.examples)
+
+
+def test_with_ioc_fsync_all_that_a_checkpoint_stands_for_is_on_disk_before_it(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, at = real_store(store_url, "fsync"), ms("2026-03-30T01:00:00Z")
+    log = [record(ran("c1", "e1", at), 0, at, 2), record(dossier("D", "e2", "received", at), 0, at, 2)]
+    tables.migrate(Store(Settings(clickhouse_url=store_url, fsync=True), store.database), CATALOG)
+    inserted, insert = [], Store.insert
+
+    def syncs() -> int:
+        return int(store.query("SELECT value FROM system.events WHERE event = 'FileSync'")["value"].sum())
+
+    def watched(self: Store, table: str, rows: pa.Table, *, durable: bool = False) -> None:
+        before = syncs()
+        insert(self, table, rows, durable=durable)
+        if rows.num_rows:
+            inserted.append((table, syncs() > before))
+
+    monkeypatch.setattr(Store, "insert", watched)
+    count(pipeline(store), log)
+    assert {"events", "panes", "entities", "seen", "checkpoints"} <= {table for table, _ in inserted}
+    assert all(synced for _, synced in inserted), inserted
+    tables.migrate(store, CATALOG)  # as it is without IOC_FSYNC
+    made = dict(store.query(f"SELECT name, engine_full FROM system.tables WHERE database = '{store.database}'").rows())
+    assert "fsync_after_insert = 0" in made["panes"]
+    assert "fsync_after_insert = 1" in made["checkpoints"]
 
 
 def test_a_full_disk_ends_the_worker_with_a_clear_message_and_corrupts_nothing(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def doctor(
         str | None, typer.Option("--accept-gap", metavar="TOPIC:PARTITION", help="Go on although records were lost.")
     ] = None,
     rewind: Annotated[
-        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier (harmless).")
+        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier, with the same result.")
     ] = False,
     hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
     as_json: Json = False,
@@ -72,7 +72,10 @@ def _accept(settings: Settings, catalog: Catalog, topic: str, partition: int) ->
 
 
 def _rewind(settings: Settings, catalog: Catalog, hours: int | None) -> None:
-    """Delete checkpoints. A worker that runs would write its own again: it is killed, which is harmless, and starts anew."""
+    """Delete checkpoints, if the logs still are what was counted.
+
+    A worker that runs would write its own again: it is killed, which is harmless, and starts anew.
+    """
     for service in status(settings.data_dir.absolute()).services:
         if service.name == "worker" and service.pid:
             with suppress(ProcessLookupError):

@@ -16,7 +16,7 @@ from ioc.alerts import ALERT, Alerter
 from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
 from ioc.judge import State
-from ioc.live import rewind
+from ioc.live import forget
 from ioc.roll import Roller
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
@@ -173,7 +173,7 @@ def test_while_a_loaded_past_is_counted_again_from_its_beginning_nothing_is_judg
     desk.beat(60, past=True)
     store = real_store(store_url, "alerts_rewound", CATALOG)
     assert judged(store, desk.log) == []
-    rewind(store.settings.model_copy(update={"clickhouse_database": store.database}), CATALOG)
+    forget(store)
     assert not Alerter(CATALOG, store, run=False).step()
 
 

@@ -59,14 +59,14 @@ def administer(centre: Centre, call: str, *arguments: object) -> None:
     asyncio.run(calling())
 
 
-def doctor(centre: Centre, *arguments: str) -> str:
+def doctor(centre: Centre, *arguments: str, code: int = 0) -> str:
     """What `ioc doctor` says."""
     settings = centre.settings
     own = {"IOC_KAFKA_BOOTSTRAP": settings.kafka_bootstrap, "IOC_CLICKHOUSE_URL": settings.clickhouse_url}
     env = {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(centre.folder), **own}
     command = [sys.executable, "-m", "ioc", "doctor", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
@@ -101,6 +101,9 @@ def test_records_deleted_before_they_were_counted_are_refused_until_the_gap_is_a
         found = {row["what"]: row["detail"] for row in json.loads(doctor(centre, "--json"))}
         assert found["accepted gaps"] == f"{begin - counted} positions"
         assert_right_but_for_the_gap(centre, records, counted, begin)
+        says = doctor(centre, "--rewind", code=1)
+        assert "ioc.events.dossier:1: counting would start again at 0, before a gap that was accepted" in says
+        assert_right_but_for_the_gap(centre, records, counted, begin)
 
 
 def assert_right_but_for_the_gap(centre: Centre, before: list[Record], low: int, high: int) -> None:
@@ -125,6 +128,30 @@ def test_a_topic_that_was_deleted_and_created_anew_is_refused_with_the_way_out(t
         assert "ioc.events.dossier:" in says
         assert "another or a truncated log" in says
         assert "start a new centre" in says
+        before = live.counted(centre.store, centre.catalog)
+        assert "another or a truncated log" in doctor(centre, "--rewind", code=1), "what was counted is not in it"
+        assert live.counted(centre.store, centre.catalog) == before
+
+        send(centre, traffic, 200)  # it is as long as the old one now, and accepted
+        assert "--accept-gap" in refused(centre)
+        for partition in range(PARTITIONS):
+            doctor(centre, "--accept-gap", f"{DOSSIER}:{partition}")
+        assert "before a gap that was accepted" in doctor(centre, "--rewind", code=1)
+
+
+def test_counting_again_a_log_whose_beginning_is_gone_is_refused(tmp_path: Path) -> None:
+    """It was all counted, but its first record would become known at its own reception, not at that of the record before."""
+    with Centre(tmp_path, PARTITIONS) as centre:
+        traffic = Traffic(random.Random(3), PARTITIONS)
+        centre.start("worker")
+        centre.wait_counted(send(centre, traffic, 100))
+        centre.kill("worker", signal.SIGTERM)
+        before = live.counted(centre.store, centre.catalog)
+        administer(centre, "delete_records", {GONE: RecordsToDelete(before[DOSSIER, 1] // 2)})
+        says = doctor(centre, "--rewind", code=1)
+        assert f"counting would start again at 0, but the log begins at {before[DOSSIER, 1] // 2}" in says
+        assert live.counted(centre.store, centre.catalog) == before
+        doctor(centre, "--rewind", "--hours", "0")  # deletes none: the newest checkpoint takes over from itself
 
 
 async def test_a_topic_a_broker_still_lists_after_its_end_is_created_anew(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
