@@ -53,7 +53,16 @@ def test_the_judge_finds_what_is_lost_doubled_and_wrong(counted: Store) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_dozen_faults_of_every_kind_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
+def test_two_dozen_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
     result = chaos(tmp_path, 24, seed=4)
     assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
     assert result.faults >= 24
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_workers_stopped_past_their_session_and_group_offsets_moved_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
+    stopped, moved = "stopped past its session, then continued", "group offsets moved or deleted"
+    result = chaos(tmp_path, 5, seed=5, weights={moved: 1}, strikes={stopped: 1})
+    assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
+    assert {kind for kind, _ in result.struck} == {stopped, moved}

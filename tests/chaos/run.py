@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.chaos import steps
 from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Findings, judge, read_back
 from tests.chaos.scene import Scene, scene
-from tests.chaos.strikes import strike
+from tests.chaos.strikes import KINDS, strike
 
 STRIKES = 4
 """Strikes at write boundaries for each fault of a whole process."""
@@ -84,9 +85,11 @@ def chaos(
     seed: int,
     watch: Watch = lambda *_: None,
     weights: Mapping[str, float] | None = None,
+    strikes: Mapping[str, float] = KINDS,
     rate: float = 50,
 ) -> Result:
-    """Strike until `faults` have struck, and judge. `weights`: how often each fault of a whole process is drawn."""
+    """Strike until `faults` have struck, and judge. `weights`, `strikes`: how often each fault of a whole process, and each
+    strike at a write boundary, is drawn."""
     result = Result(seed)
     feeds: list[Any] = []
 
@@ -95,16 +98,17 @@ def chaos(
 
     with scene(folder, f"{seed} traffic", rate, tell) as found:
         feeds.append(found.feed)
-        _storm(found, result, faults, weights or {kind: weight for kind, (_, weight) in FAULTS.items()})
+        _storm(found, result, faults, weights or {kind: weight for kind, (_, weight) in FAULTS.items()}, strikes)
         ends = found.settle()
         result.endings, result.memory = found.endings, found.memory
         tell("the log is read back and counted by brute force")
         records = read_back(found.centre.settings.kafka_bootstrap, found.centre.settings.partitions)
         result.findings = judge(found.centre.store, records, found.centre.settings.partitions, ends)
+        result.findings.add("wrong", "windows", steps.behind(found.centre.store, records, ends))
     return result
 
 
-def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, float]) -> None:
+def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, float], strikes: Mapping[str, float]) -> None:
     """Strikes in threads, faults of whole processes here, until there are enough of both together."""
     failed: list[BaseException] = []
 
@@ -116,7 +120,7 @@ def _storm(scene: Scene, result: Result, faults: int, weights: Mapping[str, floa
         try:
             while not enough():
                 began = time.monotonic()
-                if struck := strike(scene, chance):
+                if struck := strike(scene, chance, strikes):
                     result.note(*struck, began)
         except BaseException as error:
             failed.append(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,19 @@ def rolled(store: Store, topic: str) -> int:
     """Up to where the steps of a topic's stream are final, ms."""
     frame = store.query(f"SELECT max(received) AS at FROM checkpoints WHERE stage = 'roll' AND topic = '{topic}'")
     return int(frame["at"][0] or 0)
+
+
+def behind(store: Store, records: list[Record], ends: Mapping[tuple[str, int], int]) -> Iterator[str]:
+    """The topics whose steps are not final up to the watermark of the records before the ends."""
+    for topic in (DOSSIER, RAN):
+        logs: dict[int, list[Record]] = {}
+        for r in records:
+            if r.topic == topic and r.offset < ends[topic, r.partition]:
+                logs.setdefault(r.partition, []).append(r)
+        marks = [brute.clock([*own, own[-1]], False, 600_000)[-1][1] for own in logs.values()]
+        watermark = (min(marks) - MINUTE) // MINUTE * MINUTE
+        if (at := rolled(store, topic)) < watermark:
+            yield f"{topic}: final up to {when(at)}, the watermark is {when(watermark)}"
 
 
 def beginning(records: list[Record], topic: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+from collections.abc import Mapping
 
 from tests.chaos.proxy import BOUNDARIES, REFUSAL, Trap
 from tests.chaos.scene import Scene
@@ -37,9 +38,9 @@ def trap(kind: str, table: str, nth: int) -> Trap:
     }[kind]
 
 
-def strike(scene: Scene, rng: random.Random) -> tuple[str, str] | None:
+def strike(scene: Scene, rng: random.Random, kinds: Mapping[str, float]) -> tuple[str, str] | None:
     """One fault at a write boundary: (kind, table) once it struck and what belongs to it is done; None: no insert came."""
-    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    kind = rng.choices(list(kinds), list(kinds.values()))[0]
     table = rng.choice(BOUNDARIES)
     nth, wait_for_more = rng.randrange(1, 4), rng.random() < 0.6
     set_ = trap(kind, table, nth)

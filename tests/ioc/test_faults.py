@@ -93,6 +93,7 @@ def test_a_worker_that_joins_and_one_that_leaves_change_no_number(tmp_path: Path
         wait_until(lambda: centre.positions() > 1_000, "the first worker counts")
         centre.start("worker2")
         centre.kill("worker", signal.SIGTERM)
+        assert not running.done(), "events must still be coming"
         centre.wait_counted(running.result().next)
         assert_truth(centre)
 

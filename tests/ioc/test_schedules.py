@@ -41,6 +41,10 @@ def test_a_takeover_at_any_step_to_the_store_lands_no_wrong_row(seed: int) -> No
     pytest.fail("a poll of so many steps")
 
 
+def test_the_schedules_that_find_a_rule_switched_off_are_right_with_all_of_them_on() -> None:
+    _forty_schedules()
+
+
 @pytest.mark.parametrize("rule", MUTANTS)
 def test_the_schedules_find_a_rule_switched_off(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for target, mutant in MUTANTS[rule].items():
