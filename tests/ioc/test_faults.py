@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -22,7 +24,7 @@ SPEED = 4_000_000.0
 TRUTH = {"dossier.received": 1434, "dossier.resolved": 1329, "dossier.resolved_late": 377, "dossier.backlog": 105}
 
 
-def import_receipt(centre: Centre, speed: float | None = SPEED) -> Sent:
+def import_receipt(centre: Centre, speed: float | None = SPEED, pause: Callable[[int], object] = lambda sent: None) -> Sent:
     return asyncio.run(
         run_import(
             centre.settings,
@@ -32,7 +34,7 @@ def import_receipt(centre: Centre, speed: float | None = SPEED) -> Sent:
             shift_to_now=False,
             limit=None,
             topics=str,
-            progress=lambda sent, total: None,
+            progress=lambda sent, total: pause(sent),
         )
     )
 
@@ -89,11 +91,13 @@ def test_importing_again_changes_nothing_and_all_are_duplicates(tmp_path: Path) 
 def test_a_worker_that_joins_and_one_that_leaves_change_no_number(tmp_path: Path) -> None:
     with Centre(tmp_path) as centre, ThreadPoolExecutor() as pool:
         centre.start("worker")
-        running = pool.submit(import_receipt, centre)
+        left = Event()  # until then the last third is kept back
+        running = pool.submit(import_receipt, centre, SPEED, lambda sent: sent < 7_500 or left.wait(120))
         wait_until(lambda: centre.positions() > 1_000, "the first worker counts")
         centre.start("worker2")
         centre.kill("worker", signal.SIGTERM)
         assert not running.done(), "events must still be coming"
+        left.set()
         centre.wait_counted(running.result().next)
         assert_truth(centre)
 
