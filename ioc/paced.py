@@ -178,6 +178,8 @@ class _Sending:
     async def _tell(self, sender: Sender, record: Record, at: float) -> None:
         self.check()
         await sender.push()
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # Ctrl-C: Python 3.11's wait_for, in the client, drops it when its answer has just come
         self.progress(Going(self.records, max(record.due, 0), self.plan.seconds - at))
 
     def check(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ from ioc.pace import Pace
 from ioc.paced import Going, Record, in_order, paced, plan
 from ioc.rejects import pack, refused
 from ioc.runs import REPLAYING, Run, through_topics
+from ioc.settings import Settings
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests import brute
 from tests.counting import CATALOG, everything
@@ -272,3 +275,39 @@ def test_a_replay_that_goes_on_is_noted_again_and_again(centre: Centre, monkeypa
     with pytest.raises(KeyboardInterrupt):
         until_told()
     assert [r.state for r in runs.runs(centre.store)] == [runs.BROKEN_OFF]
+
+
+async def test_a_replay_is_broken_off_though_the_client_had_its_answer_at_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 then gives the answer and drops the cancellation."""
+    posted = []
+
+    class Busy:
+        def __init__(self, settings: Settings) -> None:
+            self.next: dict[object, int] = {}
+
+        async def __aenter__(self) -> Busy:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+        async def post(self, *record: object) -> None:
+            posted.append(record)
+
+        async def push(self) -> None:
+            answer = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(lambda: (answer.set_result(None), sending.cancel()))
+            await asyncio.wait_for(answer, 5)
+
+        flush = push
+
+    monkeypatch.setattr(pacing, "Sender", Busy)
+    plan = SimpleNamespace(run=SimpleNamespace(name="x"), pace=Pace(0, 1.0, (), 10.0), seconds=100.0)
+    of = pacing._Sending(Settings(data_dir=tmp_path), plan, SimpleNamespace(poll=lambda: None), lambda _: None)  # type: ignore[arg-type]
+    records = [Record(at, (brute.DOSSIER, 0), offset, None, b"", ()) for offset, at in enumerate((0, 500, 1_000))]
+    sending = asyncio.create_task(of.send(records))
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert len(posted) == 1, "the second is due later, and is not sent any more"
