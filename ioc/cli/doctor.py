@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ioc import live, state
+from ioc import live, repair, state
 from ioc.alerts import ALERT
 from ioc.catalog import Catalog, load
 from ioc.cli.common import Data, Json, dump, out, quiet_libraries, say, settings_of, table
@@ -67,7 +67,7 @@ def doctor(
 
 
 def _accept(settings: Settings, catalog: Catalog, topic: str, partition: int) -> None:
-    old, new = live.accept_gap(settings, catalog, topic, partition)
+    old, new = repair.accept_gap(settings, catalog, topic, partition)
     say(f"{topic}:{partition}: goes on at {new} (was {old}); the loss is recorded")
 
 
@@ -80,7 +80,7 @@ def _rewind(settings: Settings, catalog: Catalog, hours: int | None) -> None:
         if service.name == "worker" and service.pid:
             with suppress(ProcessLookupError):
                 os.kill(service.pid, signal.SIGKILL)
-    count = live.rewind(settings, catalog, hours=hours)
+    count = repair.rewind(settings, catalog, hours=hours)
     say(f"{count} checkpoints deleted; the worker counts again from there, with the same result")
 
 

@@ -16,7 +16,7 @@ from ioc.alerts import ALERT, Alerter
 from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
 from ioc.judge import State
-from ioc.live import forget
+from ioc.repair import forget
 from ioc.roll import Roller
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
