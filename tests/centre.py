@@ -13,17 +13,17 @@ from pathlib import Path
 
 import psutil
 
-from ioc import live
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
+from ioc.centre import live
 from ioc.embedded import broker as embedded_broker
 from ioc.embedded.children import spawn, stop
 from ioc.embedded.ports import answers, listens
 from ioc.kafka import bounds
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from tests.services import ROOT, free_port, wait_until
 
-WORKER = "import sys; from ioc.settings import Settings; from ioc.worker import main; sys.exit(main(Settings()))"
+WORKER = "import sys; from ioc.settings import Settings; from ioc.centre.worker import main; sys.exit(main(Settings()))"
 
 
 class Centre:

@@ -6,12 +6,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from ioc import tables
-from ioc.batch import Batch
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
-from ioc.pipeline import Pipeline
+from ioc.counting.pipeline import Pipeline
+from ioc.events.batch import Batch
 from ioc.settings import Settings
+from ioc.store import tables
+from ioc.store.clickhouse import Store
 from tests.brute import DOSSIER, RAN, Record
 from tests.fake import FakeStore
 from tests.logs import batch, by_place

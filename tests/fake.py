@@ -1,6 +1,6 @@
 """A store in memory with the rule of the real one: of the rows of a key, the highest version holds. For thousands of schedules.
 
-It answers the statements of `ioc.state` and `ioc.keyed`, and holds everyone to "equal versions are equal rows".
+It answers the statements of `store.state` and `counting.keyed_rows`, and holds everyone to "equal versions are equal rows".
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 
 KEYS = {
     "events": ("topic", "partition", "offset"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ioc.batch import Batch
+from ioc.events.batch import Batch
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE, ORDER, RAN, Record, ms, partition_of
 
 START = ms("2022-10-06T00:00:00Z")

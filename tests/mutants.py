@@ -10,13 +10,15 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ioc import decode, keyed, state
-from ioc.history import Contributions, History, Item, difference
-from ioc.panes import NONE, NOTHING, Key, Panes
-from ioc.pipeline import Pipeline, Rows
+from ioc.counting import keyed_rows
+from ioc.counting.held import Entities
+from ioc.counting.history import Contributions, History, Item, difference
+from ioc.counting.panes import NONE, NOTHING, Key, Panes
+from ioc.counting.pipeline import Pipeline, Rows
+from ioc.events import decode
+from ioc.store import state
 from ioc.times import floor
 from ioc.vocabulary import Measures
-from ioc.work import Entities
 from tests.workers import Door
 
 Mutant = Mapping[str, Any]
@@ -143,7 +145,7 @@ def checkpoints_without_the_first_live_heartbeat(*args: Any, read: Any = state.c
 
 
 def assign_with_the_floor_of_before(self: Pipeline, places: Any, partitions: Any, assign: Any = Pipeline.assign) -> Any:
-    floors = {s.name: keyed.highest_known(self.store, self.catalog.generations[s.name]) for s in self.catalog.streams}
+    floors = {s.name: keyed_rows.highest_known(self.store, self.catalog.generations[s.name]) for s in self.catalog.streams}
     found = assign(self, places, partitions)
     for (stream, place), part in self._parts.items():
         if place in places:
@@ -208,40 +210,40 @@ def clock_of_the_last_record(received: Any, before: Any, after: decode.Clock) ->
 
 def _both(change: Any) -> Mutant:
     changed = reception_of(change)
-    return {"ioc.decode.reception": changed, "ioc.pipeline.reception": changed}
+    return {"ioc.events.decode.reception": changed, "ioc.counting.pipeline.reception": changed}
 
 
 MUTANTS: dict[str, Mutant] = {
-    "skip by offset": {"ioc.panes.Panes.add": add_unskipped},
-    "skip of sums": {"ioc.panes.Panes.add_sum": add_sum_unskipped},
-    "sums that a pane is ahead of in part": {"ioc.panes.Panes.add_sum": add_sum_that_skips_only_what_is_wholly_behind},
-    "a pane's offset is that of its last event": {"ioc.panes.Panes.changed": changed_up_to_the_end_of_the_batch},
-    "rows not yet written stay": {"ioc.panes.Panes.add": add_that_evicts_before_the_write},
-    "the floor rises with evictions": {"ioc.panes.Panes.settle": settle_without_floor},
-    "panes on their way stay": {"ioc.panes.Panes.settle": settle_that_drops_what_is_on_its_way},
-    "histories on their way stay": {"ioc.work.Entities.settle": settle_histories_that_drops_what_is_on_its_way},
-    "marks on their way stay": {"ioc.seen.Seen._of_last": lambda self, hour: []},
-    "the floor is that of the store": {"ioc.keyed.highest_known": lambda store, generation: {}},
-    "the floor is read after the checkpoint": {"ioc.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
-    "zeros of one event leave no row": {"ioc.entities.by_pane": by_pane_with_zeros},
-    "zeros between events leave a row": {"ioc.panes.Panes.changed": by_pane_that_drops_what_cancels_in_the_sum},
-    "duplicates are of smaller offsets": {"ioc.history.History.add": add_duplicate_of_any_offset},
-    "a row ahead is not already done": {"ioc.history.History.add": add_that_takes_what_is_held_for_done},
-    "difference by smaller offsets": {"ioc.history.History.add": add_against_all_other_events},
-    "duplicates enter no history": {"ioc.history.History.add": add_that_keeps_duplicates},
-    "events lie in their own order": {"ioc.history.History.add": add_in_the_order_of_arrival},
-    "checkpoint last": {"ioc.pipeline.Pipeline.write": write_after_the_checkpoint},
-    "start from our checkpoint": {"ioc.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},
-    "a checkpoint has its own clock": {"ioc.state.checkpoints": checkpoints_at_the_beginning_with_the_last_clock},
-    "a checkpoint has the first live heartbeat": {"ioc.state.checkpoints": checkpoints_without_the_first_live_heartbeat},
-    "partitions taken again start anew": {"ioc.pipeline.Pipeline.assign": assign_with_the_old_cache},
-    "a failed write ends the cache": {"ioc.pipeline.Pipeline.write": write_that_goes_on_after_it_failed},
+    "skip by offset": {"ioc.counting.panes.Panes.add": add_unskipped},
+    "skip of sums": {"ioc.counting.panes.Panes.add_sum": add_sum_unskipped},
+    "sums that a pane is ahead of in part": {"ioc.counting.panes.Panes.add_sum": add_sum_that_skips_only_what_is_wholly_behind},
+    "a pane's offset is that of its last event": {"ioc.counting.panes.Panes.changed": changed_up_to_the_end_of_the_batch},
+    "rows not yet written stay": {"ioc.counting.panes.Panes.add": add_that_evicts_before_the_write},
+    "the floor rises with evictions": {"ioc.counting.panes.Panes.settle": settle_without_floor},
+    "panes on their way stay": {"ioc.counting.panes.Panes.settle": settle_that_drops_what_is_on_its_way},
+    "histories on their way stay": {"ioc.counting.held.Entities.settle": settle_histories_that_drops_what_is_on_its_way},
+    "marks on their way stay": {"ioc.counting.seen.Seen._of_last": lambda self, hour: []},
+    "the floor is that of the store": {"ioc.counting.keyed_rows.highest_known": lambda store, generation: {}},
+    "the floor is read after the checkpoint": {"ioc.counting.pipeline.Pipeline.assign": assign_with_the_floor_of_before},
+    "zeros of one event leave no row": {"ioc.counting.entities.by_pane": by_pane_with_zeros},
+    "zeros between events leave a row": {"ioc.counting.panes.Panes.changed": by_pane_that_drops_what_cancels_in_the_sum},
+    "duplicates are of smaller offsets": {"ioc.counting.history.History.add": add_duplicate_of_any_offset},
+    "a row ahead is not already done": {"ioc.counting.history.History.add": add_that_takes_what_is_held_for_done},
+    "difference by smaller offsets": {"ioc.counting.history.History.add": add_against_all_other_events},
+    "duplicates enter no history": {"ioc.counting.history.History.add": add_that_keeps_duplicates},
+    "events lie in their own order": {"ioc.counting.history.History.add": add_in_the_order_of_arrival},
+    "checkpoint last": {"ioc.counting.pipeline.Pipeline.write": write_after_the_checkpoint},
+    "start from our checkpoint": {"ioc.counting.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},
+    "a checkpoint has its own clock": {"ioc.store.state.checkpoints": checkpoints_at_the_beginning_with_the_last_clock},
+    "a checkpoint has the first live heartbeat": {"ioc.store.state.checkpoints": checkpoints_without_the_first_live_heartbeat},
+    "partitions taken again start anew": {"ioc.counting.pipeline.Pipeline.assign": assign_with_the_old_cache},
+    "a failed write ends the cache": {"ioc.counting.pipeline.Pipeline.write": write_that_goes_on_after_it_failed},
     "seen rows are written": {"tests.workers.Door.insert": insert_without("seen")},
     "seen rows are read": {"tests.workers.Door.query": query_without("seen")},
     "seen by smaller offsets": {"tests.workers.Door.query": query_with_marks_of_no_offset},
     "histories are read": {"tests.workers.Door.query": query_without("entities")},
     "panes are read": {"tests.workers.Door.query": query_without("panes")},
-    "known": {"ioc.entities.known_at": lambda stream, time, before: floor(time, stream.grain)},
+    "known": {"ioc.counting.entities.known_at": lambda stream, time, before: floor(time, stream.grain)},
     "known is of the record before": _both(lambda r, b, after: (r, np.maximum(b, r), after)),
     "known is of the record, not the batch": _both(lambda r, b, after: (r, np.full_like(b, b[0]), after)),
     "the clock is the highest reception": _both(

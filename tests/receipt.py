@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from ioc import murmur, tables
-from ioc.batch import RECEIVED, Batch
 from ioc.catalog import load
-from ioc.clickhouse import Store
+from ioc.centre.live import heartbeat
+from ioc.counting.pipeline import Pipeline
+from ioc.events import murmur
+from ioc.events.batch import RECEIVED, Batch
 from ioc.importing.importer import in_order
 from ioc.importing.mapping import load_map
 from ioc.importing.translate import read_events
-from ioc.live import heartbeat
-from ioc.pipeline import Pipeline
 from ioc.settings import Settings
+from ioc.store import tables
+from ioc.store.clickhouse import Store
 from tests import brute_receipt as brute
 from tests.data import needs
 from tests.services import running_store

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from ioc.clickhouse import Store
-from ioc.roll import Roller
+from ioc.rolling.roll import Roller
+from ioc.store.clickhouse import Store
 from tests import brute
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE, Record
 from tests.counting import CATALOG, pipeline, poll, real_store

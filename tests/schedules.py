@@ -15,8 +15,8 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from ioc.pipeline import Pipeline
-from ioc.state import Checkpoint
+from ioc.counting.pipeline import Pipeline
+from ioc.store.state import Checkpoint
 from tests import brute
 from tests.counting import TOPICS, panes, poll, polls_ahead, verdicts
 from tests.judged import Judged
@@ -165,7 +165,7 @@ class Schedule:
 
 def small_caches(patch: pytest.MonkeyPatch) -> None:
     """Caches of a few rows, so that everything is evicted all the time."""
-    patch.setattr("ioc.seen.LIMIT", 6)
-    patch.setattr("ioc.panes.HASHES", 3)
-    patch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
-    patch.setattr("ioc.work.ENTITY_BYTES", 1 << 20)
+    patch.setattr("ioc.counting.seen.LIMIT", 6)
+    patch.setattr("ioc.counting.panes.HASHES", 3)
+    patch.setattr("ioc.counting.pipeline.PANE_BYTES", 1 << 20)
+    patch.setattr("ioc.counting.held.ENTITY_BYTES", 1 << 20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ioc.clickhouse import Store
+from ioc.store.clickhouse import Store
 from tests import brute
 from tests.chaos.judge import judge
 from tests.chaos.run import chaos

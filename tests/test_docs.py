@@ -10,7 +10,7 @@ import pytest
 
 from ioc import vocabulary
 from ioc.catalog import load
-from ioc.exact import Reject, exact
+from ioc.events.exact_lane import Reject, exact
 from ioc.importing.mapping import load_map
 from ioc.importing.translate import read_events
 from ioc.settings import Settings

@@ -9,9 +9,10 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from ioc import kafka, tables
-from ioc.clickhouse import Store
+from ioc import kafka
 from ioc.settings import Settings
+from ioc.store import tables
+from ioc.store.clickhouse import Store
 from tests.brute import RAN, ms
 from tests.chaos.judge import judge, read_back
 from tests.chaos.scene import Scene, scene

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import polars as pl
 import pyarrow as pa
 
+from ioc.counting.pipeline import Pipeline
 from ioc.errors import ServiceAway
-from ioc.pipeline import Pipeline
 from ioc.settings import Settings
-from ioc.state import Place
+from ioc.store.state import Place
 from tests.counting import CATALOG
 from tests.fake import FakeStore
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ioc import live, state
 from ioc.bench.events import radio
 from ioc.catalog import Catalog
-from ioc.clickhouse import Store
+from ioc.centre import live
 from ioc.kafka import Sender
-from ioc.roll import ROLL
+from ioc.rolling.roll import ROLL
 from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store
 from schemas.ran import RanMeasured
 
 TICK = 0.01

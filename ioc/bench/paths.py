@@ -14,16 +14,19 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ioc import fast, garbage, kafka, tables
+from ioc import kafka
 from ioc.bench.servers import peak
 from ioc.catalog import load
-from ioc.clickhouse import Store
-from ioc.exact import exact
-from ioc.feeder import Feeder
+from ioc.centre import garbage
+from ioc.centre.feeder import Feeder
+from ioc.counting.pipeline import Pipeline
+from ioc.events import fast_lane
+from ioc.events.arrow_schema import shape
+from ioc.events.exact_lane import exact
 from ioc.kafka import TopicPartition
-from ioc.pipeline import Pipeline
 from ioc.settings import Settings
-from ioc.shape import shape
+from ioc.store import tables
+from ioc.store.clickhouse import Store
 
 Result = dict[str, Any]
 """events, seconds, and what else a path has to tell."""
@@ -70,10 +73,10 @@ async def lanes(settings: Settings, topic: str) -> Result:
     contracts = load().accepted(topic)
     kind = next(c for t, c in contracts.items() if f'"{t}"'.encode() in values[-1])
     form, batches = shape(kind), [values[i : i + 20_000] for i in range(0, len(values), 20_000)]
-    fast.parse(form, range(len(batches[0])), batches[0])  # threads are started, patterns compiled
+    fast_lane.parse(form, range(len(batches[0])), batches[0])  # threads are started, patterns compiled
     started = time.perf_counter()
     for batch in batches:
-        fast.parse(form, range(len(batch)), batch)
+        fast_lane.parse(form, range(len(batch)), batch)
     columns = time.perf_counter()
     for value in values[:EXACT]:
         exact(value, (), contracts)

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ioc import live
-from ioc.batch import RECEIVED
 from ioc.bench.events import Pair, dossier_step, dossiers, radio
 from ioc.bench.latency import latency
 from ioc.bench.servers import peak, servers
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
+from ioc.centre import live
 from ioc.embedded.stack import environment
 from ioc.embedded.workers import worker_of
 from ioc.errors import ServiceAway
+from ioc.events.batch import RECEIVED
 from ioc.kafka import Sender, bounds, create_topics
-from ioc.roll import Roller
+from ioc.rolling.roll import Roller
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.times import DAY
 from schemas.dossier import DossierChanged
 from schemas.ran import RanMeasured

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ioc.asking.question import now
 from ioc.boards.expand import filled, timed
 from ioc.boards.lint import queries
 from ioc.boards.model import Dashboard
-from ioc.clickhouse import Store
-from ioc.scope import now
+from ioc.store.clickhouse import Store
 from ioc.times import DAY
 
 AIM = 0.2

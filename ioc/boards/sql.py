@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ioc.boards.words import Words
-from ioc.clickhouse import literal
-from ioc.views import AHEAD, LAST
+from ioc.store.clickhouse import literal
+from ioc.store.views import AHEAD, LAST
 from ioc.vocabulary import ALL, Count, Indicator, Stream
 from ioc.windows import LEVEL
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ioc import tables
 from ioc.boards.derive import boards as derived
 from ioc.boards.lint import faults
 from ioc.boards.speed import AIM, timings
@@ -15,6 +14,7 @@ from ioc.boards.words import VI
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, out, reader, say, settings_of, table
 from ioc.cli.feed import bar
+from ioc.store import tables
 from ioc.vocabulary import ALL
 
 boards = typer.Typer(help="The boards in grafana/boards, which Grafana and the wall draw.", no_args_is_help=True)

@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ioc import live, rebuild, reread
 from ioc.catalog import Catalog, load
+from ioc.centre import live, rebuild
 from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
 from ioc.cli.feed import load_history
 from ioc.cli.view import View
-from ioc.clickhouse import Store
+from ioc.counting import archived
 from ioc.embedded import stack
 from ioc.errors import WrongGeneration
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 
 
 def add_to(app: typer.Typer) -> None:
@@ -77,7 +78,7 @@ def _before_worker(settings: Settings, catalog: Catalog) -> None:
     except WrongGeneration:
         say("the declarations changed: counting the archive again")
         count = rebuild.rebuild(
-            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < reread.CHUNK else None
+            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < archived.CHUNK else None
         )
         say(f"counted {count} records again")
 
@@ -123,7 +124,7 @@ def status(data: Data = None, as_json: Json = False) -> None:
 
 def worker(data: Data = None, run: Run = None) -> None:
     """Run one worker in the foreground (several share the partitions). Example: ioc worker --data /srv/ioc"""
-    from ioc.worker import main  # Faust takes a second to load
+    from ioc.centre.worker import main  # Faust takes a second to load
 
     raise typer.Exit(main(connected(data), run))
 
@@ -166,7 +167,7 @@ def serve(data: Data = None) -> None:
 @store.command()
 def migrate(data: Data = None) -> None:
     """Create database, tables and views where they are missing. Example: ioc store migrate"""
-    from ioc import tables
+    from ioc.store import tables
 
     found = connected(data)
     tables.migrate(Store(found), load())

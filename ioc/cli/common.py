@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from ioc import live
-from ioc.clickhouse import Store
+from ioc.centre import live
+from ioc.centre.live import of_run
 from ioc.embedded.stack import endpoints
 from ioc.errors import UsageError
-from ioc.live import of_run
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.times import PROVINCE, from_datetime, to_datetime
 
 Data = Annotated[

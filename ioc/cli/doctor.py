@@ -12,17 +12,18 @@ from typing import Annotated
 
 import typer
 
-from ioc import live, repair, state
-from ioc.alerts import ALERT
+from ioc.alerting.alerts import ALERT
+from ioc.alerting.notify import NOTIFY
 from ioc.catalog import Catalog, load
+from ioc.centre import live, repair
 from ioc.cli.common import Data, Json, dump, out, quiet_libraries, say, settings_of, table
-from ioc.clickhouse import Store, literal
+from ioc.counting.pipeline import MEASURE
 from ioc.embedded.centre import endpoints, owner, status
 from ioc.errors import IocError, UsageError
 from ioc.kafka import bounds
-from ioc.notify import NOTIFY
-from ioc.pipeline import MEASURE
 from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
 
 
 def add_to(app: typer.Typer) -> None:

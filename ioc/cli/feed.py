@@ -12,17 +12,19 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ioc import live, runs, validate
 from ioc.catalog import Catalog, load
+from ioc.centre import live
 from ioc.cli.common import Data, Json, Run, connected, dump, err, out, quiet_libraries, say, settings_of
-from ioc.clickhouse import Store, literal
 from ioc.embedded.workers import worker_of
 from ioc.errors import UsageError
+from ioc.gateway import validate
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
 from ioc.kafka import bounds
 from ioc.settings import Settings
-from ioc.state import Place
+from ioc.store import runs
+from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Place
 from ioc.times import duration
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ioc import read
+from ioc.asking import read
+from ioc.asking.evidence import Found, evidence
+from ioc.asking.question import scope
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
-from ioc.evidence import Found, evidence
-from ioc.scope import scope
 from ioc.times import iso
 from ioc.vocabulary import ALL, Indicator, Stream
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import typer
 
-from ioc import derive as deriving
-from ioc import rebuild as rebuilding
 from ioc.boards.derive import boards
 from ioc.boards.lint import faults
 from ioc.catalog import ALERTS, PROGRESS, REJECTS, load
+from ioc.centre import rebuild as rebuilding
+from ioc.cli import derive as deriving
 from ioc.cli.common import Data, connected, out, quiet_libraries, say
 from ioc.cli.feed import bar
 from ioc.errors import IocError
 from ioc.importing.mapping import load_map, shipped
 from ioc.kafka import create_topics
-from ioc.tables import board_views
+from ioc.store.tables import board_views
 
 ROOT = Path(__file__).parents[2]
 

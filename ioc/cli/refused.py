@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ioc.cli.common import Data, Json, Run, dump, local, out, reader, table
-from ioc.clickhouse import literal
 from ioc.errors import UsageError
-from ioc.exact import REASONS
+from ioc.events.exact_lane import REASONS
+from ioc.store.clickhouse import literal
 from ioc.times import iso
 
 

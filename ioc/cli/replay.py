@@ -10,18 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from ioc import diff as comparing
-from ioc import runs
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, connected, dump, local, moment, number, out, quiet_libraries, reader, say, table
 from ioc.cli.feed import bar, speed_of
-from ioc.clickhouse import Store
 from ioc.errors import IocError, UsageError
-from ioc.paced import IDLE, Going, paced, plan
-from ioc.replay import Replayed
-from ioc.replay import replay as count_again
-from ioc.runs import Run
+from ioc.replaying import diff as comparing
+from ioc.replaying.paced import IDLE, Going, paced, plan
+from ioc.replaying.replay import Replayed
+from ioc.replaying.replay import replay as count_again
 from ioc.settings import Settings
+from ioc.store import runs
+from ioc.store.clickhouse import Store
+from ioc.store.runs import Run
 from ioc.times import iso
 
 

@@ -11,12 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ioc import live, read
+from ioc.asking import read
 from ioc.catalog import Catalog
+from ioc.centre import live
 from ioc.cli.common import local, number, out, say
-from ioc.clickhouse import Store
 from ioc.errors import IocError
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.vocabulary import Indicator
 
 EVERY = 1.0

@@ -21,9 +21,9 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ioc import rejects
 from ioc.errors import ServiceAway, UsageError
-from ioc.exact import Reject, verdict
+from ioc.events import rejects
+from ioc.events.exact_lane import Reject, verdict
 from ioc.gateway import openapi
 from ioc.gateway.intake import Document, read
 from ioc.gateway.outlet import Outlet

@@ -1,7 +1,7 @@
 """Bodies: one HTTP request or one file, cut into the bytes of single events. Pure.
 
 An event is passed on as the bytes its producer wrote, never as JSON written again: a reject keeps its evidence, and a number
-such as 1e400 or a name that stands twice is judged by `ioc.exact` and not changed on the way to it.
+such as 1e400 or a name that stands twice is judged by `ioc.events.exact_lane` and not changed on the way to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-from ioc.exact import Headers, Reject
+from ioc.events.exact_lane import Headers, Reject
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _WALK = json.JSONDecoder(parse_int=str, parse_float=str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import HTTPException, Request
 
-from ioc.exact import Headers, Reject
+from ioc.events.exact_lane import Headers, Reject
 from ioc.gateway import bodies
 from ioc.gateway.openapi import BATCH, JSON, MEDIA
 

@@ -14,8 +14,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from ioc import kafka, live
+from ioc import kafka
 from ioc.catalog import Catalog
+from ioc.centre import live
 from ioc.errors import IocError
 from ioc.settings import Settings
 from tests.brute import HOUR, MINUTE, Record

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ioc.clickhouse import Store
+from ioc.store.clickhouse import Store
 from tests import brute, counting
 from tests.brute import DOSSIER, HOUR, RAN, Record
 from tests.chaos import steps

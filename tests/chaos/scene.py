@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ioc import state
-from ioc.pipeline import MEASURE
-from ioc.roll import ROLL
+from ioc.counting.pipeline import MEASURE
+from ioc.rolling.roll import ROLL
+from ioc.store import state
 from tests.brute import DOSSIER, RAN
 from tests.centre import Centre
 from tests.chaos.feed import Feed

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ioc.catalog import load
-from ioc.clickhouse import Store
+from ioc.store.clickhouse import Store
 from tests import brute
 from tests.brute import DAY, DOSSIER, HOUR, LEVELS, MINUTE, RAN, Record
 

@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from ioc.catalog import load
-from ioc.clickhouse import StoreError
 from ioc.embedded import broker
 from ioc.settings import Settings
-from ioc.tables import migrate
+from ioc.store.clickhouse import StoreError
+from ioc.store.tables import migrate
 from tests.counting import real_store
 
 ROOT = Path(__file__).parents[2]

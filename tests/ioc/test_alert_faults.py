@@ -9,19 +9,19 @@ from typing import Any
 
 import orjson
 
-from ioc import runs
 from ioc.catalog import ALERTS
-from ioc.diff import diff
 from ioc.kafka import Sender, TopicPartition, bounds, read_at
-from ioc.replay import replay
-from ioc.runs import DIRECT, REPLAYING, Run
+from ioc.replaying.diff import diff
+from ioc.replaying.replay import replay
+from ioc.store import runs
+from ioc.store.runs import DIRECT, REPLAYING, Run
 from tests.centre import Centre
 from tests.receiver import SECRET, receiving
 from tests.services import wait_until
 from tests.streams_queue import CATALOG, TOPIC, change
 
 WORKER = (
-    "import sys; from ioc.settings import Settings; from ioc.worker import main; from tests.streams_queue import CATALOG; "
+    "import sys; from ioc.settings import Settings; from ioc.centre.worker import main; from tests.streams_queue import CATALOG; "
     "sys.exit(main(Settings(), catalog=CATALOG))"
 )
 

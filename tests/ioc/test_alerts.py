@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from ioc import alerts, state
-from ioc.alerts import ALERT, Alerter
-from ioc.clickhouse import Store
+from ioc.alerting import alerts
+from ioc.alerting.alerts import ALERT, Alerter
+from ioc.alerting.judge import State
+from ioc.centre.repair import forget
 from ioc.errors import ServiceAway
-from ioc.judge import State
-from ioc.repair import forget
-from ioc.roll import Roller
+from ioc.rolling.roll import Roller
+from ioc.store import state
+from ioc.store.clickhouse import Store
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
 from tests.ioc.test_judge import brute

@@ -9,13 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ioc.batch import Batch
 from ioc.catalog import REJECTS, Catalog
-from ioc.clickhouse import Store
-from ioc.exact import Reject
-from ioc.pipeline import Pipeline
-from ioc.rejects import KEPT, pack, refused, unpack
+from ioc.counting.pipeline import Pipeline
+from ioc.events.batch import Batch
+from ioc.events.exact_lane import Reject
+from ioc.events.rejects import KEPT, pack, refused, unpack
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from streams.ran import STREAM as RAN_STREAM
 from streams.ran import columns
 from tests import brute

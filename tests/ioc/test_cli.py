@@ -15,10 +15,10 @@ import typer.main
 import schemas
 from ioc import cli
 from ioc.catalog import load
-from ioc.clickhouse import Store
-from ioc.live import run_names
-from ioc.roll import Roller
+from ioc.centre.live import run_names
+from ioc.rolling.roll import Roller
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from tests.counting import count, pipeline, real_store
 from tests.logs import START, dossier, record
 from tests.receipt import counted, needs_receipt
@@ -189,7 +189,7 @@ def test_a_replay_that_is_told_to_end_is_listed_as_broken_off(
 ) -> None:
     name = f"cut-{how.name.lower()}"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have them ignore Ctrl-C
-    monkeypatch.setattr("ioc.replay._count", lambda *_: signal.raise_signal(how))
+    monkeypatch.setattr("ioc.replaying.replay._count", lambda *_: signal.raise_signal(how))
     try:
         assert ioc("replay", "start", name, "--direct").code == 130
         listed = json.loads(ioc("replay", "list", "--json").out)

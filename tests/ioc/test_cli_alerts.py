@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from ioc import state
-from ioc.alerts import ALERT
+from ioc.alerting.alerts import ALERT
+from ioc.alerting.notify import NOTIFY
 from ioc.cli.doctor import _webhook
-from ioc.clickhouse import Store
-from ioc.notify import NOTIFY
+from ioc.store import state
+from ioc.store.clickhouse import Store
 from tests.counting import CATALOG, real_store
 from tests.ioc.test_cli import Ioc, ioc
 from tests.logs import START

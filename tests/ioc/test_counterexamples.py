@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ioc.catalog import Catalog
-from ioc.clickhouse import Store
+from ioc.store.clickhouse import Store
 from streams import dossiers
 from tests import brute
 from tests.counting import CATALOG, count, panes, pipeline, poll, real_store, verdicts

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc.batch import RECEIVED, Batch
 from ioc.catalog import load
-from ioc.decode import Clock, Decoded, Decoder, Rules, reception
+from ioc.events.batch import RECEIVED, Batch
+from ioc.events.decode import Clock, Decoded, Decoder, Rules, reception
 from tests import brute
 from tests.logs import START, batch, beat, by_place, dossier, ran, random_log, record
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from ioc import read
-from ioc.roll import Roller
+from ioc.asking import read
+from ioc.rolling.roll import Roller
 from tests import brute
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE, Record, ms
 from tests.counting import CATALOG, count, panes, pipeline, poll, real_store, verdicts

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ioc import evidence as module
+from ioc.asking import evidence as module
+from ioc.asking.evidence import Found, evidence
+from ioc.asking.question import scope
+from ioc.asking.read import answers
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
 from ioc.errors import UsageError
-from ioc.evidence import Found, evidence
-from ioc.read import answers
-from ioc.scope import scope
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.times import DAY, to_ms
 from tests import brute_receipt as brute
 from tests.receipt import counted, needs_receipt

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc import fast
-from ioc.asyncapi import examples
-from ioc.exact import Reject, exact
-from ioc.fast import SMALL, from_events, ms, parse
-from ioc.shape import Shape, shape
+from ioc.events import fast_lane
+from ioc.events.arrow_schema import Shape, shape
+from ioc.events.asyncapi import examples
+from ioc.events.exact_lane import Reject, exact
+from ioc.events.fast_lane import SMALL, from_events, ms, parse
 from ioc.times import to_ms
 from schemas import contracts
 from schemas.envelope import TIMESTAMP
@@ -279,9 +279,9 @@ def test_what_once_ended_the_process_is_refused_without_a_crash() -> None:
     """In a process of its own: pyarrow has ended processes on such input."""
     program = """
 import json
-from ioc import fast
-from ioc.shape import shape
-from ioc.asyncapi import examples
+from ioc.events import fast_lane
+from ioc.events.arrow_schema import shape
+from ioc.events.asyncapi import examples
 from schemas import contracts
 s = shape(contracts()["vn.ioc.dossier.changed.v1"])
 good = json.dumps(examples()["dossier_corrected"]).encode()
@@ -291,11 +291,11 @@ risky = [b"null", b"", b" ", b"[]", b"{}", b'null,"e":null', b'null}{"o":1,"e":n
          b'{"data":{"dossier":null}}', b"nul", b"true", b"-", b'"\\\\', good[:-1], good[1:], b"1e999999999", b"9" * 100_000]
 for value in risky:
     for block in ([value], [value, value], [good, value], [value, good], [good, value, good]):
-        frame, refused = fast.parse(s, list(range(len(block))), block)
+        frame, refused = fast_lane.parse(s, list(range(len(block))), block)
         assert len(frame) + len(refused) == len(block), value[:20]
         assert all(block[i] is good for i in frame["_i"].to_list()), value[:20]
     many = [good] * 40 + [value] + [good] * 40
-    frame, refused = fast.parse(s, list(range(81)), many)
+    frame, refused = fast_lane.parse(s, list(range(81)), many)
     assert len(frame) >= 40, value[:20]
 print("survived", len(risky))
 """
@@ -311,8 +311,8 @@ def test_no_value_at_all_is_an_empty_frame_of_the_same_form() -> None:
 
 def test_a_flood_of_bad_events_costs_few_parses(monkeypatch: pytest.MonkeyPatch) -> None:
     parses = []
-    block = fast._block
-    monkeypatch.setattr(fast, "_block", lambda s, v: (parses.append(len(v)), block(s, v))[1])
+    block = fast_lane._block
+    monkeypatch.setattr(fast_lane, "_block", lambda s, v: (parses.append(len(v)), block(s, v))[1])
     _, refused = parse(SHAPES[DOSSIER], list(np.arange(2_000)), [b"[]"] * 2_000)
     assert len(refused) == 2_000
     assert len(parses) < 4 * 2_000 / SMALL * 2

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from ioc import feeder, kafka
-from ioc.batch import Batch
+from ioc import kafka
 from ioc.catalog import load
-from ioc.feeder import Feeder
+from ioc.centre import feeder
+from ioc.centre.feeder import Feeder
+from ioc.counting.pipeline import Pipeline
+from ioc.events.batch import Batch
 from ioc.kafka import Sender, TopicPartition
-from ioc.pipeline import Pipeline
 from ioc.settings import Settings
 from tests.fake import FakeStore
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc import judge as judging
 from ioc import vocabulary
+from ioc.alerting import judge as judging
+from ioc.alerting.judge import CALM, State, Transition, judge, look_back, looks_back_to
 from ioc.catalog import generation, load
 from ioc.errors import DeclarationError
-from ioc.judge import CALM, State, Transition, judge, look_back, looks_back_to
 from ioc.times import MINUTE
 from ioc.vocabulary import Above, Indicator, above
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc.asyncapi import examples
 from ioc.catalog import load
-from ioc.decode import Clock, Decoder, Rules
-from ioc.exact import Reject, exact, time_rules
+from ioc.events.asyncapi import examples
+from ioc.events.decode import Clock, Decoder, Rules
+from ioc.events.exact_lane import Reject, exact, time_rules
 from ioc.times import to_ms
 from schemas import Contract, contracts
 from schemas.heartbeat import Heartbeat

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import pytest
 from pydantic import ValidationError
 
-from ioc import notify, state, webhook
-from ioc.alerts import ALERT
+from ioc.alerting import notify, webhook
+from ioc.alerting.alerts import ALERT
+from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
+from ioc.alerting.webhook import Webhook, signature
 from ioc.catalog import ALERTS, Catalog
-from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
 from ioc.kafka import TopicPartition, create_topics, read_at
-from ioc.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.settings import Settings
-from ioc.webhook import Webhook, signature
+from ioc.store import state
+from ioc.store.clickhouse import Store
 from tests.counting import real_store
 from tests.logs import START
 from tests.receiver import SECRET, Receiver, receiving

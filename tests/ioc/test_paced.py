@@ -15,18 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc import paced as pacing
-from ioc import reread, runs, tables
-from ioc.carried import HOLE, REPLAYED, arrived, carried
 from ioc.catalog import REJECTS
+from ioc.counting import archived
 from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, UsageError
-from ioc.exact import Reject
-from ioc.pace import Pace
-from ioc.paced import Going, Record, in_order, paced, plan
-from ioc.rejects import pack, refused
-from ioc.runs import REPLAYING, Run, through_topics
+from ioc.events.exact_lane import Reject
+from ioc.events.rejects import pack, refused
+from ioc.events.replayed import HOLE, REPLAYED, arrived, carried
+from ioc.replaying import paced as pacing
+from ioc.replaying.pace import Pace
+from ioc.replaying.paced import Going, Record, in_order, paced, plan
 from ioc.settings import Settings
+from ioc.store import runs, tables
+from ioc.store.runs import REPLAYING, Run, through_topics
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests import brute
 from tests.counting import CATALOG, everything
@@ -136,10 +137,10 @@ def test_the_order_is_that_of_reception_and_every_offset_is_kept(
     centre: Centre, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = random.Random(seed)
-    monkeypatch.setattr(reread, "CHUNK", rng.choice((3, 20_000)))
+    monkeypatch.setattr(archived, "CHUNK", rng.choice((3, 20_000)))
     log = with_holes(random_log(rng, 60) if seed else whole_log(), rng)
     centre.live(log, rng)
-    ends = reread.held(centre.store)
+    ends = archived.held(centre.store)
     found = list(in_order(centre.store, ends))
     assert [r.due for r in found] == sorted(r.due for r in found)
     places: dict[tuple[str, int], list[Record]] = {}

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ioc.clickhouse import literal
+from ioc.centre.live import wait_rolled
 from ioc.kafka import Sender, connection
-from ioc.live import wait_rolled
+from ioc.store.clickhouse import literal
 from tests.brute import Record
 from tests.centre import Centre
 from tests.ioc.test_replay import whole_log

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.panes import NONE, NOTHING, Key, Panes, by_pane, known_at
+from ioc.counting.panes import NONE, NOTHING, Key, Panes, by_pane, known_at
 from ioc.vocabulary import Measures
 from streams.dossiers import STREAM
 
@@ -147,7 +147,7 @@ def test_three_thousand_schedules_of_crashes_takeovers_and_late_writes_write_no_
     hashes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is remembered of the panes that had to go: nothing, a few hashes, all."""
-    monkeypatch.setattr("ioc.panes.HASHES", hashes)
+    monkeypatch.setattr("ioc.counting.panes.HASHES", hashes)
     assert schedules(hashes, 1_000) == 0
 
 
@@ -207,7 +207,7 @@ def test_everything_that_left_is_asked_for_and_nothing_else(seed: int, keep: int
 @given(st.integers(0, 10**9), st.integers(0, 6), st.sampled_from((0, 1, 5)))
 def test_when_hashes_are_forgotten_too_everything_that_left_is_asked_for(seed: int, keep: int, hashes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ioc.panes.HASHES", hashes)
+        patch.setattr("ioc.counting.panes.HASHES", hashes)
         for panes, ever in evicted(seed, keep):
             assert panes.lacking(ever) >= {key for key in ever if panes.held(key) is None}
 

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc import seen, state
-from ioc.batch import Batch, record_hash
-from ioc.clickhouse import Store
-from ioc.decode import Clock
+from ioc.counting import seen
 from ioc.errors import IocError, ServiceAway
-from ioc.state import Checkpoint
+from ioc.events.batch import Batch, record_hash
+from ioc.events.decode import Clock
+from ioc.store import state
+from ioc.store.clickhouse import Store
+from ioc.store.state import Checkpoint
 from tests import brute
 from tests.counting import CATALOG, count, everything, panes, pipeline, poll, real_store, verdicts
 from tests.fake import FakeStore, away
@@ -119,7 +120,7 @@ def test_other_cuts_and_a_second_pass_from_the_beginning_change_nothing_in_the_r
 def test_takeovers_and_crashes_on_the_real_store_end_in_the_truth(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng, log = random.Random(11), random_log(random.Random(11), 100)
     monkeypatch.setattr(seen, "LIMIT", 10)
-    monkeypatch.setattr("ioc.pipeline.PANE_BYTES", 1 << 20)
+    monkeypatch.setattr("ioc.counting.pipeline.PANE_BYTES", 1 << 20)
     store = real_store(store_url, "pipeline_faults")
     insert, fault = store.insert, {"in": 0}
 

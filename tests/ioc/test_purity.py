@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioc.pipeline import Pipeline
-from ioc.state import Checkpoint
+from ioc.counting.pipeline import Pipeline
+from ioc.store.state import Checkpoint
 from tests import brute
 from tests.brute import DAY, MINUTE, Record
 from tests.counting import TOPICS, count, panes, pipeline, poll

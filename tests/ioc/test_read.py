@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from ioc.clickhouse import Store
+from ioc.asking.evidence import evidence
+from ioc.asking.question import scope
+from ioc.asking.read import Answer, now, value
 from ioc.errors import UsageError, WrongGeneration
-from ioc.evidence import evidence
-from ioc.read import Answer, now, value
-from ioc.scope import scope
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests.brute import Record
 from tests.counting import CATALOG, count, pipeline, real_store

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from ioc import murmur, state
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
+from ioc.centre.live import check_generations, heartbeat
+from ioc.centre.rebuild import rebuild
+from ioc.counting.pipeline import MEASURE
 from ioc.errors import WrongGeneration
-from ioc.live import check_generations, heartbeat
-from ioc.pipeline import MEASURE
-from ioc.rebuild import rebuild
+from ioc.events import murmur
+from ioc.store import state
+from ioc.store.clickhouse import Store
 from ioc.times import HOUR, iso, to_ms
 from ioc.vocabulary import Row
 from streams import dossiers

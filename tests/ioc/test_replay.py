@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from ioc import replay as replaying
-from ioc import reread, runs, state
-from ioc.batch import Batch
 from ioc.catalog import REJECTS, Catalog
-from ioc.clickhouse import Store, StoreError
-from ioc.diff import Compared, diff
+from ioc.centre.live import run_names
+from ioc.counting import archived
+from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.errors import UsageError
-from ioc.exact import Reject
-from ioc.live import run_names
-from ioc.pipeline import MEASURE, Pipeline
-from ioc.rejects import pack, refused
-from ioc.replay import Replayed, replay
-from ioc.roll import Roller
-from ioc.runs import DIRECT, IMPORT, REPLAYING, Run
-from ioc.state import Checkpoint
+from ioc.events.batch import Batch
+from ioc.events.exact_lane import Reject
+from ioc.events.rejects import pack, refused
+from ioc.replaying import replay as replaying
+from ioc.replaying.diff import Compared, diff
+from ioc.replaying.replay import Replayed, replay
+from ioc.rolling.roll import Roller
+from ioc.store import runs, state
+from ioc.store.clickhouse import Store, StoreError
+from ioc.store.runs import DIRECT, IMPORT, REPLAYING, Run
+from ioc.store.state import Checkpoint
 from ioc.times import DAY, HOUR, MINUTE, iso
 from ioc.vocabulary import Row
 from streams import dossiers
@@ -181,8 +182,8 @@ def test_the_log_of_that_proof_is_hard(centre: Centre) -> None:
 def test_a_random_log_replayed_in_any_cut_makes_no_difference(centre: Centre, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(seed)
     centre.live(random_log(rng, 40), rng)
-    monkeypatch.setattr(reread, "CHUNK", rng.choice((3, 20)) if seed % 2 else 20_000)
-    monkeypatch.setattr(reread, "BYTES", rng.choice((1, 2_000)) if seed % 3 == 0 else 32 << 20)
+    monkeypatch.setattr(archived, "CHUNK", rng.choice((3, 20)) if seed % 2 else 20_000)
+    monkeypatch.setattr(archived, "BYTES", rng.choice((1, 2_000)) if seed % 3 == 0 else 32 << 20)
     monkeypatch.setattr(replaying, "ROLL_EVERY", rng.choice((4, 100)))
     centre.replay()
     assert everything(centre.run()) == everything(centre.store)
@@ -363,15 +364,15 @@ def test_a_run_whose_database_is_gone_ends_with_an_error_and_touches_nothing(
 ) -> None:
     centre.live(whole_log()[:200], random.Random(7))
     before = rows_of(centre.store)
-    monkeypatch.setattr(reread, "CHUNK", 20)
-    real = reread.batch
+    monkeypatch.setattr(archived, "CHUNK", 20)
+    real = archived.batch
 
     def batch(store: Store, place: tuple[str, int], start: int, end: int) -> Batch:
         if start >= 20:
             centre.store.command(f"DROP DATABASE IF EXISTS {run_names(centre.made[-1])[0]}")
         return real(store, place, start, end)
 
-    monkeypatch.setattr(reread, "batch", batch)
+    monkeypatch.setattr(archived, "batch", batch)
     with pytest.raises(StoreError, match="run_"):
         centre.replay()
     assert rows_of(centre.store) == before

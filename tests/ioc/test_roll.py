@@ -11,15 +11,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from ioc import murmur, read, state, tables
-from ioc.alerts import Alerter
-from ioc.batch import Batch
+from ioc.alerting.alerts import Alerter
+from ioc.asking import read
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
-from ioc.live import heartbeat
-from ioc.pipeline import MEASURE, Pipeline
-from ioc.roll import ROLL, Roller
+from ioc.centre.live import heartbeat
+from ioc.counting.pipeline import MEASURE, Pipeline
+from ioc.events import murmur
+from ioc.events.batch import Batch
+from ioc.rolling.roll import ROLL, Roller
 from ioc.settings import Settings
+from ioc.store import state, tables
+from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
 from ioc.windows import window_start
 from tests.counting import count, pipeline, real_store
@@ -139,8 +141,8 @@ STEPS = {"1h": 5 * MINUTE, "1d": HOUR, "day": HOUR, "week": HOUR, "month": HOUR,
 def test_every_step_has_the_latest_value_and_the_one_first_known(
     portion: int, seconds: float, store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ioc.roll.PORTION", portion)
-    monkeypatch.setattr("ioc.roll.SLICE", seconds)  # 0: a turn is one portion
+    monkeypatch.setattr("ioc.rolling.roll.PORTION", portion)
+    monkeypatch.setattr("ioc.rolling.roll.SLICE", seconds)  # 0: a turn is one portion
     log, chance = busy(1), random.Random(2)
     found = store("steps")
     roll(found, log.batches(UNTIL, chance), chance)
@@ -374,7 +376,7 @@ def test_the_open_step_is_shown_before_a_long_past_is_rolled(store: Callable[[st
 
 def test_a_long_past_of_one_stream_keeps_no_other_waiting(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its final steps are written in turns, the others' open steps are shown; it counts as rolled at the end of it only."""
-    monkeypatch.setattr("ioc.roll.SLICE", 0.0)
+    monkeypatch.setattr("ioc.rolling.roll.SLICE", 0.0)
     catalog = Catalog((load().stream_of("dossier.backlog"), QUEUES.streams[0]))
     found, desk, log = real_store(store_url, "long_past", catalog), Desk(), Log()
     log.event(START, START, "a")
@@ -406,7 +408,7 @@ def test_what_is_counted_during_the_turns_of_a_long_past_is_late_for_all_of_them
     store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its year is open at the end, though its own day was rolled turns ago and nothing else happens since."""
-    monkeypatch.setattr("ioc.roll.SLICE", 0.0)
+    monkeypatch.setattr("ioc.rolling.roll.SLICE", 0.0)
     log, now = Log(), START + 200 * DAY
     log.event(START, START, "a")
     log.event(START + 5 * DAY, now + HOUR, "a")

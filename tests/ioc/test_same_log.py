@@ -7,10 +7,10 @@ import random
 import pytest
 from aiokafka import TopicPartition
 
-from ioc import same_log
-from ioc.batch import record_hash
+from ioc.counting import log_identity
 from ioc.errors import ForeignLog
-from ioc.state import Checkpoint
+from ioc.events.batch import record_hash
+from ioc.store.state import Checkpoint
 from tests.brute import RAN, Record
 from tests.counting import pipeline
 from tests.fake import FakeStore
@@ -34,7 +34,7 @@ def goes_on(checkpoint: Checkpoint, log: list[Record], begin: int = 0, partition
     """Whether a worker goes on from its checkpoint in this log, of which retention has left what begins at `begin`."""
     there = {r.offset: r for r in log if r.offset >= begin}
     try:
-        same_log.verify(PLACE, checkpoint, begin, len(log), there.get(checkpoint.last_offset), partitions)
+        log_identity.verify(PLACE, checkpoint, begin, len(log), there.get(checkpoint.last_offset), partitions)
     except ForeignLog:
         return False
     return True
@@ -74,7 +74,7 @@ def test_a_log_nothing_was_counted_of_may_be_any() -> None:
     ids=["record hash", "identity of the log"],
 )
 def test_the_cases_find_the_rule_switched_off(name: str, mutant: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(same_log, name, mutant)
+    monkeypatch.setattr(log_identity, name, mutant)
     with pytest.raises(AssertionError):
         another_log_is_refused()
 
@@ -82,7 +82,7 @@ def test_the_cases_find_the_rule_switched_off(name: str, mutant: object, monkeyp
 def test_the_hash_of_a_record_without_its_time_would_take_the_same_events_sent_again_for_the_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("ioc.same_log", "ioc.pipeline"):
+    for module in ("ioc.counting.log_identity", "ioc.counting.pipeline"):
         monkeypatch.setattr(f"{module}.record_hash", lambda offset, timestamp, key, value: record_hash(offset, 0, key, value))
     with pytest.raises(AssertionError, match="sent again"):
         another_log_is_refused()

@@ -13,8 +13,9 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc import keyed, seen, state
-from ioc.seen import Seen, hours, identities, packed
+from ioc.counting import keyed_rows, seen
+from ioc.counting.seen import Seen, hours, identities, packed
+from ioc.store import state
 from tests.fake import FakeStore
 
 PLACE = ("t", 0)
@@ -46,14 +47,14 @@ def count(
     """
     wanted = np.array([hour for _, hour, _, _ in events])
     names = packed([name_of(hour, name) for _, hour, name, _ in events])
-    for (_, hour), marks in keyed.seen_hours(store, "g", {PLACE: held.lacking(wanted)[0]}).items():
+    for (_, hour), marks in keyed_rows.seen_hours(store, "g", {PLACE: held.lacking(wanted)[0]}).items():
         held.put_hour(hour, marks)
     large = held.lacking(wanted)[1]
     if large:
-        held.put_marks(keyed.seen_marks(store, "g", PLACE, large, names[np.isin(wanted, large)]))
+        held.put_marks(keyed_rows.seen_marks(store, "g", PLACE, large, names[np.isin(wanted, large)]))
     hashes, offsets = np.array([h for *_, h in events], np.uint64), np.array([o for o, *_ in events])
     earlier, _ = held.judge(wanted, names, hashes, offsets)
-    rows = [keyed.seen_rows("g", PLACE, *held.changed())]
+    rows = [keyed_rows.seen_rows("g", PLACE, *held.changed())]
     if ahead is not None:
         rows, ahead[:] = ahead[:], rows
     for table in rows:
@@ -111,7 +112,7 @@ def test_many_hours_that_fit_alone_but_not_together_do_not_fill_the_memory(monke
     store = FakeStore()
     rows = [("g", *PLACE, hour * 10 + i, hour, name_of(hour, i), 0) for hour in range(10) for i in range(8)]
     store.insert("seen", state.rows_table("seen", rows))
-    loaded = keyed.seen_hours(store, "g", {PLACE: list(range(10))})
+    loaded = keyed_rows.seen_hours(store, "g", {PLACE: list(range(10))})
     assert sum(len(marks or ()) for marks in loaded.values()) <= 20
     assert None not in loaded.values()
     assert count(Seen(), store, [(1_000 + h, h, i, 0) for h in range(10) for i in (0, 9)]) == [False, True] * 10

@@ -17,7 +17,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
-from ioc import kafka, live
+from ioc import kafka
+from ioc.centre import live
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
 from tests.brute import DOSSIER, Record

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ioc.asyncapi import examples
-from ioc.exact import REASONS
+from ioc.events.asyncapi import examples
+from ioc.events.exact_lane import REASONS
+from ioc.gateway.validate import Verdict, as_dicts, render, verdicts
 from ioc.settings import Settings
 from ioc.times import to_ms
-from ioc.validate import Verdict, as_dicts, render, verdicts
 
 NOW = to_ms("2022-10-07T12:00:00+07:00")
 RECEIVED = examples()["dossier_received_online"]

@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ioc import read, windows
+from ioc import windows
+from ioc.asking import read
 from ioc.catalog import Catalog
-from ioc.roll import Roller
-from ioc.series import Entries, series
+from ioc.rolling.roll import Roller
+from ioc.rolling.series import Entries, series
 from ioc.times import HOUR, MINUTE, SECOND, iso, to_ms
 from ioc.vocabulary import ALL, Stream
 from tests.brute import Record, partition_of

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from ioc.clickhouse import Store
 from ioc.errors import ServiceAway
-from ioc.roll import Roller
+from ioc.rolling.roll import Roller
+from ioc.store.clickhouse import Store
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE
 from tests.counting import CATALOG, count, pipeline, real_store
 from tests.ioc import test_roll as hours

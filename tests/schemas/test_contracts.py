@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ioc.asyncapi import examples
-from ioc.derive import json_schema
-from ioc.exact import REASONS, Headers, Reject, exact, time_rules, times_in, verdict
+from ioc.cli.derive import json_schema
+from ioc.events.asyncapi import examples
+from ioc.events.exact_lane import REASONS, Headers, Reject, exact, time_rules, times_in, verdict
 from ioc.times import to_ms
 from schemas import contracts
 from schemas.envelope import MAX_BYTES, Envelope

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.history import History
+from ioc.counting.history import History
 from streams.dossiers import DAYS, STREAM, handled
 from tests import brute
 from tests.ioc.test_history import item, play

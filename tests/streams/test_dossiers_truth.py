@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ioc.asking.read import Answer, value
 from ioc.catalog import Catalog, load
-from ioc.clickhouse import Store
-from ioc.read import Answer, value
 from ioc.settings import Settings
-from ioc.tables import migrate
+from ioc.store.clickhouse import Store
+from ioc.store.tables import migrate
 from ioc.times import HOUR, MINUTE, floor, iso, to_ms
 from ioc.windows import window_start
 from tests import brute_receipt as brute

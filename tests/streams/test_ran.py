@@ -10,8 +10,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc import fast
-from ioc.shape import shape
+from ioc.events import fast_lane
+from ioc.events.arrow_schema import shape
 from schemas.ran import RanMeasured
 from streams.ran import STREAM, columns
 from tests import brute
@@ -21,7 +21,7 @@ SHAPE = shape(RanMeasured)
 
 
 def frame(events: list[dict[str, Any]]) -> pl.DataFrame:
-    found, refused = fast.parse(SHAPE, list(range(len(events))), [json.dumps(e).encode() for e in events])
+    found, refused = fast_lane.parse(SHAPE, list(range(len(events))), [json.dumps(e).encode() for e in events])
     assert refused == []
     return found
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ioc.boards.expand import POINTS, filled, interval, span, timed
-from ioc.clickhouse import Store
 from ioc.errors import DeclarationError
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 
 VALUES = {"run": "ioc", "agency": "*"}

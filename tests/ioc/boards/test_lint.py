@@ -7,7 +7,7 @@ import pytest
 from ioc.boards.derive import boards
 from ioc.boards.lint import faults, query_faults
 from ioc.catalog import load
-from ioc.tables import board_views
+from ioc.store.tables import board_views
 
 CATALOG = load()
 VIEWS = board_views(CATALOG)

@@ -8,17 +8,18 @@ from datetime import date
 
 import pytest
 
-from ioc import read, tables
+from ioc.asking import read
 from ioc.boards import sql
 from ioc.boards.derive import boards
 from ioc.boards.expand import filled, timed
 from ioc.boards.lint import queries
 from ioc.catalog import REJECTS
-from ioc.clickhouse import Store
-from ioc.rejects import Reject, pack, refused
-from ioc.roll import Roller
+from ioc.events.rejects import Reject, pack, refused
+from ioc.rolling.roll import Roller
+from ioc.store import tables
+from ioc.store.clickhouse import Store
+from ioc.store.workdays import days_off
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
-from ioc.workdays import days_off
 from tests.brute import DOSSIER, RAN, Record
 from tests.counting import CATALOG, TOPICS, count, pipeline, real_store
 from tests.logs import beat, dossier, ran, record

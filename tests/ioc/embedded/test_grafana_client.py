@@ -20,9 +20,9 @@ import clickhouse_connect
 import pytest
 
 from ioc.catalog import load
-from ioc.clickhouse import Store
 from ioc.settings import Settings
-from ioc.tables import migrate
+from ioc.store.clickhouse import Store
+from ioc.store.tables import migrate
 
 SOURCE = Path(__file__).parent / "clickhouse_go"
 DATABASE = "ioc_grafana_client"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ioc.clickhouse import Store
 from ioc.embedded.store_mend import TROUBLES, Mender
 from ioc.embedded.store_protocol import StoreError
 from ioc.errors import IocError
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 from tests.disk import fill, small_disk
 from tests.services import running_store, wait_until
 

@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ioc import rejects
-from ioc.asyncapi import examples
+from ioc.events import rejects
+from ioc.events.asyncapi import examples
+from ioc.events.murmur import partitions
 from ioc.gateway import app as gateway
 from ioc.gateway.outlet import Outlet
 from ioc.kafka import TopicPartition, create_topics, read_at
-from ioc.murmur import partitions
 from ioc.settings import Settings
 from tests.services import free_port, running_broker
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from ioc.errors import UsageError
-from ioc.exact import Reject, exact
+from ioc.events.exact_lane import Reject, exact
 from ioc.importing.logtimes import reader
 from ioc.importing.mapping import load_map, shipped
 from ioc.importing.shift import shifted

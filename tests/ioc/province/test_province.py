@@ -13,7 +13,7 @@ import pytest
 from vietnam_provinces import Ward
 from vietnam_provinces.codes import ProvinceCode
 
-from ioc.exact import Reject, exact
+from ioc.events.exact_lane import Reject, exact
 from ioc.province.data import communes, departments, procedures, sites
 from ioc.province.hours import Hours, local_day
 from ioc.province.model import DOSSIER, RAN, Outgoing, Province

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ioc.clickhouse import StoreError
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
+from ioc.store.clickhouse import StoreError
 from ioc.times import HOUR
 from ioc.wall import data
 from ioc.wall.data import Pulse, Question, Wall

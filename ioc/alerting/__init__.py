@@ -1,0 +1,1 @@
+"""Alerting: values are judged, people are told."""

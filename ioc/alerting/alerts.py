@@ -1,0 +1,167 @@
+"""Alerts: first finals are judged by the declared rules, each step once and in order; transitions become rows of `alerts`.
+
+A row is a function of first finals, which never change, and of the rule: writing again and being two are harmless. The position
+is written last, and only rows at or before it count, so a crash between the two judges the same steps again. What a group's
+state is follows from its last transition and a look back of `hold`; in memory it is only kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ioc.alerting.judge import CALM, FIRING, State, judge, look_back, looks_back_to
+from ioc.catalog import Catalog
+from ioc.counting.pipeline import MEASURE
+from ioc.rolling.roll import beginning, watermarks
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
+from ioc.times import DAY, floor
+from ioc.vocabulary import ALL, Above, Dims, Indicator, Stream
+from ioc.windows import LEVEL
+
+ALERT = "alert"
+PORTION = 30 * DAY
+"""Steps of so much time at most are judged at once."""
+
+Rows = Mapping[Dims, list[tuple[int, float | None]]]
+"""Of each group (step, first final), in order."""
+
+
+class Alerter:
+    """Judges all streams of a store. `run`: of a run, where all steps are judged; in a live centre only those after it went live.
+
+    One at a time works; two do no harm.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, *, run: bool) -> None:
+        self.catalog, self.store, self.run = catalog, store, run
+        self._stopped = False
+        self._judged: dict[str, int] = {}
+        self._states: dict[str, dict[Dims, State]] = {}
+
+    def stop(self) -> None:
+        """Leave a long step at its next portion: the process is to end."""
+        self._stopped = True
+
+    def forget(self) -> None:
+        """Drop what is remembered: another may have gone on."""
+        self._judged.clear()
+        self._states.clear()
+
+    def step(self) -> bool:
+        """Judge every step that is rolled by now. False: there was none since the last time."""
+        before, marks = dict(self._judged), watermarks(self.store)
+        try:
+            for stream in self.catalog.streams:
+                generation = self.catalog.generations[stream.name]
+                if generation in marks:
+                    self._stream(stream, generation, marks[generation])
+        except BaseException:
+            self.forget()  # what is in memory may not be in the store
+            raise
+        return self._judged != before
+
+    def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
+        """Streams without a rule keep their position, too: one that is declared later begins there."""
+        if stream.name not in self._judged:
+            position = state.steps(self.store, ALERT).get((generation, stream.name))
+            if position is None:
+                position = begins(self.store, stream, generation, run=self.run)
+            if position is None or position > watermark:  # what the groups' states follow from is not written yet
+                return
+            for rule, indicator in rules(stream):
+                self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)
+            self._judged[stream.name] = position
+        while (position := self._judged[stream.name]) < watermark and not self._stopped:
+            until = min(position + PORTION, watermark) if rules(stream) else watermark
+            for rule, indicator in rules(stream):
+                self._judge(stream, generation, indicator, rule, position, until)
+            state.save_step(self.store, ALERT, generation, stream.name, until)
+            self._judged[stream.name] = until
+
+    def _judge(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> None:
+        states, found = self._states[indicator.name], []
+        rows = _finals(self.store, stream, generation, indicator, rule, after, until)
+        for dims in sorted(states.keys() | rows.keys()):
+            transitions, states[dims] = judge(rule, stream.grain, rows.get(dims, []), states.get(dims, CALM), after, until)
+            for t in transitions:
+                found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.at))
+        self.store.insert("alerts", state.rows_table("alerts", found))
+
+    def _load(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, position: int) -> dict[Dims, State]:
+        """The groups' states at the position."""
+        back = looks_back_to(rule, stream.grain, position)
+        held = _held(self.store, stream, generation, indicator, rule, back)
+        rows = _finals(self.store, stream, generation, indicator, rule, back, position)
+        firing = self.store.query(
+            f"SELECT dims FROM alerts WHERE generation = {literal(generation)} AND rule = {literal(indicator.name)} "
+            f"AND at <= fromUnixTimestamp64Milli({position}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
+        )
+        fires = {tuple(dims) for dims in firing["dims"].to_list()}
+        return {
+            dims: look_back(rule, stream.grain, rows.get(dims, []), held.get(dims), dims in fires, position)
+            for dims in held.keys() | rows.keys() | fires
+        }
+
+
+def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int | None:
+    """The step (ms) after which steps are judged: a run's first finals begin there, or the centre went live in it. None: it is
+    not live yet, or a partition of it is not."""
+    if run:
+        return beginning(store, stream)
+    stored = state.checkpoints(store, MEASURE, [stream.topic])
+    own = {(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation}
+    beats = [(*place, c.clock.live) for place, c in own.items() if c.clock.live is not None]
+    if not beats or len(beats) < max(c.partitions for c in own.values()):
+        return None
+    frame = store.query(
+        "SELECT toUnixTimestamp64Milli(max(received_at)) AS at FROM events "
+        f"WHERE (topic, partition, offset) IN ({', '.join(map(literal, beats))})"
+    )
+    return max(beginning(store, stream), floor(frame["at"][0], stream.grain))
+
+
+def judged(store: Store, catalog: Catalog) -> bool:
+    """Whether every step that is rolled has been judged."""
+    positions, marks = state.steps(store, ALERT), watermarks(store)
+    own = [(catalog.generations[s.name], s.name) for s in catalog.streams]
+    return all(positions.get((generation, name), 0) >= marks.get(generation, 0) for generation, name in own)
+
+
+def rules(stream: Stream) -> list[tuple[Above, Indicator]]:
+    """The rules a stream declares."""
+    return [(i.alert, i) for i in stream.indicators if i.alert is not None]
+
+
+def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> Rows:
+    """The first finals as written at the steps in (after, until]; an open step's row is none."""
+    frame = store.query(
+        "SELECT dims, toUnixTimestamp64Milli(at) AS step, first_value FROM indicators FINAL "
+        f"WHERE {_of(stream, generation, indicator, rule)} AND at > fromUnixTimestamp64Milli({after}) "
+        f"AND at <= fromUnixTimestamp64Milli({until}) ORDER BY dims, at"
+    )
+    found: dict[Dims, list[tuple[int, float | None]]] = {}
+    for dims, at, value in frame.iter_rows():
+        found.setdefault(tuple(dims), []).append((at, value))
+    return found
+
+
+def _held(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, at: int) -> dict[Dims, float | None]:
+    """The first finals that hold at a step: of each group the last row up to there."""
+    frame = store.query(
+        f"SELECT dims, first_value FROM indicators FINAL WHERE {_of(stream, generation, indicator, rule)} "
+        f"AND at <= fromUnixTimestamp64Milli({at}) ORDER BY at DESC LIMIT 1 BY dims"
+    )
+    return {tuple(dims): value for dims, value in frame.iter_rows()}
+
+
+def _of(stream: Stream, generation: str, indicator: Indicator, rule: Above) -> str:
+    """A condition: final rows of the grouping the rule is for."""
+    groups = [f"dims[{i + 1}] {'!=' if name in rule.by else '='} {literal(ALL)}" for i, name in enumerate(stream.dimensions)]
+    return " AND ".join(
+        [
+            f"generation = {literal(generation)} AND indicator = {literal(indicator.name)} AND window = {literal(LEVEL)}",
+            *groups,
+            "until >= at",
+        ]
+    )

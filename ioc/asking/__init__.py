@@ -1,0 +1,1 @@
+"""Asking: a number at any time, and the evidence behind it."""

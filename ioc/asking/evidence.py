@@ -1,0 +1,184 @@
+"""Evidence: the entities or events behind a number; there are as many of them as the number says.
+
+Nothing is kept for this: an entity's history says again what it contributed, an event's bytes are decoded again. Both are
+read in chunks, so that a million of them take no more memory than a few thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ioc.asking.question import Scope, moment
+from ioc.catalog import Catalog
+from ioc.counting.history import History, steps
+from ioc.errors import IocError, UsageError
+from ioc.events.batch import Batch
+from ioc.events.decode import Clock, Decoder, Rules
+from ioc.events.exact_lane import Headers
+from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
+from ioc.times import floor
+from ioc.vocabulary import Matrix
+
+CHUNK = 20_000
+"""Rows of one query."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One entity or event: what it is, what it adds to the number, and where its records lie in the log."""
+
+    what: dict[str, Any]
+    """Entity, opened_at, ended_at, due_at (ms); or source, id, time, entity."""
+    dims: dict[str, str]
+    measures: tuple[int, ...]
+    n: int
+    """How much it adds to `n` of the answer; over all of the evidence, the sum of these is the number (of a ratio: its n)."""
+    topic: str
+    partition: int
+    offsets: tuple[int, ...]
+
+
+def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
+    """Everything behind the latest value of a scope, in the order of entities, or of events in the log.
+
+    Raises UsageError for a first final or an earlier knowledge, which are made of records, not of entities; IocError when the
+    store was counted under other declarations, or its archive holds no bytes.
+    """
+    if asked.known is not None or asked.kind == "first":
+        raise UsageError("there is evidence for latest values only; leave out --first and --known")
+    if asked.generation != catalog.generations[asked.stream.name]:
+        raise IocError("the store was counted under other declarations than this program's: run `ioc rebuild`")
+    return _entities(store, asked) if asked.stream.contributions else _events(store, catalog, settings, asked)
+
+
+# ---- streams with state
+
+
+def _entities(store: Store, asked: Scope) -> Iterator[Found]:
+    after: tuple[Any, ...] | None = None
+    where = f"generation = {literal(asked.generation)} AND topic = {literal(asked.stream.topic)} AND {_alive(asked)}"
+    while True:
+        on = "" if after is None else f" AND (entity, partition) > {literal(after)}"
+        frame = store.query(
+            f"SELECT entity, partition, history FROM entities FINAL WHERE {where}{on} ORDER BY entity, partition LIMIT {CHUNK}"
+        )
+        for entity, partition, packed in frame.iter_rows():
+            after = (entity, partition)
+            found = _of_entity(asked, entity, partition, History.unpack(asked.stream, packed))
+            if found is not None:
+                yield found
+        if len(frame) < CHUNK:
+            return
+
+
+def _alive(asked: Scope) -> str:
+    """Entities that may count: by the law of causality (DESIGN 4.1) none counts before its first event; more cannot be said
+    without knowing what the stream does."""
+    return f"JSONExtractInt(history, 1, 1) < {asked.until}"
+
+
+def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> Found | None:
+    stream, names = asked.stream, asked.stream.dimensions
+    assert stream.contributions is not None
+    total: list[int] = [0] * len(asked.indicator.value.measures)
+    dims: dict[str, str] = {}
+    for indicator, row_dims, at, measures in stream.contributions(steps(history.items)):
+        given = dict(zip(names, row_dims, strict=True))
+        if indicator == asked.indicator.name and _within(asked, at) and all(given[d] == v for d, v in asked.where.items()):
+            total = [a + b for a, b in zip(total, measures, strict=True)]
+            dims = given
+    if not any(total):
+        return None
+    opened, ended, due, _ = history.lifecycle()
+    what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}
+    offsets = tuple(sorted(item.offset for item in history.items))
+    return Found(what, dims, tuple(total), _weight(asked, total), stream.topic, partition, offsets)
+
+
+def _within(asked: Scope, at: int) -> bool:
+    """Whether the pane of `at` is in the scope: flows are kept by the grain."""
+    pane = at if asked.indicator.level else floor(at, asked.stream.grain)
+    return (asked.start is None or pane >= asked.start) and pane < asked.until
+
+
+def _weight(asked: Scope, measures: list[int] | tuple[int, ...]) -> int:
+    return int(asked.indicator.value.n(_row(measures))[0])
+
+
+def _row(measures: list[int] | tuple[int, ...]) -> Matrix:
+    return pl.DataFrame([list(measures)], orient="row").to_numpy()
+
+
+# ---- streams without state
+
+
+def _events(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
+    stream = asked.stream
+    since = f" AND time >= {moment(asked.start)}" if asked.start is not None else ""
+    span = f"time < {moment(asked.until + stream.grain)}{since}"
+    where = (
+        f"topic = {literal(stream.topic)} AND verdict = 'accepted' AND type = {literal(stream.contract.event_type)} AND {span}"
+    )
+    counts = {t: c.partitions for (_, t, _), c in state.checkpoints(store, "measure", [stream.topic]).items()}
+    rules = Rules(settings.first_year, settings.tolerance, counts, True, frozenset({stream.contract.event_type}))
+    decoder = Decoder(catalog.accepted(stream.topic), rules)
+    for partition in range(counts.get(stream.topic, 0)):
+        after = -1
+        while True:
+            frame = store.query(
+                "SELECT offset, key, value, headers, toUnixTimestamp64Milli(received_at) AS received FROM events FINAL "
+                f"WHERE {where} AND partition = {partition} AND offset > {after} ORDER BY offset LIMIT {CHUNK}"
+            )
+            if len(frame):
+                after = int(frame["offset"][-1])
+                yield from _of_events(asked, decoder, _batch(stream.topic, partition, frame))
+            if len(frame) < CHUNK:
+                break
+
+
+def _batch(topic: str, partition: int, frame: pl.DataFrame) -> Batch:
+    """The archived records as a batch, each with the reception it was judged by."""
+    if frame["value"].null_count():
+        raise IocError(f"the archive of {topic} holds no bytes of its events (only coordinates), so there is no evidence")
+    offsets = frame["offset"].to_list()
+    headers: dict[int, Headers] = {
+        i: [(h["name"], _bytes(h["value"])) for h in found if h["name"] != "ioc-received"]
+        for i, found in enumerate(frame["headers"].to_list())
+        if found
+    }
+    keys, values = ([_bytes(v) for v in frame[name].to_list()] for name in ("key", "value"))
+    return Batch(topic, partition, offsets[0], offsets[-1] + 1, offsets, keys, values, frame["received"].to_list(), headers)
+
+
+def _bytes(raw: str | bytes | None) -> bytes:
+    return raw.encode() if isinstance(raw, str) else raw or b""
+
+
+def _of_events(asked: Scope, decoder: Decoder, batch: Batch) -> Iterator[Found]:
+    stream = asked.stream
+    assert stream.columns is not None
+    decoded = decoder.decode(batch, Clock())
+    frame = decoded.frames[stream.contract.event_type]
+    rows = stream.columns(frame).get(asked.indicator.name)
+    if rows is None or rows.is_empty():
+        return
+    names, measures = stream.dimensions, asked.indicator.value.measures
+    pane = pl.col("at") if asked.indicator.level else pl.col("at") // stream.grain * stream.grain
+    kept = rows.with_columns(_pane=pane).filter(pl.col("_pane") < asked.until)
+    kept = kept.filter(pl.col("_pane") >= asked.start) if asked.start is not None else kept
+    for dimension, wanted in asked.where.items():
+        kept = kept.filter(pl.col(dimension) == wanted)
+    who = frame.select("_i", "_source", "_id", "_time", _entity=pl.col(stream.contract.entity_key))
+    joined = kept.join(who, on="_i", maintain_order="left")
+    columns = ["_i", "_source", "_id", "_time", "_entity", *names, *measures]
+    for index, source, identity, time, entity, *rest in joined.select(columns).iter_rows():
+        sums = tuple(rest[len(names) :])
+        what = {"source": source, "id": identity, "time": time, "entity": entity}
+        dims = dict(zip(names, rest, strict=False))
+        yield Found(what, dims, sums, _weight(asked, sums), batch.topic, batch.partition, (batch.offsets[index],))

@@ -1,0 +1,148 @@
+"""Question: which contributions a question is about: an indicator, a span of `at`, a limit of `known`, and its dimensions.
+
+`ioc.asking.read` sums the panes of a scope, `ioc.asking.evidence` lists what stands behind the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ioc.catalog import Catalog
+from ioc.errors import IocError, UsageError
+from ioc.store.clickhouse import Store, literal
+from ioc.times import DAY, floor, iso
+from ioc.vocabulary import WINDOWS, Indicator, Stream
+from ioc.windows import window_start
+
+EVERYTHING = "all"
+"""The window of everything before T."""
+EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_000
+"""What the store's times can hold: the years 1900 to 2299."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Contributions with start <= `at` < until and, where there is a limit, `known` < known; all in ms.
+
+    `at`: the step the answer is for; the same as `until` but for a provisional answer, which counts to now in an open step.
+    `kind`: latest, first, known or provisional. `compare`: whether a first final of the step may exist.
+    """
+
+    stream: Stream
+    indicator: Indicator
+    generation: str
+    window: str
+    start: int | None
+    until: int
+    at: int
+    known: int | None
+    kind: str
+    where: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def condition(self, alias: str = "") -> str:
+        """The scope as SQL over `panes`, in the order of its sort key; without `known`."""
+        p = f"{alias}." if alias else ""
+        parts = [f"{p}generation = {literal(self.generation)}", f"{p}indicator = {literal(self.indicator.name)}"]
+        parts += [f"{p}at >= {moment(self.start)}"] if self.start is not None else []
+        parts += [f"{p}at < {moment(self.until)}"]
+        names = self.stream.dimensions
+        return " AND ".join(parts + [f"{p}dims[{names.index(d) + 1}] = {literal(v)}" for d, v in self.where.items()])
+
+
+def moment(ms: int) -> str:
+    """A time as SQL, comparable with the store's times."""
+    return f"fromUnixTimestamp64Milli({max(EARLIEST, min(ms, LATEST))}, 'UTC')"
+
+
+def now(store: Store) -> int | None:
+    """Now of a database (view `v_now`): the highest reception counted plus 1 ms; None where nothing was counted."""
+    frame = store.query("SELECT max(received) AS latest FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL")
+    received = frame["latest"][0]
+    return None if not received else int(received) + 1
+
+
+def scope(
+    store: Store,
+    catalog: Catalog,
+    name: str,
+    *,
+    at: int | None = None,
+    window: str | None = None,
+    where: Mapping[str, str] | None = None,
+    first: bool = False,
+    known: int | None = None,
+) -> Scope:
+    """What is asked. Without `at`: as known at `known`, else now.  Raises UsageError naming what there is."""
+    stream = catalog.stream_of(name)
+    indicator = stream.indicator(name)
+    window = _window(indicator, window)
+    _dimensions(stream, (where or {}).keys())
+    if first and known is not None:
+        raise UsageError("--first and --known exclude each other: first is what was known at T itself")
+    for given in (at, known):
+        if given is not None and not EARLIEST + 366 * DAY <= given <= LATEST - DAY:
+            raise UsageError("the times one can ask for lie between 1901 and 2299")
+    latest = now(store)
+    generation, notes = _generation(store, catalog, stream)
+    if known is not None:
+        known = _on_grain(known, stream, "known", notes)
+    at = known if at is None else at
+    kind = "known" if known is not None else "first" if first else "latest" if at is not None else "provisional"
+    if at is None:
+        until = latest or 0
+        at = -floor(-until, stream.grain)  # the end of the open step
+        if first:
+            at = until = floor(until, stream.grain)
+    else:
+        at = until = at if indicator.level and not first else _on_grain(at, stream, "at", notes)
+        if latest is None or until > latest:
+            notes.append(f"{iso(until)} lies ahead of {iso(latest) if latest else 'everything'}: a forecast from what is known")
+    if latest is None:
+        notes.append("nothing has been counted yet")
+    start = None if window == EVERYTHING else window_start(window, at)
+    limit = at if first else known
+    return Scope(stream, indicator, generation, window, start, until, at, limit, kind, dict(where or {}), tuple(notes))
+
+
+def checked_by(stream: Stream, by: list[str], where: Mapping[str, str]) -> list[str]:
+    """The dimensions to group by.  Raises UsageError for one there is not, or one that is fixed."""
+    _dimensions(stream, by)
+    if fixed := [d for d in by if d in where]:
+        raise UsageError(f"{fixed[0]} is given by --where {fixed[0]}={where[fixed[0]]}; leave it out of --by")
+    return [d for d in stream.dimensions if d in by]
+
+
+def _window(indicator: Indicator, window: str | None) -> str:
+    if window is not None and window not in (*WINDOWS, EVERYTHING):
+        raise UsageError(f"no window {window!r}; there are {', '.join(WINDOWS)} and {EVERYTHING}")
+    if indicator.level:
+        if window not in (None, EVERYTHING):
+            raise UsageError(f"{indicator.name} is a level, the running sum of everything before T: it has no window {window}")
+        return EVERYTHING
+    return window or "1d"
+
+
+def _dimensions(stream: Stream, names: object) -> None:
+    for name in names:  # type: ignore[attr-defined]
+        if name not in stream.dimensions:
+            raise UsageError(f"no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
+
+
+def _generation(store: Store, catalog: Catalog, stream: Stream) -> tuple[str, list[str]]:
+    """The generation that readers of the store use, with a note where it is not this program's."""
+    found = store.query(f"SELECT generation FROM v_generation WHERE stream = {literal(stream.name)}")["generation"].to_list()
+    own = catalog.generations[stream.name]
+    if not found:
+        raise IocError(f"the store has no stream {stream.name} yet; run `ioc store migrate` (`ioc up` does it by itself)")
+    if found[0] == own:
+        return own, []
+    return found[0], [f"counted under generation {found[0]}, this program's is {own}: see `ioc rebuild`"]
+
+
+def _on_grain(ms: int, stream: Stream, name: str, notes: list[str]) -> int:
+    floored = floor(ms, stream.grain)
+    if floored != ms:
+        notes.append(f"--{name} {iso(ms)} counts as {iso(floored)}, on the grain of {stream.grain // 1000} s")
+    return floored

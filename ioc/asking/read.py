@@ -1,0 +1,166 @@
+"""Read: the value of an indicator at any time, from panes alone; never from what was rolled.
+
+The value at T counts contributions with `at` < T. A level (backlog) is the running sum of all of them, exact at any
+instant; a flow is summed over a window that looks back from T, and T lies on the stream's grain. Without a time: now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from ioc.asking.question import Scope, checked_by, moment, now, scope
+from ioc.catalog import Catalog
+from ioc.errors import WrongGeneration
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
+from ioc.times import floor, iso
+from ioc.vocabulary import ALL, Matrix, Stream
+
+__all__ = ["Answer", "answers", "now", "value"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One value. `dims`: the stream's dimensions, `*` where they are summed over.
+
+    `value` lies in [lo, hi] (exact: all the same; None: no data, or `hi` without a bound); `n`: how many events or entities
+    stand behind it; `stats`: all quantiles by name, `bounds`: the [lo, hi] of each. `at`: the step, `until`: the instant it
+    counts to (ms; None: the store is empty). `kind`: latest, first, known or provisional. `restated`: whether it differs from
+    the first final; None where the step has none.
+    """
+
+    indicator: str
+    dims: dict[str, str]
+    value: float | None
+    lo: float | None
+    hi: float | None
+    n: int
+    stats: dict[str, float | None]
+    bounds: dict[str, tuple[float | None, float | None]]
+    at: int | None
+    until: int | None
+    kind: str
+    restated: bool | None
+    first_value: float | None
+    unit: str
+    window: str
+    notes: tuple[str, ...] = ()
+
+
+def value(
+    store: Store,
+    catalog: Catalog,
+    indicator: str,
+    at: int | None = None,
+    window: str | None = None,
+    where: Mapping[str, str] | None = None,
+    by: Sequence[str] = (),
+    first: bool = False,
+    known: int | None = None,
+) -> list[Answer]:
+    """The value, or one for each combination of the dimensions `by` that has ever counted in the window. Times in ms.
+
+    Raises UsageError for what does not exist, ServiceAway, StoreError.
+    """
+    return answers(store, scope(store, catalog, indicator, at=at, window=window, where=where, first=first, known=known), by)
+
+
+def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = True) -> list[Answer]:
+    """The values of a scope. `compare=False` saves the look at the first finals: `restated` is None."""
+    groups = checked_by(asked.stream, list(by), asked.where)
+    finals = _has_first_final(store, asked) if compare or asked.kind == "first" else False
+    if asked.kind == "first" and not finals:
+        why = "not every partition's watermark has passed it, or it lies before their first reception"
+        said = f"no first final at {iso(asked.at)}: {why}"
+        empty = _answer(asked, {}, [], [])
+        return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
+    frame = store.query(_sql(asked, groups, finals))
+    rows = frame.rows() or ([] if groups else [((), ())])
+    return [
+        _answer(asked, dict(zip(groups, row, strict=False)), row[len(groups)], row[len(groups) + 1] if finals else None)
+        for row in rows
+    ]
+
+
+def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
+    names = asked.stream.dimensions
+    columns = [f"dims[{names.index(d) + 1}] AS {d}" for d in groups]
+    all_or_known = "sumForEach(measures)" if asked.known is None else f"sumForEachIf(measures, known < {moment(asked.known)})"
+    columns.append(f"{all_or_known} AS sums")
+    columns += [f"sumForEachIf(measures, known < {moment(asked.at)}) AS first_sums"] if finals else []
+    by = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(groups)}" if groups else ""
+    return f"SELECT {', '.join(columns)} FROM panes FINAL WHERE {asked.condition()}{by}"
+
+
+def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: Sequence[int] | None) -> Answer:
+    indicator = asked.indicator
+    matrix = _matrix(asked, sums)
+    columns = [_number(column[0]) for column in indicator.value.bounds(matrix)]
+    names = indicator.value.names
+    first_value = None if first is None else _number(indicator.value.bounds(_matrix(asked, first))[0][0])
+    compared = first is not None and asked.kind in ("latest", "first")
+    empty = asked.until == 0
+    return Answer(
+        indicator=indicator.name,
+        dims={d: dims.get(d, asked.where.get(d, ALL)) for d in asked.stream.dimensions},
+        value=columns[0],
+        lo=columns[1],
+        hi=columns[2],
+        n=int(indicator.value.n(matrix)[0]),
+        stats={name: columns[3 * i] for i, name in enumerate(names)},
+        bounds={name: (columns[3 * i + 1], columns[3 * i + 2]) for i, name in enumerate(names)},
+        at=None if empty else asked.at,
+        until=None if empty else asked.until,
+        kind=asked.kind,
+        restated=columns[0] != first_value if compared else None,
+        first_value=first_value if compared else None,
+        unit=indicator.unit,
+        window=asked.window,
+        notes=asked.notes,
+    )
+
+
+def _matrix(asked: Scope, sums: Sequence[int]) -> Matrix:
+    """The sums as one row; zeros where nothing was counted."""
+    width = len(asked.indicator.value.measures)
+    if sums and len(sums) != width:
+        raise WrongGeneration(f"{asked.indicator.name} was counted with other measures than this program's: run `ioc rebuild`")
+    return np.array([list(sums) or [0] * width], np.int64)
+
+
+def _number(raw: float) -> float | None:
+    """The number, or None for "no data" and "no bound"."""
+    return float(raw) if np.isfinite(raw) else None
+
+
+def _has_first_final(store: Store, asked: Scope) -> bool:
+    """Whether the step has a first final: on the grain, passed by every watermark, later than every first reception."""
+    if asked.kind in ("known", "provisional") or asked.at % asked.stream.grain:
+        return False
+    marks = watermarks(store, asked.stream, asked.generation)
+    if not marks or any(m is None or m < asked.at for m in marks.values()):
+        return False
+    begins = first_receptions(store, asked.stream.topic, list(marks))
+    return len(begins) == len(marks) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
+
+
+def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:
+    """The watermark of every partition of the stream's topic (ms); None: nothing received there yet."""
+    found = {p: c for (g, _, p), c in state.checkpoints(store, "measure", [stream.topic]).items() if g == generation}
+    count = max((c.partitions for c in found.values()), default=0)
+    received = {p: found[p].clock.received if p in found else None for p in range(count)}
+    return {p: None if at is None else at - stream.delay for p, at in received.items()}
+
+
+def first_receptions(store: Store, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+    """When the first record of every partition was received (ms), from the archive's first rows."""
+    one = (
+        "(SELECT partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
+        "WHERE topic = {} AND partition = {} ORDER BY topic, partition, offset LIMIT 1)"
+    )
+    frame: pl.DataFrame = store.query(" UNION ALL ".join(one.format(literal(topic), partition) for partition in partitions))
+    return dict(frame.rows())

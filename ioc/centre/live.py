@@ -1,0 +1,176 @@
+"""Live: bringing a centre up and onwards: topics and tables, going live, waiting until records are counted, runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+import orjson
+
+from ioc.alerting.alerts import judged
+from ioc.catalog import ALERTS, PROGRESS, REJECTS, Catalog
+from ioc.counting.pipeline import MEASURE
+from ioc.errors import ServiceAway, UsageError, WrongGeneration
+from ioc.kafka import Sender, create_topics, send_to_all
+from ioc.rolling.roll import ROLL
+from ioc.settings import Settings
+from ioc.store import state, tables
+from ioc.store.clickhouse import RUN, Store, literal
+from ioc.store.state import Place
+from ioc.times import iso
+from schemas.heartbeat import Heartbeat
+
+ROLL_PATIENCE = 120.0
+"""Seconds without a roll after which waiting is given up."""
+
+
+def prepare(settings: Settings, catalog: Catalog) -> None:
+    """Create the topics, the database and its tables where they are missing. May be run again at any time."""
+    event_topics = dict.fromkeys([*catalog.topics, REJECTS], settings.partitions)
+    asyncio.run(create_topics(settings, event_topics | {PROGRESS: 1, ALERTS: 1}))
+    tables.migrate(Store(settings), catalog)
+
+
+def check_generations(store: Store, catalog: Catalog) -> None:
+    """Raise WrongGeneration when the store was counted under other declarations."""
+    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
+    changed = [s.name for s in catalog.streams if stored.get(s.name) != catalog.generations[s.name]]
+    if changed:
+        raise WrongGeneration(f"the declarations of {', '.join(changed)} changed since the store was counted; run `ioc rebuild`")
+
+
+# ---- going live
+
+
+def heartbeat(origin: str, now_ms: int) -> bytes:
+    """A heartbeat event."""
+    event = {
+        "specversion": "1.0",
+        "id": uuid4().hex,
+        "source": f"/ioc/{origin}",
+        "type": Heartbeat.event_type,
+        "time": iso(now_ms),
+        "data": {"origin": origin},
+    }
+    return orjson.dumps(event)
+
+
+async def beat(sender: Sender, catalog: Catalog) -> None:
+    """One live heartbeat in every partition of every event topic."""
+    await send_to_all(sender, catalog.topics, None, heartbeat("pacemaker", time.time_ns() // 1_000_000))
+
+
+async def go_live(settings: Settings, catalog: Catalog) -> None:
+    """The first live heartbeats: from here on the log's own time counts, and the pacemaker keeps beating."""
+    async with Sender(settings) as sender:
+        await beat(sender, catalog)
+
+
+def is_live(store: Store) -> bool:
+    """Whether any partition has had a live heartbeat."""
+    found = store.query(f"SELECT count() AS found FROM checkpoints WHERE stage = {literal(MEASURE)} AND live IS NOT NULL")
+    return bool(found["found"][0])
+
+
+# ---- waiting
+
+
+def counted(store: Store, catalog: Catalog) -> dict[Place, int]:
+    """Positions up to which every stream has counted, by topic and partition."""
+    known = owners(catalog)
+    positions: dict[Place, int] = {}
+    for (generation, topic, partition), checkpoint in state.checkpoints(store, MEASURE).items():
+        if generation in known:
+            positions[topic, partition] = min(positions.get((topic, partition), checkpoint.next), checkpoint.next)
+    return positions
+
+
+def owners(catalog: Catalog) -> tuple[str, ...]:
+    """What has checkpoints of the counting: the streams' generations, and topics no stream reads."""
+    return (*catalog.generations.values(), REJECTS, *catalog.topics)
+
+
+def wait_counted(
+    store: Store,
+    catalog: Catalog,
+    wanted: Mapping[Place, int],
+    progress: Callable[[int], None] | None = None,
+    patience: float | None = None,
+) -> None:
+    """Return once the checkpoints have passed the positions. `progress` gets how many positions are still to come.
+
+    Raises ServiceAway when nothing moves for `patience` seconds.
+    """
+    left, moved = -1, time.monotonic()
+    while True:
+        positions = counted(store, catalog)
+        now_left = sum(max(0, position - positions.get(place, 0)) for place, position in wanted.items())
+        if progress:
+            progress(now_left)
+        if now_left == 0:
+            return
+        if now_left != left:
+            left, moved = now_left, time.monotonic()
+        if patience is not None and time.monotonic() - moved > patience:
+            raise ServiceAway(f"the worker has not counted on for {patience:.0f} s ({left} records to come); see `ioc status`")
+        time.sleep(0.1)  # the checkpoints are polled: nothing tells a client when they move
+
+
+def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], patience: float = ROLL_PATIENCE) -> None:
+    """Return once the roller has passed the positions, and a run's alerts are judged as far: boards read a run's windows after
+    its worker has gone.
+
+    Raises ServiceAway when it does not move for `patience` seconds.
+    """
+    wanted = {place: position for place, position in wanted.items() if catalog.of_topic(place[0])}
+    reached, moved = -1, time.monotonic()
+    while True:
+        rolled: dict[Place, int] = {}
+        for (_, topic, partition), checkpoint in state.checkpoints(store, ROLL).items():
+            rolled[topic, partition] = min(rolled.get((topic, partition), checkpoint.next), checkpoint.next)
+        if all(rolled.get(place, 0) >= position for place, position in wanted.items()) and (
+            not store.database.startswith(RUN) or judged(store, catalog)
+        ):
+            return
+        if (total := sum(rolled.values())) != reached:
+            reached, moved = total, time.monotonic()
+        if time.monotonic() - moved > patience:
+            raise ServiceAway("the run's windows are not rolled on; `ioc worker --run NAME` goes on with them")
+        time.sleep(0.2)  # polled: nothing tells a client when the roller moves
+
+
+# ---- runs
+
+
+def run_names(run: str) -> tuple[str, Callable[[str], str]]:
+    """The database of a run, and the name of its topic for a live topic.
+
+    >>> database, topic = run_names("morning")
+    >>> database, topic("ioc.events.dossier")
+    ('ioc_run_morning', 'ioc.run.morning.events.dossier')
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", run):
+        raise UsageError(f"{run!r} cannot name a run; use up to 41 of a-z, 0-9, - and _, e.g. morning-1")
+    return f"{RUN}{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
+
+
+def run_topics(catalog: Catalog, run: str) -> dict[str, str]:
+    """The topics of a run that bring records, by their Kafka names: the live topic each stands for."""
+    _, topic = run_names(run)
+    return {topic(name): name for name in (*catalog.topics, REJECTS)}
+
+
+def of_run(settings: Settings, run: str | None) -> Settings:
+    """The settings with the run's database (or as they are)."""
+    return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether the settings' database is there."""
+    found = Store(settings, "default").query(
+        f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
+    )
+    return bool(found["n"][0])

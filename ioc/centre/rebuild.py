@@ -1,0 +1,67 @@
+"""Rebuild: count the archive again under new declarations, then let the views read the new generation.
+
+The archive is fed through the same pipeline; the old generation stays readable until the switch, and afterwards by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ioc.catalog import Catalog
+from ioc.counting import archived
+from ioc.counting.pipeline import MEASURE, Pipeline
+from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Checkpoint, Place
+
+
+def outdated(store: Store, catalog: Catalog) -> Catalog:
+    """The streams whose declarations changed since the store was counted."""
+    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
+    return Catalog(tuple(s for s in catalog.streams if stored.get(s.name) != catalog.generations[s.name]))
+
+
+def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int], None]) -> int:
+    """Count what the archive holds under the new generations and switch to them. Returns how many records were fed.
+
+    A worker of the old generation may go on meanwhile: what it archives is fed, too, until less than one chunk is left; the
+    rest comes from the log, by the new worker. `progress` gets (records fed, records known).
+    """
+    store = Store(settings)
+    changed = outdated(store, catalog)
+    if not changed.streams:
+        return 0
+    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
+    pipeline = Pipeline(changed, store, settings)
+    fed = 0
+    for stream in changed.streams:
+        old = stored.get(stream.name)
+        while True:
+            counted = {(t, p): c for (g, t, p), c in state.checkpoints(store, MEASURE, [stream.topic]).items() if g == old}
+            places = list(counted)
+            at = pipeline.assign(places, {stream.topic: max((c.partitions for c in counted.values()), default=0)})
+            left = sum(c.next - at[place].next for place, c in counted.items())
+            if left == 0:
+                break
+            for place in places:
+                while (reached := pipeline.checkpoints[place].next) < counted[place].next:
+                    batch = archived.batch(store, place, reached, counted[place].next)
+                    pipeline.run([batch])
+                    fed += len(batch)
+                    progress(fed, fed + left)
+                _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
+            if left < archived.CHUNK:
+                break
+        now_read = f"{literal(stream.name)}, {literal(catalog.generations[stream.name])}"
+        store.command(f"INSERT INTO generations (stream, generation) VALUES ({now_read})")
+    return fed
+
+
+def _recognise(store: Store, generation: str, place: Place, reached: Checkpoint, old: Checkpoint) -> None:
+    """The archive has another timestamp than the log, so the log's last record is recognised by the old checkpoint's hash."""
+    row = replace(reached, last_offset=old.last_offset, last_hash=old.last_hash)
+    own = f"generation = {literal(generation)} AND topic = {literal(place[0])} AND partition = {place[1]}"
+    store.command(f"ALTER TABLE checkpoints DELETE WHERE {own} SETTINGS mutations_sync = 2")
+    store.insert("checkpoints", state.checkpoint_rows(MEASURE, {(generation, *place): row}), durable=True)

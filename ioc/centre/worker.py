@@ -1,0 +1,244 @@
+"""Worker: the Faust app. The only file that knows Faust.
+
+    Feeder (service) -> channel -> measure (agent) -> ioc.progress -> roll (agent and timer) -> alert -> topic, webhook
+
+What they do lies in `centre.feeder`, `counting.pipeline`, `rolling.roll`, `alerting.alerts` and `alerting.notify`. No exception
+leaves an agent's loop: Faust would take the failed message for done. What cannot be survived ends the worker, and the supervisor starts it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+from mode import Service
+
+from ioc import kafka
+from ioc.alerting.alerts import Alerter
+from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
+from ioc.alerting.webhook import Webhook
+from ioc.catalog import PROGRESS, REJECTS, Catalog, load
+from ioc.centre import garbage
+from ioc.centre.feeder import Feeder, describe
+from ioc.centre.live import beat, check_generations, of_run, run_names
+from ioc.counting.pipeline import Pipeline
+from ioc.errors import IocError
+from ioc.rolling.roll import Roller
+from ioc.settings import Settings
+from ioc.store.clickhouse import PATIENCE, Store
+from ioc.store.runs import IMPORT, run_named
+
+log = structlog.get_logger()
+BEAT = 5.0
+"""Seconds between two heartbeats of the pacemaker."""
+COLLECT = 600.0
+"""Seconds between two looks for cycles among old objects."""
+ROLL = 1.0
+"""Seconds between two rolls: a provisional row is overwritten at most that often."""
+
+
+class Fate:
+    """Why the worker ends: the first error that cannot be survived."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.ended = asyncio.Event()
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker with this error."""
+        if self.error is None:
+            log.error("the worker ends", reason=describe(error))
+            self.error = error
+        self.ended.set()
+
+
+def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, replayed: bool = False) -> faust.App:
+    """The Faust app of a centre, or of a run. `replayed`: the run's log is the archive's (`replaying.paced`). Nothing is started."""
+    database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
+    store, roller_store, *told = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(4))
+    names = {topic(name): name for name in (*catalog.topics, REJECTS)}
+    # the archive keeps the rules under which it was counted live (ioc.reread); an import into a run has its own receptions
+    pipeline = Pipeline(catalog, store, settings, sealed=run is not None and not replayed)
+    roller, alerter = Roller(catalog, roller_store, settings), Alerter(catalog, roller_store, run=run is not None)
+    tellers = [Teller(catalog, told[0], PUBLISH, Topic(settings)), Teller(catalog, told[1], NOTIFY, Webhook(settings))]
+    found = faust.App(f"ioc.roll.{database}", **_faust(settings))
+    polls = found.channel(maxsize=2)
+    progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
+    counted, wake = asyncio.Event(), asyncio.Event()
+    group = f"ioc.measure.{database}"
+    feeder = Feeder(settings, pipeline, names, group, lambda: polls.put(b""), fate.fail, counted.set, replayed)
+
+    @found.agent(polls, name="measure")
+    async def measure(stream: Any) -> None:
+        async for _ in stream:
+            await feeder.drain()
+
+    @found.agent(progress, name="roll")
+    async def roll(stream: Any) -> None:
+        async for _ in stream:
+            wake.set()
+
+    def stop() -> None:
+        for part in (feeder, roller, alerter):
+            part.stop()
+
+    def roll_and_judge() -> tuple[bool, bool]:
+        return roller.turn(), alerter.step()
+
+    class Carrier(Service):
+        """Runs the feeder, the roller's timer, what tells of alerts, and the pacemaker beside the agents."""
+
+        def leads(self) -> bool:
+            return TP(topic(PROGRESS), 0) in found.consumer.assignment()
+
+        @Service.task
+        async def _feed(self) -> None:
+            await self._survive(feeder.run())
+
+        @Service.task
+        async def _roll(self) -> None:
+            await self._survive(self._rolling())
+
+        @Service.task
+        async def _progress(self) -> None:
+            while not self.should_stop:  # `drain` does not end while events come
+                await counted.wait()
+                counted.clear()
+                try:
+                    await progress.send(value=b"")
+                except Exception as error:  # the roller looks every second, told or not
+                    log.warning("the roller was not told", reason=describe(error))
+
+        @Service.task
+        async def _tell(self) -> None:
+            if run is None:  # a run tells nobody
+                await self._survive(asyncio.gather(*(teller.run(self.leads) for teller in tellers)))
+
+        @Service.task
+        async def _pace(self) -> None:
+            if run is None:
+                await self._survive(self._pacing())
+
+        @Service.timer(COLLECT)
+        async def _collect(self) -> None:
+            await asyncio.to_thread(garbage.collect)
+
+        @Service.task
+        async def _ready(self) -> None:
+            await feeder.assigned.wait()
+            _note(settings, run)
+
+        @Service.task
+        async def _watch(self) -> None:
+            await fate.ended.wait()
+            stop()
+            os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
+
+        async def _survive(self, work: Any) -> None:
+            try:
+                await work
+            except Exception as error:
+                fate.fail(error)
+
+        async def _rolling(self) -> None:
+            while not self.should_stop:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), ROLL)
+                wake.clear()
+                started, more = time.monotonic(), False
+                if self.leads():
+                    more, judged = await asyncio.to_thread(roll_and_judge)
+                    if judged:
+                        for teller in tellers:
+                            teller.wake.set()
+                else:
+                    roller.forget()
+                    alerter.forget()
+                if more:
+                    wake.set()
+                    continue
+                took = time.monotonic() - started
+                # a roll of usual length is due every second; a long one leaves the machine to the others
+                await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
+
+        async def _pacing(self) -> None:
+            while not self.should_stop:
+                try:
+                    async with kafka.Sender(settings) as sender:
+                        while not self.should_stop:
+                            if self.leads() and roller.live:
+                                await beat(sender, catalog)
+                            await self.sleep(BEAT)
+                except (kafka.KafkaError, IocError) as error:
+                    log.warning("no heartbeat", reason=describe(error))
+                    await self.sleep(1.0)
+
+        async def on_stop(self) -> None:
+            stop()
+
+    found.service(Carrier)
+    return found
+
+
+def _faust(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "broker": ";".join(f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")),
+        "store": "memory://",
+        "datadir": str(settings.data_dir / "faust"),
+        "web_enabled": False,
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "stream_wait_empty": False,
+        "broker_session_timeout": 10.0,
+        "broker_heartbeat_interval": 2.0,
+        "producer_acks": -1,
+    }
+    if settings.kafka_username:
+        options["broker_credentials"] = faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism="SCRAM-SHA-512",
+            ssl_context=kafka.connection(settings).get("ssl_context"),
+        )
+    elif settings.kafka_ca:
+        options["broker_credentials"] = faust.SSLCredentials(kafka.connection(settings)["ssl_context"])
+    return options
+
+
+def _note(settings: Settings, run: str | None) -> None:
+    """Tell the supervisor that this process has its partitions."""
+    note = settings.data_dir / "run" / ("worker.ready" if run is None else f"worker-{run}.ready")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(os.getpid()))
+
+
+def main(settings: Settings, run: str | None = None, catalog: Catalog | None = None) -> int:
+    """Run a worker until it is told to stop (0) or cannot go on (the error's exit code). `catalog`: of other streams."""
+    catalog = catalog or load()
+    (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
+    check_generations(Store(of_run(settings, run), patience=30), catalog)
+    replayed = run is not None and run_named(Store(settings, readonly=True, patience=30), run).source != IMPORT
+    garbage.seldom()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    fate = Fate()
+    worker = faust.Worker(
+        app(catalog, settings, run, fate, replayed), loop=loop, loglevel="WARNING", redirect_stdouts=False, quiet=True
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if fate.error is None:
+            return int(end.code or 0)
+    if fate.error is not None:
+        print(f"ioc worker: {describe(fate.error)}", file=sys.stderr)
+        return fate.error.exit_code if isinstance(fate.error, IocError) else 70
+    return 0

@@ -1,0 +1,96 @@
+"""Derive: the files that follow from the declarations, as text; `ioc derive` writes them, a test compares them.
+
+A source is a plain function without arguments that returns {path in the repository: text}. The same declarations give the
+same bytes: nothing here reads a clock or depends on an order that is not sorted or declared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ioc.boards.derive import FOLDER as BOARDS
+from ioc.boards.derive import files
+from ioc.catalog import load
+from ioc.events.asyncapi import asyncapi
+from schemas import Contract, contracts
+from schemas.envelope import NamedLimits
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FOLDERS = ("schemas/json", BOARDS)
+"""Folders that hold derived files only: what is not derived (any more) is removed from them."""
+
+
+def json_schemas() -> dict[str, str]:
+    """`schemas/json/<type>.json`: the JSON Schema of each contract."""
+    return {
+        f"schemas/json/{name}.json": json.dumps(json_schema(contract), ensure_ascii=False, indent=2) + "\n"
+        for name, contract in contracts().items()
+    }
+
+
+def json_schema(contract: Contract) -> dict[str, Any]:
+    """The JSON Schema 2020-12 of a contract, units and ranges included.
+
+    It cannot say that a day exists in the calendar, that `replaces` is not the event's own id, that 900.0 is no integer, and
+    what depends on the centre (its first year, reception, the size of the whole event): there the exact lane is stricter.
+    """
+    schema = contract.model_json_schema()
+    schema["title"] = contract.event_type
+    if contract.limits:
+        _add_units(schema, contract.limits, contract.data_model().__name__)
+    return {"$schema": DIALECT, "$id": f"urn:ioc:schema:{contract.event_type}", **schema}
+
+
+def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:
+    """One `if name then unit and range` for each quantity whose unit is known."""
+    items = schema["$defs"][data]["properties"][limits.field]["items"]["$ref"].rpartition("/")[2]
+    schema["$defs"][items]["allOf"] = [
+        {
+            "if": {"properties": {"name": {"const": name}}},
+            "then": {
+                "description": limit.meaning,
+                "properties": {"unit": {"const": limit.unit}, "value": {"minimum": limit.low, "maximum": limit.high}},
+            },
+        }
+        for name, limit in limits.table.items()
+    ]
+
+
+def boards() -> dict[str, str]:
+    """`grafana/boards/<uid>.json`: the boards of the declared streams."""
+    return files(load())
+
+
+SOURCES: tuple[Callable[[], Mapping[str, str]], ...] = (json_schemas, asyncapi, boards)
+
+
+def derived() -> dict[str, str]:
+    """All derived files: path relative to the repository's root -> text."""
+    return {path: text for source in SOURCES for path, text in source().items()}
+
+
+def differences(root: Path) -> list[str]:
+    """Paths below `root` that are missing, differ from what is derived, or are derived no more; sorted."""
+    files = derived()
+    changed = {path for path, text in files.items() if not _is(root / path, text)}
+    present = {path.relative_to(root).as_posix() for folder in FOLDERS for path in (root / folder).glob("*") if path.is_file()}
+    return sorted(changed | (present - set(files)))
+
+
+def write(root: Path) -> list[str]:
+    """Make the files below `root` what they must be; returns the paths that were written or removed."""
+    files, changed = derived(), differences(root)
+    for path in changed:
+        if path in files:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(files[path], encoding="utf-8", newline="\n")
+        else:
+            (root / path).unlink()
+    return changed
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()

@@ -1,0 +1,1 @@
+"""Counting: histories, differences, panes: the exact core. Every batch, whoever formed it, goes through `pipeline`."""

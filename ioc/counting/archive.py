@@ -1,0 +1,109 @@
+"""Archive: every record with its verdict, and the rejects with their reasons, as rows of `events` and `rejects`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from ioc.events.decode import Decoded
+from ioc.events.rejects import KEPT, claims
+from ioc.store.state import SCHEMAS, TIME, rows_table, table
+from schemas import Contract
+from schemas.heartbeat import Heartbeat
+
+_FIRST, _LAST = -2_208_988_800_000, 10_413_791_999_000
+"""DateTime64 holds 1900 to 2299; other times are archived as null (the bytes hold them)."""
+
+
+def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table:
+    """Rows of `events`. `values`: with key, headers and value; heartbeats are kept by coordinates, reception and headers."""
+    batch = decoded.batch
+    size = len(batch)
+    who = _who(decoded, size)
+    columns = {
+        "topic": pa.array([batch.topic] * size, pa.string()),
+        "partition": pa.array([batch.partition] * size, pa.int32()),
+        "offset": pa.array(batch.offsets, pa.int64()),
+        "received_at": pa.array(decoded.received, pa.int64()).cast(TIME),
+        "verdict": pa.array(verdicts, pa.string()),
+        "time": who["time"].to_arrow().cast(TIME),
+    }
+    beats = set(decoded.beats)
+    kept = [None if i in beats else value for i, value in enumerate(batch.values)] if beats else batch.values
+    headers = (
+        [[{"name": n, "value": v or b""} for n, v in batch.headers.get(i, ())] for i in range(size)]
+        if batch.headers
+        else [[]] * size
+    )
+    columns |= {
+        "key": pa.array(batch.keys, pa.binary()) if values else pa.nulls(size, pa.binary()),
+        "headers": pa.array(headers if values else [[]] * size, SCHEMAS["events"]["headers"]),
+        "value": pa.array(kept, pa.binary()) if values else pa.nulls(size, pa.binary()),
+    }
+    return table("events", columns | {name: who[name] for name in ("type", "source", "id", "entity")})
+
+
+def _who(decoded: Decoded, size: int) -> pl.DataFrame:
+    """Type, source, id, time and entity of every record: of valid events as decoded, of rejects as their bytes claim."""
+    known = pl.concat([_EMPTY, *(_identified(decoded.contracts[kind], frame) for kind, frame in decoded.frames.items())])
+    seen = set(known["_i"].to_list())
+    others = [(i, *_claimed(decoded, i), None, "") for i in decoded.rejects if i not in seen]
+    others += [(i, Heartbeat.event_type, "", "", None, "") for i in decoded.beats]
+    who = pl.concat([known, pl.DataFrame(others, schema=_EMPTY.schema, orient="row")]).sort("_i")
+    assert len(who) == size, "every record has exactly one verdict"
+    return who.with_columns(time=pl.when(pl.col("time").is_between(_FIRST, _LAST)).then(pl.col("time")))
+
+
+_EMPTY = pl.DataFrame(
+    schema={"_i": pl.Int64, "type": pl.String, "source": pl.String, "id": pl.String, "time": pl.Int64, "entity": pl.String}
+)
+
+
+def _identified(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(
+        "_i",
+        pl.lit(contract.event_type).alias("type"),
+        pl.col("_source").alias("source"),
+        pl.col("_id").alias("id"),
+        pl.col("_time").alias("time"),
+        pl.col(contract.entity_key).alias("entity"),
+    )
+
+
+def _claimed(decoded: Decoded, index: int) -> tuple[str, str, str]:
+    """(type, source, id) that the bytes of a reject claim."""
+    batch = decoded.batch
+    if index in decoded.refused:
+        record = decoded.refused[index]
+        return record.type, record.source, record.id
+    source, identity, kind = claims(batch.values[index] or b"", batch.headers.get(index, ()))
+    return kind, source, identity
+
+
+def reject_rows(decoded: Decoded, generation: str) -> pa.Table:
+    """Rows of `rejects`; at most KEPT bytes of what was sent (the record itself is in `events`)."""
+    batch = decoded.batch
+    rows = []
+    for index, reject in sorted(decoded.rejects.items()):
+        record = decoded.refused.get(index)
+        value = record.value if record else batch.values[index]
+        size = record.size if record else len(value or b"")
+        rows.append(
+            (
+                generation,
+                batch.topic,
+                batch.partition,
+                batch.offsets[index],
+                reject.reason,
+                reject.field,
+                reject.message,
+                batch.keys[index],
+                value[:KEPT] if value is not None else None,
+                int(decoded.received[index]),
+                *_claimed(decoded, index),
+                size,
+            )
+        )
+    return rows_table("rejects", rows)

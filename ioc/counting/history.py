@@ -1,0 +1,135 @@
+"""History: the events of one entity in their own order, and the difference each of them makes. Pure.
+
+For an event at offset o the difference is contributions(items with offset <= o) - contributions(items with offset < o),
+whether or not the stored history is already ahead of o. So late, repeated, out-of-order and corrected events come out
+right without any code in the stream, and a worker that lost a race writes what the winner wrote.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from ioc.events.exact_lane import Reject
+from ioc.vocabulary import Dims, Measures, Row, Stream
+
+Contributions = dict[tuple[str, Dims, int], Measures]
+"""Summed by (indicator, dimensions, at)."""
+
+
+class Item(NamedTuple):
+    """One event of an entity. The first five fields are its order, never its arrival."""
+
+    time: int
+    sequence: int
+    rank: int
+    source: str
+    id: str
+    offset: int
+    hash: int
+    replaces: str | None
+    step: tuple[Any, ...]
+    """The stream's own item (NamedTuple), as `contributions` sees it."""
+
+
+class History:
+    """The events of one entity that count, each with its offset; `offset` is the highest of them (-1: none yet)."""
+
+    __slots__ = ("_latest", "items", "offset", "stream")
+
+    def __init__(self, stream: Stream, items: list[Item] | None = None) -> None:
+        self.stream = stream
+        self.items = items or []
+        self.offset = max([item[5] for item in self.items], default=-1)
+        self._latest: Sequence[Row] | None = None
+
+    def add(self, item: Item) -> Contributions | Reject | None:
+        """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
+        for other in self.items:
+            if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
+                if other.hash == item.hash:
+                    return None
+                return Reject(
+                    "id_reused",
+                    "id",
+                    f"{item.id!r} of {item.source!r} was used at offset {other.offset} with other data; send a new id",
+                )
+        if self.offset < item.offset:
+            return self._append(item)
+        # the stored row is ahead: look at the prefix only, and keep the row
+        before = [other for other in self.items if other.offset < item.offset]
+        after = sorted([*before, item])
+        try:
+            return difference(self._rows(after), self._rows(before))
+        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
+            return raised(error)
+
+    def _append(self, item: Item) -> Contributions | Reject:
+        before = self._latest if self._latest is not None else self._rows(self.items)
+        after = list(self.items)
+        insort(after, item)
+        try:
+            latest = self._rows(after)
+        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
+            return raised(error)
+        self.items, self.offset, self._latest = after, item.offset, latest
+        return difference(latest, before)
+
+    def _rows(self, items: Sequence[Item]) -> Sequence[Row]:
+        assert self.stream.contributions is not None
+        return self.stream.contributions(steps(items))
+
+    def lifecycle(self) -> tuple[int | None, int | None, int | None, Dims]:
+        """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
+        nothing = (None, None, None, ())
+        if self.stream.lifecycle is None:
+            return nothing
+        try:
+            return self.stream.lifecycle(steps(self.items))
+        except Exception:  # these columns only inform people: no reason to stop counting
+            return nothing
+
+    def pack(self) -> str:
+        """The history as JSON, for the table `entities`."""
+        return orjson.dumps([(*item[:8], tuple(item[8])) for item in self.items]).decode()
+
+    @classmethod
+    def unpack(cls, stream: Stream, text: str | bytes) -> History:
+        """The history of a row of `entities`."""
+        make = stream.item._make  # type: ignore[union-attr]
+        rows = orjson.loads(text)
+        for row in rows:
+            row[8] = make(row[8])
+        return cls(stream, [Item._make(row) for row in rows])
+
+
+def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
+    """What the stream sees: the items in order, without those that a correction replaces."""
+    replaced = [(item[3], item[7]) for item in items if item[7] is not None]
+    if not replaced:
+        return [item[8] for item in items]
+    return [item.step for item in items if (item.source, item.id) not in replaced]
+
+
+def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+    """The sum of the rows of `after` less that of `before`, without rows whose measures are all zero."""
+    if after == before:
+        return {}  # most events of a life change nothing
+    total: Contributions = {}
+    for indicator, dims, at, measures in after:
+        key = (indicator, dims, at)
+        known = total.get(key)
+        total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
+    for indicator, dims, at, measures in before:
+        key = (indicator, dims, at)
+        known = total.get(key)
+        total[key] = tuple(map(int.__neg__, measures)) if known is None else tuple(map(int.__sub__, known, measures))
+    return {key: measures for key, measures in total.items() if any(measures)}
+
+
+def raised(error: Exception) -> Reject:
+    """The reject of an event the declaration fails on."""
+    return Reject("contributions", "", f"the declaration cannot count this event: {type(error).__name__}: {error}")

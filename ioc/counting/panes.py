@@ -1,0 +1,136 @@
+"""Panes: one partition's contributions, summed by (indicator, dimensions, `at`, `known`). Pure.
+
+A pane is absolute and its version is the offset of the last event that changed it. Adding skips what the pane has already
+counted (offset <= its own), so every row anyone ever writes is right for its prefix of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioc.counting.history import Contributions
+from ioc.times import floor
+from ioc.vocabulary import Dims, Measures, Stream
+
+Key = tuple[str, Dims, int, int]
+"""Indicator, dimensions, `at` (ms; a multiple of the grain but for levels), `known` (ms, a multiple of the grain)."""
+NONE = -1
+"""The offset of a pane nothing has been added to."""
+Row = tuple[int, Measures]
+"""A pane: the offset of the last event that changed it, and its sums."""
+_NO_ROWS: dict[Key, Row] = {}
+HASHES = 500_000
+"""Hashes of panes that are in the store only, kept in memory (4 MB a partition)."""
+NOTHING = -(1 << 62)
+"""A floor below every `known`: the store has no panes."""
+
+
+class Panes:
+    """The panes of one stream and partition that are in memory.
+
+    `floor`: up to this `known` a pane that is not in memory may be in the store. Above it, what is not here is nowhere, unless
+    its hash is among those of the panes that had to go: so the store is hardly ever asked.
+    """
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._written: dict[int, dict[Key, Row]] = {}
+        self._changed: dict[int, dict[Key, Row]] = {}
+        self._gone: dict[int, NDArray[np.int64]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._written.values()))
+
+    def held(self, key: Key) -> Row | None:
+        """The pane, if it is in memory."""
+        known = key[3]
+        return (self._changed.get(known) or _NO_ROWS).get(key) or (self._written.get(known) or _NO_ROWS).get(key)
+
+    def lacking(self, keys: Iterable[Key]) -> set[Key]:
+        """Which of the keys must be read from the store first."""
+        lacking, others = set(), []
+        for key in keys:
+            known = key[3]
+            if known <= self.floor:
+                if self.held(key) is None:
+                    lacking.add(key)
+            elif known in self._gone and self.held(key) is None:
+                others.append(key)
+        if others:
+            hashes = np.array([hash(key) for key in others], np.int64)
+            there = np.isin(hashes, np.concatenate([self._gone[known] for known in {key[3] for key in others}]))
+            lacking.update(others[i] for i in np.flatnonzero(there))
+        return lacking
+
+    def put(self, key: Key, offset: int, measures: Measures) -> None:
+        """A pane as the store has it (offset NONE: it has none)."""
+        if self.held(key) is None:
+            self._written.setdefault(key[3], {})[key] = (offset, measures)
+
+    def add(self, key: Key, offset: int, measures: Measures) -> None:
+        """Count what the event at `offset` adds, once."""
+        row = self.held(key)
+        if row is None:
+            self.change(key, offset, measures)
+        elif offset > row[0]:
+            self.change(key, offset, tuple(map(int.__add__, row[1], measures)) if row[1] else measures)
+
+    def add_sum(self, key: Key, first: int, last: int, measures: Measures) -> bool:
+        """Count what the events from `first` to `last` add together. False: the pane is ahead of some; add them one by one."""
+        version, known = self.held(key) or (NONE, ())
+        if last <= version:
+            return True
+        if first <= version:
+            return False
+        self.change(key, last, tuple(map(int.__add__, known, measures)) if known else measures)
+        return True
+
+    def change(self, key: Key, offset: int, measures: Measures) -> None:
+        """The pane is this from now on, and is to be written."""
+        rows = self._changed.get(key[3])
+        if rows is None:
+            rows = self._changed[key[3]] = {}
+        rows[key] = (offset, measures)
+
+    def changed(self) -> list[tuple[Key, Row]]:
+        """The panes to write."""
+        return [item for rows in self._changed.values() for item in rows.items()]
+
+    def settle(self, keep: int) -> None:
+        """All but the last changes are in the store: of the others keep about `keep`, those known last; the last ones stay."""
+        held = len(self)
+        for known in sorted(self._written) if held > keep else ():
+            going = self._written.pop(known)
+            held -= len(going)
+            if known > self.floor:
+                hashes = np.fromiter(map(hash, going), np.int64, len(going))
+                self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
+            if held <= keep // 2:
+                break
+        for known, rows in self._changed.items():
+            self._written.setdefault(known, {}).update(rows)
+        self._changed = {}
+        hashes_held = sum(map(len, self._gone.values()))
+        for known in sorted(self._gone) if hashes_held > HASHES else ():
+            self.floor = max(self.floor, known)
+            hashes_held -= len(self._gone.pop(known))
+            if hashes_held <= HASHES // 2:
+                break
+
+
+def known_at(stream: Stream, time: int, before: int) -> int:
+    """When a contribution became known: max(event time, watermark before the record), on the grain. `before`: reception, ms."""
+    return floor(max(time, before - stream.delay), stream.grain)
+
+
+def by_pane(stream: Stream, levels: frozenset[str], difference: Contributions, known: int) -> Mapping[Key, Measures]:
+    """The difference of one event, summed per pane, without zeros."""
+    result: dict[Key, Measures] = {}
+    for (indicator, dims, at), measures in difference.items():
+        key = (indicator, dims, at if indicator in levels else floor(at, stream.grain), known)
+        other = result.get(key)
+        result[key] = measures if other is None else tuple(map(int.__add__, other, measures))
+    return {key: measures for key, measures in result.items() if any(measures)}

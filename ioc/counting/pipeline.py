@@ -1,0 +1,218 @@
+"""Pipeline: the one path from batches to rows. Worker, replay, rebuild, benchmark and tests all end here.
+
+    batches -> decode -> history | columns -> panes -> rows of one poll, one INSERT a table -> checkpoints, last
+
+Every row is a function of a log prefix and its version is an offset, so writing again, writing late and being two are
+harmless. Memory is ahead of the store by what is being written; when writing fails the caller starts again from `assign`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from ioc.catalog import REJECTS, Catalog
+from ioc.counting import keyed_rows
+from ioc.counting.archive import archive, reject_rows
+from ioc.counting.held import Part, Work
+from ioc.counting.measure import measure
+from ioc.counting.panes import NOTHING, Panes
+from ioc.errors import IocError
+from ioc.events.batch import Batch, record_hash
+from ioc.events.decode import Clock, Decoded, Decoder, Rules, reception
+from ioc.events.exact_lane import Reject
+from ioc.events.rejects import unpack
+from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store
+from ioc.store.state import Checkpoint, Place
+from ioc.vocabulary import Stream
+
+MEASURE = "measure"
+NOT_OURS = Reject("bad_json", "", "not a record of the gateway, which alone writes this topic")
+PANE_BYTES = 400
+"""About what a pane takes in memory."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one poll writes: rows by table, in any order, and its checkpoints, last."""
+
+    tables: dict[str, list[pa.Table]]
+    checkpoints: pa.Table
+
+
+class Pipeline:
+    """Counts batches into one store. `sealed`: a run of files, which bear their own receptions. Not thread-safe, but for one
+    `write`, one `count` and one `decode` at a time.
+
+    `archive_values`: keep every event's bytes (off: coordinates and verdicts only).
+    """
+
+    def __init__(
+        self, catalog: Catalog, store: Store, settings: Settings, *, sealed: bool = False, archive_values: bool = True
+    ) -> None:
+        self.catalog, self.store, self.settings = catalog, store, settings
+        self.sealed, self.archive_values = sealed, archive_values
+        self.checkpoints: dict[Place, Checkpoint] = {}
+        """Up to where each partition is counted."""
+        self._parts: dict[tuple[str, Place], Part] = {}
+        self._decoders: dict[str, Decoder] = {}
+        self._partitions: dict[str, int] = {}
+        self._decoded: dict[Place, tuple[int, Clock]] = {}
+        """Position and clock up to which a partition is decoded: ahead of its checkpoint while the last poll is being counted."""
+
+    # ---- partitions come and go
+
+    def assign(self, places: Sequence[Place], partitions: Mapping[str, int]) -> dict[Place, Checkpoint]:
+        """Take partitions over: their checkpoints, from which the caller must go on reading.
+
+        `partitions`: how many each topic has. A run's batches bear the live topics' names; its database keeps them apart.
+        """
+        self._partitions |= partitions
+        stored = state.checkpoints(self.store, MEASURE, {topic for topic, _ in places})
+        floors = {s.name: keyed_rows.highest_known(self.store, self.catalog.generations[s.name]) for s in self._streams(places)}
+        for place in places:
+            owners = self._owners(place[0])
+            known = [stored[owner, *place] for owner in owners if (owner, *place) in stored]
+            behind = len(known) < len(owners)
+            self.checkpoints[place] = Checkpoint() if behind else min(known, key=lambda c: c.next)
+            self._decoded[place] = (self.checkpoints[place].next, self.checkpoints[place].clock)
+            for stream in self._streams([place]):
+                self._parts[stream.name, place] = Part(Panes(floors[stream.name].get(place, NOTHING)))
+        return {place: self.checkpoints[place] for place in places}
+
+    def begin_at(self, place: Place, position: int) -> Checkpoint:
+        """Nothing was counted of a partition whose log begins later than at 0: count from there."""
+        self.checkpoints[place] = replace(self.checkpoints[place], next=position)
+        self._decoded[place] = (position, self.checkpoints[place].clock)
+        return self.checkpoints[place]
+
+    def revoke(self, places: Sequence[Place]) -> None:
+        """Give partitions up: forget what is held of them."""
+        for place in places:
+            self.checkpoints.pop(place, None)
+            self._decoded.pop(place, None)
+            for stream in self._streams([place]):
+                self._parts.pop((stream.name, place), None)
+
+    def _streams(self, places: Sequence[Place]) -> list[Stream]:
+        topics = {topic for topic, _ in places}
+        return [s for s in self.catalog.streams if s.topic in topics]
+
+    def _owners(self, topic: str) -> list[str]:
+        """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own."""
+        return [self.catalog.generations[s.name] for s in self.catalog.of_topic(topic)] or [topic]
+
+    # ---- the path
+
+    def run(self, batches: Sequence[Batch]) -> None:
+        """Count one poll's batches, at most one of each partition, and return once everything is in the store.
+
+        Raises IocError when a batch does not begin where its partition's checkpoint ends; ServiceAway when the store stays away.
+        """
+        self.write(self.count(self.decode(batches)))
+        self.settle()
+
+    # the parts of `run`, for a caller who decodes one poll, counts the one before and writes the one before that at the same time
+
+    def decode(self, batches: Sequence[Batch]) -> list[Work]:
+        """Pure work: frames, rejects, clocks."""
+        return [self._decode(batch) for batch in batches]
+
+    def count(self, works: Sequence[Work]) -> Rows:
+        """What the works change, in memory and as rows to write. Polls are counted in the order in which they were decoded."""
+        for work in works:
+            if work.batch.start != self.checkpoints[work.place].next:
+                raise _gap(work.batch, self.checkpoints[work.place].next)
+        with self._or_nothing():
+            return Rows(self._count(works), self._checkpoints(works))
+
+    def write(self, rows: Rows) -> None:
+        """Returns once the rows are in the store. Polls are written in the order in which they were counted."""
+        with self._or_nothing():
+            for name, tables in rows.tables.items():
+                self.store.insert(name, pa.concat_tables(tables))
+            self.store.insert("checkpoints", rows.checkpoints, durable=True)
+
+    def settle(self) -> None:
+        """All but what was counted last is in the store: what the caches have no room for may go."""
+        budget = (self.settings.cache_mb << 20) // max(len(self._parts), 1)
+        for part in self._parts.values():
+            part.panes.settle(budget // 4 // PANE_BYTES)
+            part.seen.settle()
+            part.entities.settle(budget * 3 // 4)
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.revoke(list(self.checkpoints))  # what is in memory may not be in the store
+            raise
+
+    def _count(self, works: Sequence[Work]) -> dict[str, list[pa.Table]]:
+        rows: dict[str, list[pa.Table]] = {}
+        for stream in self.catalog.streams:
+            own = [w for w in works if w.batch.topic == stream.topic]
+            if own:
+                parts = {w.place: self._parts[stream.name, w.place] for w in own}
+                for name, table in measure(self.store, stream, self.catalog.generations[stream.name], own, parts):
+                    rows.setdefault(name, []).append(table)
+        for work in works:
+            rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
+            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self._owners(work.batch.topic)[0]))
+        return rows
+
+    def _decode(self, batch: Batch) -> Work:
+        place = (batch.topic, batch.partition)
+        reached, clock = self._decoded[place]
+        if batch.start != reached:
+            raise _gap(batch, reached)
+        decoded = self._refused(batch, clock) if batch.topic == REJECTS else self._decoder(batch.topic).decode(batch, clock)
+        self._decoded[place] = (batch.next, decoded.clock)
+        verdicts = ["accepted"] * len(batch)
+        for index in decoded.rejects:
+            verdicts[index] = "rejected"
+        for index in decoded.beats:
+            verdicts[index] = "heartbeat"
+        return Work(decoded, verdicts, place)
+
+    def _refused(self, batch: Batch, clock: Clock) -> Decoded:
+        """A batch of `ioc.rejects`: what the gateway refused is a reject already."""
+        rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed)
+        received, before, after = reception(batch, [], clock, rules)
+        decoded = Decoded(batch, received, before, after)
+        for index, value in enumerate(batch.values):
+            record = unpack(value)
+            decoded.rejects[index] = Reject(record.reason, record.field, record.message) if record else NOT_OURS
+            if record:
+                decoded.refused[index] = record
+        return decoded
+
+    def _decoder(self, topic: str) -> Decoder:
+        if topic not in self._decoders:
+            stateless = frozenset(s.contract.event_type for s in self.catalog.of_topic(topic) if s.columns)
+            rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed, stateless)
+            self._decoders[topic] = Decoder(self.catalog.accepted(topic), rules)
+        return self._decoders[topic]
+
+    def _checkpoints(self, works: Sequence[Work]) -> pa.Table:
+        rows = {}
+        for work in works:
+            batch = work.batch
+            old = self.checkpoints[work.place]
+            new = replace(old, next=batch.next, clock=work.decoded.clock, partitions=self._partitions[batch.topic])
+            if len(batch):
+                last = (batch.offsets[-1], batch.timestamps[-1], batch.keys[-1], batch.values[-1])
+                new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
+            self.checkpoints[work.place] = new
+            rows.update({(owner, *work.place): new for owner in self._owners(batch.topic)})
+        return state.checkpoint_rows(MEASURE, rows)
+
+
+def _gap(batch: Batch, reached: int) -> IocError:
+    return IocError(f"{batch.topic}:{batch.partition}: a batch begins at {batch.start}, but the checkpoint ends at {reached}")

@@ -1,0 +1,1 @@
+"""Events: bytes become frames of valid events, or rejects. Pure."""

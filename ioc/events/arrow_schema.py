@@ -1,0 +1,163 @@
+"""Arrow schema: a contract as an Arrow schema and as vectorised checks, both derived from its pydantic model. Pure.
+
+The checks may only be stricter than the model: what fails one goes to pydantic for the verdict.
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ioc.errors import DeclarationError
+from ioc.events.exact_lane import times_in
+from schemas import Contract
+from schemas.envelope import TIMESTAMP
+
+_SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`schema`: of a document as pyarrow.json reads it. `scalars`: checks over a frame of the envelope's columns and the data's.
+
+    `lists`: for each list field of data, checks over the frame of its exploded items.
+    """
+
+    contract: Contract
+    schema: pa.Schema
+    scalars: tuple[pl.Expr, ...]
+    lists: dict[str, tuple[pl.Expr, ...]]
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The fields of data that are times."""
+        return times_in(self.contract)
+
+    @property
+    def data_fields(self) -> list[str]:
+        """Names of the fields of data."""
+        return list(self.contract.data_model().model_fields)
+
+
+def shape(contract: Contract) -> Shape:
+    """The shape of a contract.  Raises DeclarationError for a field type that has no Arrow form."""
+    envelope = {name: info for name, info in contract.model_fields.items() if name != "data"}
+    data = contract.data_model()
+    attributes = [pa.field(name, _arrow(info.annotation)) for name, info in envelope.items()]
+    schema = pa.schema([*attributes, pa.field("data", _struct(data))])
+    itself = (pl.col("_replaces") == pl.col("_id")).fill_null(False)
+    scalars = [pl.col("data").is_not_null(), ~itself] + [
+        check for name, info in envelope.items() for check in _checks(f"_{name}", info)
+    ]
+    lists: dict[str, tuple[pl.Expr, ...]] = {}
+    for name, info in data.model_fields.items():
+        item = _item(info.annotation)
+        if item is None:
+            scalars += _checks(name, info)
+            continue
+        sizes = [
+            _bound(pl.col(name).list.len(), m)
+            for m in info.metadata
+            if isinstance(m, annotated_types.MinLen | annotated_types.MaxLen)
+        ]
+        scalars += [pl.col(name).is_not_null(), *sizes]
+        lists[name] = tuple(c for n, i in item.model_fields.items() for c in _checks(n, i)) + _limits(contract, name)
+    return Shape(contract, schema, tuple(scalars), lists)
+
+
+def _arrow(annotation: Any) -> pa.DataType:
+    annotation, _ = _optional(annotation)
+    if get_origin(annotation) is Literal:
+        return pa.string()
+    if get_origin(annotation) is list:
+        return pa.list_(_struct(get_args(annotation)[0]))
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    raise DeclarationError(f"a contract's field cannot be {annotation}; use str, int, float, bool, Literal or list[model]")
+
+
+def _struct(model: type[BaseModel]) -> pa.DataType:
+    return pa.struct([pa.field(name, _arrow(info.annotation)) for name, info in model.model_fields.items()])
+
+
+def _optional(annotation: Any) -> tuple[Any, bool]:
+    """The annotation without None and without Annotated, and whether None was in it."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [a for a in get_args(annotation) if a is not type(None)]
+        return _optional(inner[0])[0], True
+    if hasattr(annotation, "__metadata__"):
+        return _optional(annotation.__origin__)
+    return annotation, False
+
+
+def _metadata(info: FieldInfo) -> list[Any]:
+    """Constraints of a field, also those written inside `Annotated[...] | None`."""
+    found = list(info.metadata)
+    stack = [info.annotation]
+    while stack:
+        annotation = stack.pop()
+        stack += [a for a in get_args(annotation) if hasattr(a, "__metadata__") or get_origin(a) in (Union, types.UnionType)]
+        for extra in getattr(annotation, "__metadata__", ()):
+            found += extra.metadata if isinstance(extra, FieldInfo) else [extra]
+    return found
+
+
+def _item(annotation: Any) -> type[BaseModel] | None:
+    annotation, _ = _optional(annotation)
+    return get_args(annotation)[0] if get_origin(annotation) is list else None
+
+
+def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
+    """What must hold of a scalar column; true or false in every row."""
+    value = pl.col(column)
+    annotation, nullable = _optional(info.annotation)
+    checks: list[pl.Expr] = []
+    if get_origin(annotation) is Literal:
+        checks.append(value.is_in(list(get_args(annotation))))
+    if annotation is float:
+        checks.append(value.is_finite())
+    for constraint in _metadata(info):
+        pattern = getattr(constraint, "pattern", None)
+        if pattern:
+            checks.append(value.str.contains(pattern))
+            if pattern == TIMESTAMP:
+                day = value.str.slice(0, 10)
+                checks.append((day >= "0001") & day.str.to_date("%Y-%m-%d", strict=False).is_not_null())
+        elif isinstance(constraint, annotated_types.MinLen | annotated_types.MaxLen):
+            checks.append(_bound(value.str.len_chars(), constraint))
+        elif isinstance(constraint, annotated_types.Ge):
+            checks.append(value >= pl.lit(constraint.ge))
+        elif isinstance(constraint, annotated_types.Le):
+            checks.append(value <= pl.lit(constraint.le))
+    if nullable:
+        return [check.fill_null(False) | value.is_null() for check in checks]
+    return [value.is_not_null(), *(check.fill_null(False) for check in checks)]
+
+
+def _bound(length: pl.Expr, constraint: Any) -> pl.Expr:
+    return length >= constraint.min_length if isinstance(constraint, annotated_types.MinLen) else length <= constraint.max_length
+
+
+def _limits(contract: Contract, field: str) -> tuple[pl.Expr, ...]:
+    """Named quantities keep their unit and range (`NamedLimits`)."""
+    if contract.limits is None or contract.limits.field != field:
+        return ()
+    table = contract.limits.table
+    name, value, unit = pl.col("name"), pl.col("value"), pl.col("unit")
+    known = name.is_in(list(table))
+    units = {n: limit.unit for n, limit in table.items()}
+    lows = {n: float(limit.low) for n, limit in table.items()}
+    highs = {n: float(limit.high) for n, limit in table.items()}
+    right = (
+        (unit == name.replace_strict(units, default=None, return_dtype=pl.String))
+        & (value >= name.replace_strict(lows, default=None, return_dtype=pl.Float64))
+        & (value <= name.replace_strict(highs, default=None, return_dtype=pl.Float64))
+    )
+    return ((~known | right).fill_null(False),)

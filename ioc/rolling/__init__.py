@@ -1,0 +1,1 @@
+"""Rolling: panes become values of windows and levels, step by step."""

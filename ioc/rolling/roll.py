@@ -1,0 +1,316 @@
+"""Roll: panes become rows of `indicators`: first finals as the watermark passes, restated steps, and the open step.
+
+Everything is recomputed from panes at every write, so a lost nudge, a crash or a second roller changes nothing; the row with
+the highest `as_of` (positions counted before the panes were read) wins.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from ioc.catalog import Catalog
+from ioc.counting.pipeline import MEASURE
+from ioc.events.decode import Clock
+from ioc.rolling.steps import Span, dimensions, provisional, rows
+from ioc.settings import Settings
+from ioc.store import state
+from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Checkpoint, Place
+from ioc.times import DAY, floor
+from ioc.vocabulary import ALL, Indicator, Stream
+from ioc.windows import LEVEL, leaves, step
+
+ROLL = "roll"
+ROWS = 200_000
+"""Rows of one insert at most."""
+PORTION = 10 * DAY
+LONGEST = 400 * DAY
+"""Steps of so much time at least, and at most, are computed at once."""
+SLICE = 3.0
+"""Seconds after which a stream with more final steps to write lets the others have their turn."""
+
+
+@dataclass
+class Advance:
+    """What a stream's roll goes up to, however many turns it takes, and how far it is (ms): what is counted meanwhile is late
+    for all of it."""
+
+    counted: Mapping[Place, Checkpoint]
+    watermark: int
+    reached: int
+    restated: bool = False
+    portion: int = PORTION
+
+
+@dataclass
+class Progress:
+    """How far a stream is rolled: positions by partition, and the watermark up to which first finals are written (ms)."""
+
+    positions: dict[Place, int] = field(default_factory=dict)
+    watermark: int | None = None
+    advance: Advance | None = None
+
+
+class Roller:
+    """Rolls all streams of a store. One at a time works; two do no harm."""
+
+    def __init__(self, catalog: Catalog, store: Store, settings: Settings) -> None:
+        self.catalog, self.store, self.settings = catalog, store, settings
+        self.live = False
+        """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
+        self._stopped = False
+        self._progress: dict[str, Progress] = {}
+        self._shown: dict[str, pl.DataFrame] = {}
+        self._as_of: dict[str, int] = {}
+        self._began: dict[str, int] = {}
+
+    def stop(self) -> None:
+        """Leave a long step at its next portion: the process is to end."""
+        self._stopped = True
+
+    def forget(self) -> None:
+        """Drop what is remembered: another roller may have gone on."""
+        self._progress.clear()
+        self._shown.clear()
+        self._as_of.clear()
+
+    def step(self) -> None:
+        """Bring `indicators` up to what is counted now."""
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """A part of that: every stream shows its open step and writes final ones for `SLICE` seconds. True: there are more.
+
+        So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step.
+        """
+        counted = state.checkpoints(self.store, MEASURE)
+        self.live = any(c.clock.live is not None for c in counted.values())
+        received = [c.clock.received for c in counted.values() if c.clock.received is not None]
+        more = False
+        for stream in self.catalog.streams:
+            generation = self.catalog.generations[stream.name]
+            own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
+            if own and received:
+                more |= self._stream(stream, generation, own, max(received) + 1)
+        return more and not self._stopped
+
+    def _stream(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], now: int) -> bool:
+        """A turn of one stream. True: it has more final steps to write."""
+        as_of = sum(c.next for c in counted.values())
+        if stream.name not in self._progress:
+            self._progress[stream.name] = self._load(generation)
+        progress = self._progress[stream.name]
+        watermark = self._watermark(stream, counted)
+        if progress.advance is None and watermark is not None:
+            if progress.watermark is None:
+                progress.watermark = beginning(self.store, stream, self._began)
+            progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark)
+        if (advance := progress.advance) is not None:
+            if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
+                self._write(generation, stream, self._open(stream, generation, now), as_of)
+            if not advance.restated:
+                late = self._late(stream, generation, progress, advance)
+                for restated in _portions(stream, self._restated(stream, late, advance.reached, advance.watermark)):
+                    if self._stopped:
+                        return True
+                    self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
+                advance.restated = True
+            self._finals(stream, generation, advance, as_of)
+            if advance.reached < advance.watermark:
+                return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
+        if self._as_of.get(stream.name) != as_of:
+            self._write(generation, stream, self._open(stream, generation, now), as_of)
+        self._as_of[stream.name] = as_of
+        upto = counted
+        if advance is not None:
+            progress.watermark, progress.advance, upto = advance.watermark, None, advance.counted
+        self._save(generation, progress, upto)
+        return upto is not counted
+
+    # ---- how far
+
+    def _load(self, generation: str) -> Progress:
+        stored = state.checkpoints(self.store, ROLL)
+        positions = {(t, p): c.next for (g, t, p), c in stored.items() if g == generation}
+        return Progress(positions, rolled(self.store, generation))
+
+    def _save(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> None:
+        if all(progress.positions.get(p) == c.next for p, c in counted.items()):
+            return
+        rows = {(generation, *place): replace(c, clock=Clock(progress.watermark)) for place, c in counted.items()}
+        self.store.insert("checkpoints", state.checkpoint_rows(ROLL, rows))
+        progress.positions = {place: c.next for place, c in counted.items()}
+
+    def _watermark(self, stream: Stream, counted: Mapping[Place, Checkpoint]) -> int | None:
+        """The lowest watermark of all partitions, on the grain; None until every partition has one."""
+        partitions = max(c.partitions for c in counted.values())
+        marks = [c.clock.received for c in counted.values() if c.clock.received is not None]
+        return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
+
+    def _late(self, stream: Stream, generation: str, progress: Progress, to: Advance) -> pl.DataFrame:
+        """Indicator, dims and `at` of the panes below what is final that were changed since the last roll, but for levels."""
+        news = [
+            f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {rolled})"
+            for (topic, partition), c in to.counted.items()
+            if c.next > (rolled := progress.positions.get((topic, partition), 0))
+        ]
+        names = tuple(i.name for i in stream.indicators if not i.level) or ("",)
+        return self.store.query(
+            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS step FROM panes "
+            f"WHERE generation = {literal(generation)} AND indicator IN {literal(names)} "
+            f"AND at < fromUnixTimestamp64Milli({to.reached}) AND ({' OR '.join(news) or '0'})"
+        ).rename({"step": "at"})
+
+    # ---- which steps
+
+    def _finals(self, stream: Stream, generation: str, to: Advance, as_of: int) -> None:
+        """Write the steps the watermark has passed, in portions, for `SLICE` seconds.
+
+        A portion that brings little is followed by a longer one, so that years in which nothing happened cost next to nothing.
+        """
+        began, started = beginning(self.store, stream, self._began), time.monotonic()
+        while to.reached < to.watermark and not self._stopped:
+            after = min(to.reached + to.portion, to.watermark)
+            spans = []
+            for indicator, window, size in _windows(stream):
+                first, last = floor(to.reached, size), floor(after, size)
+                if last > first:
+                    spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
+            found = rows(self.store, stream, generation, spans)
+            self._settle(generation, stream, found, as_of)
+            few = sum(map(len, found)) < ROWS // 2
+            to.reached, to.portion = after, min(2 * to.portion, LONGEST) if few else max(to.portion // 2, PORTION)
+            if time.monotonic() - started >= SLICE:
+                return
+
+    def _restated(self, stream: Stream, changed: pl.DataFrame, before: int, watermark: int) -> list[Span]:
+        """The steps that were final already and that changed panes touch, within `restate`. Levels are never restated."""
+        spans = []
+        for indicator, window, size in _windows(stream):
+            if window == LEVEL:
+                continue
+            last, horizon = floor(before, size), floor(watermark - stream.restate, size)
+            late = changed.filter((pl.col("indicator") == indicator.name) & (pl.col("at") < last))
+            at = late["at"].to_numpy()
+            out = leaves(window, at, size)
+            touched = out > horizon
+            if not touched.any():
+                continue
+            begin = max(floor(int(at[touched].min()), size), horizon)
+            end = min(int(out[touched].max()), last)
+            if end > begin:
+                groups, opening = (
+                    _groups(stream, indicator, late.filter(pl.Series(w))) for w in (touched, touched & (at < begin))
+                )
+                spans.append(Span(indicator, window, begin, end, groups, opening))
+        return spans
+
+    def _open(self, stream: Stream, generation: str, now: int) -> list[pl.DataFrame]:
+        """The provisional rows of all indicators that differ from those shown last."""
+        rows = []
+        for found in provisional(self.store, stream, generation, now):
+            if found.is_empty():
+                continue
+            name = found["indicator"][0]
+            shown = self._shown.get(name)
+            self._shown[name] = found
+            if shown is not None:
+                same = [c for c in found.columns if c not in ("at", "until")]
+                found = found.join(shown.select(same), on=same, how="anti", nulls_equal=True)
+            rows.append(found)
+        return rows
+
+    def _settle(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
+        """Write rows of final steps. An open row that was shown before may not hold after them: it is shown anew."""
+        self._write(generation, stream, rows, as_of)
+        groups = ["window", *dimensions(stream)]
+        for frame in rows:
+            if len(frame) and (shown := self._shown.get(name := frame["indicator"][0])) is not None:
+                self._shown[name] = shown.join(frame.select(groups).unique(), on=groups, how="anti")
+
+    def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
+        """One insert for all of them, or a few for very many."""
+        tables = [_table(generation, stream, frame, as_of) for frame in rows if len(frame)]
+        if tables:
+            whole = pa.concat_tables(tables)
+            for first in range(0, len(whole), ROWS):
+                self.store.insert("indicators", whole.slice(first, ROWS))
+
+
+def _table(generation: str, stream: Stream, frame: pl.DataFrame, as_of: int) -> pa.Table:
+    """Rows of one indicator in the form of the table."""
+    names = stream.indicator(frame["indicator"][0]).value.names
+    other = pl.col("value").ne_missing(pl.col("first_value")) | pl.col("n").ne(pl.col("first_n"))
+    full = frame.with_columns(dims=pl.concat_list(dimensions(stream)), restated=pl.col("first_n").is_not_null() & other)
+    size = len(full)
+    columns: dict[str, Any] = {
+        c: full[c] for c in ("indicator", "window", "dims", "value", "lo", "hi", "n", "first_value", "restated")
+    }
+    columns |= {c: full[c].cast(pl.Datetime("ms", "UTC")) for c in ("at", "until")}
+    stats = full.select(names).to_dicts() if names else []
+    columns["stats"] = [[(k, v) for k, v in row.items() if v is not None] for row in stats] or [[]] * size
+    columns |= {"generation": pa.repeat(generation, size), "as_of": pa.repeat(as_of, size)}
+    return state.table("indicators", columns)
+
+
+def _windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
+    """Every indicator with each of its windows and their steps (ms)."""
+    for indicator in stream.indicators:
+        for window in (LEVEL,) if indicator.level else indicator.windows:
+            yield indicator, window, step(window, stream.grain)
+
+
+def _portions(stream: Stream, spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """The same steps, `PORTION` of time at once."""
+    first, last = min((s.first for s in spans), default=0), max((s.last for s in spans), default=0)
+    for begin in range(first, last, PORTION):
+        pieces = []
+        for span in spans:
+            size = step(span.window, stream.grain)
+            low, high = max(span.first, floor(begin, size)), min(span.last, floor(begin + PORTION, size))
+            if low < high:
+                opening = span.opening if low == span.first else None
+                pieces.append(replace(span, first=low, last=high, opening=opening))
+        yield pieces
+
+
+def _groups(stream: Stream, indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:
+    """The groups the panes count for."""
+    dims = panes.select(pl.col("dims").list.get(i).alias(d) for i, d in enumerate(dimensions(stream))).unique()
+    return pl.concat(
+        dims.with_columns(pl.lit(ALL).alias(f"d{i}") for i, name in enumerate(stream.dimensions) if name not in grouping)
+        for grouping in indicator.groupings
+    ).unique()
+
+
+def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None) -> int:
+    """Where first finals begin (ms): steps before any partition's first reception have none. It never changes."""
+    known = {} if known is None else known
+    if stream.name not in known:
+        frame = store.query(
+            "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
+            f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
+        )
+        known[stream.name] = floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
+    return known[stream.name]
+
+
+def rolled(store: Store, generation: str) -> int | None:
+    """The watermark (ms) up to which first finals of a stream's generation are written, or None before the first."""
+    return watermarks(store).get(generation)
+
+
+def watermarks(store: Store) -> dict[str, int]:
+    """The same of all generations that have one."""
+    found: dict[str, int] = {}
+    for (generation, *_), c in state.checkpoints(store, ROLL).items():
+        if c.clock.received is not None:
+            found[generation] = max(found.get(generation, c.clock.received), c.clock.received)
+    return found

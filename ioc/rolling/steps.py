@@ -1,0 +1,243 @@
+"""Steps: rows of `indicators` for steps that are final, and for the open one, each computed anew from panes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ioc.rolling.series import Entries, measured, series
+from ioc.store.clickhouse import Store, literal
+from ioc.times import floor
+from ioc.vocabulary import ALL, Indicator, Matrix, Stream
+from ioc.windows import CALENDAR, LEVEL, step, window_start
+
+NEVER = -(1 << 62)
+NAMED = 500
+"""Groups a statement may name; more are read whole and left out afterwards."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Steps in (first, last] of one indicator and window, for which rows are wanted (ms).
+
+    `groups`: of these groups only (d0, d1, ...). `opening`: these have a row at their first step, for what they hold at `first`
+    is not what was written there. `whole`: nothing was written before, so that is every group that holds something at `first`.
+
+    Any other row is at a step where something enters or leaves, so that who knows more has a row there, too: what an overtaken
+    roller still writes is overwritten.
+    """
+
+    indicator: Indicator
+    window: str
+    first: int
+    last: int
+    groups: pl.DataFrame | None = None
+    opening: pl.DataFrame | None = None
+    whole: bool = False
+
+
+def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> list[pl.DataFrame]:
+    """The rows of the spans: steps at which something enters or leaves, and steps that have a row already."""
+    found: list[pl.DataFrame] = []
+    if not spans:
+        return found
+    stored = _stored(store, stream, generation, spans)
+    for window in dict.fromkeys(s.window for s in spans):
+        own = [s for s in spans if s.window == window]
+        # levels are long: one at a time
+        for some in [[s] for s in own] if window == LEVEL else [own]:
+            first, last = min(s.first for s in some), max(s.last for s in some)
+            panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
+            for span in some:
+                there = stored.filter((pl.col("indicator") == span.indicator.name) & (pl.col("window") == window))
+                found.append(_span(stream, span, panes[span.indicator.name], there.drop("indicator", "window")))
+    return found
+
+
+def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl.DataFrame:
+    indicator, size = span.indicator, step(span.window, stream.grain)
+    dims = dimensions(stream)
+    found = series(indicator, span.window, size, panes, span.first, span.last)
+    there = there.filter(pl.col("at").is_between(span.first, span.last, closed="right"))
+    # the step before the first one keeps its old row, or has none: the first one must not be read from there
+    opening = span.opening
+    if span.whole:
+        opening = found.filter((pl.col("at") == span.first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
+    if opening is not None and len(opening):
+        there = pl.concat([there, opening.select(*dims, at=pl.lit(span.first + size, pl.Int64))]).unique()
+    result = _at_stored(found, span.first, there, dims, _nothing(indicator))
+    if span.groups is not None:
+        result = result.join(span.groups, on=dims, how="semi")
+    return result.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(span.window), until=pl.col("at"))
+
+
+def _nothing(indicator: Indicator) -> pl.DataFrame:
+    zero = measured(indicator, np.zeros((1, len(indicator.value.measures)), np.int64))
+    return zero.with_columns(first_value="value", first_n="n")
+
+
+def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[str], nothing: pl.DataFrame) -> pl.DataFrame:
+    """The rows after `first`, and for every stored step what holds there now (`nothing`: a row of zero sums)."""
+    changed = found.filter(pl.col("at") > first)
+    missing = there.join(changed, on=[*dims, "at"], how="anti").sort("at")
+    if missing.is_empty():
+        return changed
+    held = missing.join_asof(found.sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
+    bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
+    return pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
+
+
+def _stored(store: Store, stream: Stream, generation: str, spans: Iterable[Span]) -> pl.DataFrame:
+    """Indicator, window, groups and `at` of the steps that have rows."""
+    where = " OR ".join(
+        f"(indicator = {literal(s.indicator.name)} AND window = {literal(s.window)} "
+        f"AND at > fromUnixTimestamp64Milli({s.first}) AND at <= fromUnixTimestamp64Milli({s.last}))"
+        for s in spans
+    )
+    names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(dimensions(stream)))
+    return store.query(
+        f"SELECT DISTINCT indicator, window, {names}, toUnixTimestamp64Milli(at) AS step FROM indicators "
+        f"WHERE generation = {literal(generation)} AND ({where}) {_within('dims.', _only(spans))}"
+    ).rename({"step": "at"})
+
+
+def _only(spans: Iterable[Span]) -> pl.DataFrame | None:
+    """The groups that all of the spans together want, or None: too many to name, or all."""
+    groups = [s.groups for s in spans]
+    if any(g is None for g in groups):
+        return None
+    found = pl.concat([g for g in groups if g is not None]).unique()
+    return found if len(found) <= NAMED else None
+
+
+def _within(prefix: str, only: pl.DataFrame | None) -> str:
+    """A condition on the group in an array or a tuple."""
+    if only is None or not only.columns:
+        return ""
+    place = "{}[{}]" if prefix == "dims." else "{}.{}"
+    group = ", ".join(place.format(prefix.rstrip("."), i + 1) for i in range(len(only.columns)))
+    return f"AND ({group}) IN ({', '.join(literal(tuple(row)) for row in only.rows())}) "
+
+
+def dimensions(stream: Stream) -> list[str]:
+    """The columns that name a group."""
+    return [f"d{i}" for i in range(len(stream.dimensions))]
+
+
+def _groupings(stream: Stream, indicator: Indicator) -> str:
+    """A ClickHouse array of tuples: the groups a pane counts for."""
+    size = len(stream.dimensions)
+    tuples = (
+        [f"dims[{i + 1}]" if name in grouping else literal(ALL) for i, name in enumerate(stream.dimensions)]
+        for grouping in indicator.groupings
+    )
+    return "[" + ", ".join(f"tuple({', '.join(parts)})" if size else "tuple('')" for parts in tuples) + "]"
+
+
+def _alike(stream: Stream, indicators: Iterable[Indicator]) -> list[list[Indicator]]:
+    """The indicators by their groupings: those of one list can be read together."""
+    found: dict[str, list[Indicator]] = {}
+    for indicator in {i.name: i for i in indicators}.values():
+        found.setdefault(_groupings(stream, indicator), []).append(indicator)
+    return list(found.values())
+
+
+def entries(
+    store: Store,
+    stream: Stream,
+    generation: str,
+    indicators: Sequence[Indicator],
+    window: str,
+    first: int,
+    last: int,
+    known: int | None = None,
+    only: pl.DataFrame | None = None,
+) -> dict[str, Entries]:
+    """By indicator, what counts for the window at the steps in (first, last], summed by group and step.
+
+    Levels and calendar periods: what came before `first` is one step, for it leaves at one time. `known`: only what was known
+    before then (ms). `only`: these groups.
+    """
+    size = step(window, stream.grain)
+    low = NEVER if window == LEVEL else window_start(window, first)
+    opening = first if window == LEVEL or window in CALENDAR else NEVER
+    at, known_at = (
+        f"greatest(intDiv(toUnixTimestamp64Milli({c}), {size}), {opening // size - 1})" for c in ("at", "greatest(at, known)")
+    )
+    since = f"AND at >= fromUnixTimestamp64Milli({low}) " if low != NEVER else ""
+    then = f"AND known < fromUnixTimestamp64Milli({known}) " if known is not None else ""
+    dims, found = dimensions(stream), {}
+    names = ", ".join(f"g.{i + 1} AS {d}" for i, d in enumerate(dims))
+    for alike in _alike(stream, indicators):
+        frame = store.query(
+            f"SELECT indicator, {names}, {at} AS a, {known_at} AS k, sumForEach(measures) AS m FROM panes FINAL "
+            f"ARRAY JOIN {_groupings(stream, alike[0])} AS g "
+            f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in alike))} {since}{then}"
+            f"AND at < fromUnixTimestamp64Milli({last}) {_within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
+        )
+        for indicator in alike:
+            own = frame.filter(pl.col("indicator") == indicator.name)
+            found[indicator.name] = Entries(
+                own.select(dims),
+                own["a"].cast(pl.Int64).to_numpy() * size,
+                own["k"].cast(pl.Int64).to_numpy() * size,
+                matrix(own["m"], len(indicator.value.measures)),
+            )
+    return found
+
+
+def provisional(store: Store, stream: Stream, generation: str, now: int) -> list[pl.DataFrame]:
+    """The rows of the open steps: by indicator, all its windows, over the panes with at < `now` (ms)."""
+    rows: list[pl.DataFrame] = []
+    for level in (True, False):
+        for alike in _alike(stream, (i for i in stream.indicators if i.level == level)):
+            for windows in dict.fromkeys((LEVEL,) if level else i.windows for i in alike):
+                some = [i for i in alike if level or i.windows == windows]
+                rows += _open(store, stream, generation, some, windows, now)
+    return rows
+
+
+def _open(
+    store: Store, stream: Stream, generation: str, indicators: Sequence[Indicator], windows: Sequence[str], now: int
+) -> list[pl.DataFrame]:
+    dims = dimensions(stream)
+    ends: Mapping[str, int] = {w: floor(now - 1, size) + size for w in windows if (size := step(w, stream.grain))}
+    starts = [NEVER if w == LEVEL else window_start(w, end) for w, end in ends.items()]
+    sums = ", ".join(f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts))
+    since = f"AND at >= fromUnixTimestamp64Milli({min(starts)}) " if min(starts) != NEVER else ""
+    frame = store.query(
+        f"SELECT indicator, {', '.join(f'g.{i + 1} AS {d}' for i, d in enumerate(dims))}, {sums} FROM panes FINAL "
+        f"ARRAY JOIN {_groupings(stream, indicators[0])} AS g "
+        f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in indicators))} {since}"
+        f"AND at < fromUnixTimestamp64Milli({now}) GROUP BY indicator, {', '.join(dims)}"
+    )
+    rows = []
+    for indicator in indicators:
+        own, width = frame.filter(pl.col("indicator") == indicator.name), len(indicator.value.measures)
+        parts = [
+            own.select(dims)
+            .hstack(measured(indicator, matrix(own[f"m{i}"], width)))
+            .with_columns(window=pl.lit(window), at=pl.lit(end, pl.Int64))
+            for i, (window, end) in enumerate(ends.items())
+        ]
+        rows.append(
+            pl.concat(parts).with_columns(
+                indicator=pl.lit(indicator.name),
+                until=pl.lit(now, pl.Int64),
+                first_value=pl.lit(None, pl.Float64),
+                first_n=pl.lit(None, pl.Int64),
+            )
+        )
+    return rows
+
+
+def matrix(column: pl.Series, width: int) -> Matrix:
+    """A column of measure arrays as a matrix of shape (rows, width); an empty array (nothing was summed) is a row of zeros."""
+    result = np.zeros((len(column), width), np.int64)
+    full = (column.list.len() > 0).to_numpy()
+    if full.any():
+        result[full] = column.filter(pl.Series(full)).cast(pl.List(pl.Int64)).list.to_array(width).to_numpy()
+    return result
