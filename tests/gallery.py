@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from ioc.boards.model import Dashboard
-from ioc.centre.live import run_names
+from ioc.store.runs import run_names
 from ioc.wall.app import BOARDS
 from tests.ioc.wall.browser import CHROMIUM
 

@@ -10,10 +10,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 from ioc.catalog import load
-from ioc.centre.live import heartbeat
 from ioc.counting.pipeline import Pipeline
 from ioc.events import murmur
 from ioc.events.batch import RECEIVED, Batch
+from ioc.events.heartbeats import heartbeat
 from ioc.importing.importer import in_order
 from ioc.importing.mapping import load_map
 from ioc.importing.translate import read_events

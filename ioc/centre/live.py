@@ -1,27 +1,22 @@
-"""Live: bringing a centre up and onwards: topics and tables, going live, waiting until records are counted, runs."""
+"""Live: bringing a centre up and onwards: topics and tables, going live, waiting until records are counted."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Mapping
-from uuid import uuid4
-
-import orjson
 
 from ioc.alerting.alerts import judged
 from ioc.catalog import ALERTS, PROGRESS, REJECTS, Catalog
 from ioc.counting.pipeline import MEASURE
-from ioc.errors import ServiceAway, UsageError, WrongGeneration
+from ioc.errors import ServiceAway, WrongGeneration
+from ioc.events.heartbeats import heartbeat
 from ioc.kafka import Sender, create_topics, send_to_all
 from ioc.rolling.roll import ROLL
 from ioc.settings import Settings
 from ioc.store import state, tables
 from ioc.store.clickhouse import RUN, Store, literal
 from ioc.store.state import Place
-from ioc.times import iso
-from schemas.heartbeat import Heartbeat
 
 ROLL_PATIENCE = 120.0
 """Seconds without a roll after which waiting is given up."""
@@ -43,19 +38,6 @@ def check_generations(store: Store, catalog: Catalog) -> None:
 
 
 # ---- going live
-
-
-def heartbeat(origin: str, now_ms: int) -> bytes:
-    """A heartbeat event."""
-    event = {
-        "specversion": "1.0",
-        "id": uuid4().hex,
-        "source": f"/ioc/{origin}",
-        "type": Heartbeat.event_type,
-        "time": iso(now_ms),
-        "data": {"origin": origin},
-    }
-    return orjson.dumps(event)
 
 
 async def beat(sender: Sender, catalog: Catalog) -> None:
@@ -140,37 +122,3 @@ def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], pat
         if time.monotonic() - moved > patience:
             raise ServiceAway("the run's windows are not rolled on; `ioc worker --run NAME` goes on with them")
         time.sleep(0.2)  # polled: nothing tells a client when the roller moves
-
-
-# ---- runs
-
-
-def run_names(run: str) -> tuple[str, Callable[[str], str]]:
-    """The database of a run, and the name of its topic for a live topic.
-
-    >>> database, topic = run_names("morning")
-    >>> database, topic("ioc.events.dossier")
-    ('ioc_run_morning', 'ioc.run.morning.events.dossier')
-    """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", run):
-        raise UsageError(f"{run!r} cannot name a run; use up to 41 of a-z, 0-9, - and _, e.g. morning-1")
-    return f"{RUN}{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
-
-
-def run_topics(catalog: Catalog, run: str) -> dict[str, str]:
-    """The topics of a run that bring records, by their Kafka names: the live topic each stands for."""
-    _, topic = run_names(run)
-    return {topic(name): name for name in (*catalog.topics, REJECTS)}
-
-
-def of_run(settings: Settings, run: str | None) -> Settings:
-    """The settings with the run's database (or as they are)."""
-    return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
-
-
-def has_database(settings: Settings) -> bool:
-    """Whether the settings' database is there."""
-    found = Store(settings, "default").query(
-        f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
-    )
-    return bool(found["n"][0])

@@ -3,7 +3,8 @@
     Feeder (service) -> channel -> measure (agent) -> ioc.progress -> roll (agent and timer) -> alert -> topic, webhook
 
 What they do lies in `centre.feeder`, `counting.pipeline`, `rolling.roll`, `alerting.alerts` and `alerting.notify`. No exception
-leaves an agent's loop: Faust would take the failed message for done. What cannot be survived ends the worker, and the supervisor starts it anew.
+leaves an agent's loop: Faust would take the failed message for done. What cannot be survived ends the worker, and the supervisor
+starts it anew.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from ioc.alerting.webhook import Webhook
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.centre import garbage
 from ioc.centre.feeder import Feeder, describe
-from ioc.centre.live import beat, check_generations, of_run, run_names
+from ioc.centre.live import beat, check_generations
 from ioc.counting.pipeline import Pipeline
 from ioc.errors import IocError
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import PATIENCE, Store
-from ioc.store.runs import IMPORT, run_named
+from ioc.store.runs import IMPORT, of_run, run_named, run_names
 
 log = structlog.get_logger()
 BEAT = 5.0
@@ -61,7 +62,7 @@ class Fate:
 
 
 def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, replayed: bool = False) -> faust.App:
-    """The Faust app of a centre, or of a run. `replayed`: the run's log is the archive's (`replaying.paced`). Nothing is started."""
+    """The Faust app of a centre, or of a run. `replayed`: the run's log is the archive's (`paced`). Nothing is started."""
     database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
     store, roller_store, *told = (Store(settings, database, patience=PATIENCE, run=run is not None) for _ in range(4))
     names = {topic(name): name for name in (*catalog.topics, REJECTS)}

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from ioc.centre import live
-from ioc.centre.live import of_run
 from ioc.embedded.stack import endpoints
 from ioc.errors import UsageError
 from ioc.settings import Settings
+from ioc.store import runs
 from ioc.store.clickhouse import Store
+from ioc.store.runs import of_run
 from ioc.times import PROVINCE, from_datetime, to_datetime
 
 Data = Annotated[
@@ -53,7 +53,7 @@ def connected(data: Path | None = None, run: str | None = None) -> Settings:
 def reader(data: Path | None, run: str | None) -> tuple[Settings, Store]:
     """The settings and a read-only client of the store."""
     settings = connected(data, run)
-    if run is not None and not live.has_database(settings):
+    if run is not None and not runs.has_database(settings):
         raise UsageError(f"no run {run!r}; `ioc replay list` shows the runs there are")
     return settings, Store(settings, readonly=True)
 

@@ -21,6 +21,7 @@ from ioc.gateway import validate
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
 from ioc.kafka import bounds
+from ioc.replaying import new_run
 from ioc.settings import Settings
 from ioc.store import runs
 from ioc.store.clickhouse import Store, literal
@@ -66,7 +67,7 @@ def import_files(
     factor = speed_of(speed)
     if run is None:
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
-    runs.open_import(settings, catalog, run)
+    new_run.open_import(settings, catalog, run)
     with worker_of(settings, run):
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, as_json)
 
@@ -85,10 +86,10 @@ def speed_of(text: str) -> float | None:
 
 
 def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait, as_json) -> None:  # type: ignore[no-untyped-def]
-    topics = live.run_names(run)[1] if run else str
+    topics = runs.run_names(run)[1] if run else str
     back = {topics(name): name for name in catalog.topics}
     begins: dict[Place, int] = {(back[p.topic], p.partition): end for p, (_, end) in asyncio.run(bounds(settings, back)).items()}
-    store = Store(live.of_run(settings, run))
+    store = Store(runs.of_run(settings, run))
     with bar() as shown:
         sending = shown.add_task("sending", total=None)
         sent = asyncio.run(

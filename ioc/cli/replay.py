@@ -15,6 +15,7 @@ from ioc.cli.common import Data, Json, connected, dump, local, moment, number, o
 from ioc.cli.feed import bar, speed_of
 from ioc.errors import IocError, UsageError
 from ioc.replaying import diff as comparing
+from ioc.replaying import new_run
 from ioc.replaying.paced import IDLE, Going, paced, plan
 from ioc.replaying.replay import Replayed
 from ioc.replaying.replay import replay as count_again
@@ -153,7 +154,7 @@ def list_runs(data: Data = None, as_json: Json = False) -> None:
 def drop(name: Name, data: Data = None) -> None:
     """Remove a run: its database, and its topics if it has any. Example: ioc replay drop morning"""
     quiet_libraries()
-    topics = runs.drop(connected(data), load(), name)
+    topics = new_run.drop(connected(data), load(), name)
     out.print(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""), markup=False)
 
 

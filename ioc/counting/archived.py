@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from ioc.centre.live import heartbeat
 from ioc.counting.pipeline import MEASURE
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.exact_lane import Headers
+from ioc.events.heartbeats import heartbeat
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from ioc.asking.question import moment
-from ioc.centre.live import run_names
 from ioc.counting import archived
 from ioc.errors import WrongGeneration
 from ioc.rolling.series import series
 from ioc.rolling.steps import dimensions, entries
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store, literal
-from ioc.store.runs import LIVE, Run, run_named
+from ioc.store.runs import LIVE, Run, run_named, run_names
 from ioc.vocabulary import Indicator, Stream
 from ioc.windows import step
 

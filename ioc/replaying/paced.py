@@ -15,7 +15,7 @@ from subprocess import Popen
 from typing import NamedTuple
 
 from ioc.catalog import Catalog
-from ioc.centre.live import run_names, wait_counted, wait_rolled
+from ioc.centre.live import wait_counted, wait_rolled
 from ioc.counting import archived
 from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, ServiceAway, UsageError
@@ -23,12 +23,13 @@ from ioc.events.decode import NEVER
 from ioc.events.exact_lane import Headers
 from ioc.events.replayed import HOLE, carried
 from ioc.kafka import Sender
+from ioc.replaying import new_run
 from ioc.replaying.pace import Pace
 from ioc.replaying.replay import Asked, Replayed, asked
 from ioc.settings import Settings
 from ioc.store import runs
 from ioc.store.clickhouse import Store
-from ioc.store.runs import Run
+from ioc.store.runs import Run, run_names
 from ioc.store.state import Checkpoint, Place
 from ioc.times import SECOND
 
@@ -91,7 +92,7 @@ def paced(settings: Settings, catalog: Catalog, plan: Plan, progress: Callable[[
     Raises ServiceAway when that worker ends before or stands still.
     """
     run, live = plan.run, Store(settings, readonly=True)
-    store = runs.create(settings, catalog, run, plan.asked.partitions)
+    store = new_run.create(settings, catalog, run, plan.asked.partitions)
     with runs.replaying(settings, run), worker_of(settings, run.name) as worker:
         sending = _Sending(settings, plan, worker, progress)
         for _, part in groupby(in_order(live, plan.asked.ends), lambda record: record.due >= plan.pace.begin):

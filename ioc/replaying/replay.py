@@ -10,6 +10,7 @@ from ioc.catalog import Catalog
 from ioc.counting import archived
 from ioc.counting.pipeline import Pipeline
 from ioc.errors import UsageError
+from ioc.replaying import new_run
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store import runs
@@ -50,7 +51,7 @@ def asked(settings: Settings, live: Store, run: Run) -> Asked:
 
     Raises UsageError when the run is there already or nothing lies in that time.
     """
-    runs.check_new(settings, run.name)
+    new_run.check_new(settings, run.name)
     held = archived.held(live)
     ends = {
         place: c if run.end is None else replace(c, next=archived.reaches(live, place, c, run.end)) for place, c in held.items()
@@ -70,7 +71,7 @@ def replay(settings: Settings, catalog: Catalog, run: Run, progress: Callable[[i
     """
     live = Store(settings, readonly=True)
     wanted = asked(settings, live, run)
-    store = runs.create(settings, catalog, run)
+    store = new_run.create(settings, catalog, run)
     with runs.replaying(settings, run):
         pipeline = Pipeline(catalog, store, settings)
         pipeline.assign(list(wanted.ends), wanted.partitions)

@@ -1,23 +1,17 @@
-"""Runs: the replays and imports that have a database of their own: which there are, how a new one begins, and how one goes."""
+"""Runs: the replays and imports that have a database of their own: which there are, what they are called, how each goes."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Event, Thread
 
-from ioc.catalog import PROGRESS, REJECTS, Catalog
-from ioc.centre.live import has_database, of_run, run_names, run_topics
+from ioc.catalog import REJECTS, Catalog
 from ioc.errors import IocError, UsageError
-from ioc.events.replayed import ROOM
-from ioc.kafka import bounds, create_topics, delete_topics
 from ioc.settings import Settings
-from ioc.store import tables
-from ioc.store.clickhouse import Store, literal
+from ioc.store.clickhouse import RUN, Store, literal
 
 LIVE = "live"
 """What the centre itself is called where a run may be named, too."""
@@ -83,52 +77,6 @@ def run_store(settings: Settings, run: str) -> Store:
     return Store(settings, run_names(run)[0], run=True)
 
 
-def check_new(settings: Settings, name: str) -> None:
-    """Raise UsageError unless a run may begin under the name."""
-    _check_name(settings, name)
-    if has_database(of_run(settings, name)):
-        raise UsageError(f"the run {name!r} is there already; take another name, or remove it: `ioc replay drop {name}`")
-
-
-def create(settings: Settings, catalog: Catalog, run: Run, partitions: Mapping[str, int] | None = None) -> Store:
-    """The database of a new run, with its tables, noted in the live database.  Raises UsageError when it is there already.
-
-    `partitions`: how many each live topic has, for a run that goes through topics of its own: empty ones.
-    """
-    check_new(settings, run.name)
-    if partitions is not None:
-        wanted = _with_partitions(settings, catalog, run.name, partitions)
-        asyncio.run(delete_topics(settings, wanted))  # of one that was killed before it was noted
-        asyncio.run(create_topics(settings, wanted, ROOM))
-    store = run_store(settings, run.name)
-    tables.migrate(store, catalog)
-    note(settings, run)
-    return store
-
-
-def open_import(settings: Settings, catalog: Catalog, name: str) -> None:
-    """The run that files are imported into, made where it is missing: its database and topics.
-
-    Raises UsageError when the run of that name is a replay.
-    """
-    _check_name(settings, name)
-    store = Store(settings)
-    there = {run.name: run for run in runs(store)}.get(name)
-    if there and there.source != IMPORT:
-        raise UsageError(f"the run {name!r} is a replay ({there.source}); take another name for the import")
-    found = asyncio.run(bounds(settings, (*catalog.topics, REJECTS)))
-    live = Counter(place.topic for place in found)
-    asyncio.run(create_topics(settings, _with_partitions(settings, catalog, name, live)))
-    tables.migrate(Store(settings, run_names(name)[0]), catalog)
-    note(settings, Run(name, IMPORT, None, None, OPEN, 0))
-
-
-def _with_partitions(settings: Settings, catalog: Catalog, name: str, live: Mapping[str, int]) -> dict[str, int]:
-    """Every topic of a run with its number of partitions: as many as the live one has."""
-    own = {topic: live.get(of, settings.partitions) for topic, of in run_topics(catalog, name).items()}
-    return own | {run_names(name)[1](PROGRESS): 1}
-
-
 def note(settings: Settings, run: Run) -> None:
     """Write down in the live database what has become of a run."""
     times = ", ".join("NULL" if at is None else f"fromUnixTimestamp64Milli({at})" for at in (run.begin, run.end))
@@ -163,23 +111,35 @@ def replaying(settings: Settings, run: Run) -> Iterator[None]:
     note(settings, replace(run, state=ENDED))
 
 
-def drop(settings: Settings, catalog: Catalog, name: str) -> list[str]:
-    """Remove a run's topics, if it has any, and its database. Returns the topics removed.  Raises UsageError, ServiceAway."""
-    _check_name(settings, name)
-    store = Store(settings)
-    database, _ = run_names(name)
-    noted = {run.name: run for run in runs(store)}.get(name)
-    if not has_database(of_run(settings, name)):
-        run_named(store, name)
-    if noted and noted.state == REPLAYING:
-        raise UsageError(f"{name!r} is being replayed: break that off with Ctrl-C first, or wait a minute if it was killed")
-    source = noted.source if noted else ""
-    topics = [] if source == DIRECT else asyncio.run(delete_topics(settings, _with_partitions(settings, catalog, name, {})))
-    Store(settings, "default").command(f"DROP DATABASE IF EXISTS {database}")
-    note(settings, Run(name, source, None, None, DROPPED, 0))
-    return topics
+# ---- what a run is called
 
 
-def _check_name(settings: Settings, name: str) -> None:
-    if name == LIVE or run_names(name)[0] == settings.clickhouse_database:
-        raise UsageError(f"{name!r} is the centre itself and no run; `ioc replay list` shows the runs there are")
+def run_names(run: str) -> tuple[str, Callable[[str], str]]:
+    """The database of a run, and the name of its topic for a live topic.
+
+    >>> database, topic = run_names("morning")
+    >>> database, topic("ioc.events.dossier")
+    ('ioc_run_morning', 'ioc.run.morning.events.dossier')
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", run):
+        raise UsageError(f"{run!r} cannot name a run; use up to 41 of a-z, 0-9, - and _, e.g. morning-1")
+    return f"{RUN}{run.replace('-', '_')}", lambda topic: f"ioc.run.{run}.{topic.removeprefix('ioc.')}"
+
+
+def run_topics(catalog: Catalog, run: str) -> dict[str, str]:
+    """The topics of a run that bring records, by their Kafka names: the live topic each stands for."""
+    _, topic = run_names(run)
+    return {topic(name): name for name in (*catalog.topics, REJECTS)}
+
+
+def of_run(settings: Settings, run: str | None) -> Settings:
+    """The settings with the run's database (or as they are)."""
+    return settings if run is None else settings.model_copy(update={"clickhouse_database": run_names(run)[0]})
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether the settings' database is there."""
+    found = Store(settings, "default").query(
+        f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
+    )
+    return bool(found["n"][0])

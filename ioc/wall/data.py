@@ -19,11 +19,10 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from ioc.boards.expand import identifier, timed
-from ioc.centre.live import run_names
 from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.settings import Settings
 from ioc.store.clickhouse import RUN, Store
-from ioc.store.runs import runs
+from ioc.store.runs import run_names, runs
 
 EVERY = 0.5
 """Seconds between two looks at a database, and of a question at its pulse."""

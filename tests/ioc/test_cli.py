@@ -15,10 +15,10 @@ import typer.main
 import schemas
 from ioc import cli
 from ioc.catalog import load
-from ioc.centre.live import run_names
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
+from ioc.store.runs import run_names
 from tests.counting import count, pipeline, real_store
 from tests.logs import START, dossier, record
 from tests.receipt import counted, needs_receipt

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ioc.centre.live import run_names
 from ioc.replaying.diff import Compared, diff
 from ioc.replaying.replay import replay
 from ioc.store.clickhouse import Store
-from ioc.store.runs import DIRECT, REPLAYING, Run
+from ioc.store.runs import DIRECT, REPLAYING, Run, run_names
 from tests.counting import real_store
 from tests.ioc.test_alerts import Desk, judged, transitions
 from tests.streams_queue import CATALOG

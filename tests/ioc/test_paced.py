@@ -22,6 +22,7 @@ from ioc.errors import IocError, UsageError
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import pack, refused
 from ioc.events.replayed import HOLE, REPLAYED, arrived, carried
+from ioc.replaying import new_run
 from ioc.replaying import paced as pacing
 from ioc.replaying.pace import Pace
 from ioc.replaying.paced import Going, Record, in_order, paced, plan
@@ -105,7 +106,7 @@ def centre(store_url: str, broker: str, tmp_path: Path, request: pytest.FixtureR
     made.settings = made.settings.model_copy(update={"kafka_bootstrap": broker, "data_dir": tmp_path})
     yield made
     for run in made.made:
-        runs.drop(made.settings, CATALOG, run)
+        new_run.drop(made.settings, CATALOG, run)
     made.close()
 
 
@@ -205,8 +206,8 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     assert found.steps > 10_000
     assert [(r.source, r.state) for r in runs.runs(centre.store)] == [("archive, x600000", runs.ENDED)]
     with pytest.raises(UsageError, match="is a replay"):
-        runs.open_import(centre.settings, CATALOG, centre.made[-1])
-    topics = runs.drop(centre.settings, CATALOG, centre.made.pop())
+        new_run.open_import(centre.settings, CATALOG, centre.made[-1])
+    topics = new_run.drop(centre.settings, CATALOG, centre.made.pop())
     assert {t.split(".", 3)[3] for t in topics} == {"events.dossier", "events.ran", "rejects", "progress"}
 
 
@@ -255,13 +256,13 @@ def test_a_replay_that_was_killed_is_known_as_broken_off(centre: Centre) -> None
         )
         assert [r.state for r in runs.runs(centre.store)] == [state]
     with pytest.raises(UsageError, match="is being replayed"):
-        runs.drop(centre.settings, CATALOG, run.name)
+        new_run.drop(centre.settings, CATALOG, run.name)
     runs.note(centre.settings, replace(run, state=runs.BROKEN_OFF))
 
 
 def test_a_replay_that_goes_on_is_noted_again_and_again(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(f"{centre.name}-on".replace("_", "-"), through_topics(60), None, None, REPLAYING, 0)
-    runs.create(centre.settings, CATALOG, run)
+    new_run.create(centre.settings, CATALOG, run)
     centre.made.append(run.name)
     monkeypatch.setattr(runs, "NOTE", 0.05)
 
@@ -270,7 +271,7 @@ def test_a_replay_that_goes_on_is_noted_again_and_again(centre: Centre, monkeypa
             notes = "SELECT count() AS n FROM runs WHERE state = 'replaying'"
             wait_until(lambda: centre.store.query(notes)["n"][0] > 3, "it is noted again")
             with pytest.raises(UsageError, match="is being replayed"):
-                runs.drop(centre.settings, CATALOG, run.name)
+                new_run.drop(centre.settings, CATALOG, run.name)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

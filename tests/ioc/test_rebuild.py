@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from ioc.catalog import Catalog, load
-from ioc.centre.live import check_generations, heartbeat
+from ioc.centre.live import check_generations
 from ioc.centre.rebuild import rebuild
 from ioc.counting.pipeline import MEASURE
 from ioc.errors import WrongGeneration
 from ioc.events import murmur
+from ioc.events.heartbeats import heartbeat
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import HOUR, iso, to_ms

@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from ioc.catalog import REJECTS, Catalog
-from ioc.centre.live import run_names
 from ioc.counting import archived
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.errors import UsageError
 from ioc.events.batch import Batch
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import pack, refused
+from ioc.replaying import new_run
 from ioc.replaying import replay as replaying
 from ioc.replaying.diff import Compared, diff
 from ioc.replaying.replay import Replayed, replay
 from ioc.rolling.roll import Roller
 from ioc.store import runs, state
 from ioc.store.clickhouse import Store, StoreError
-from ioc.store.runs import DIRECT, IMPORT, REPLAYING, Run
+from ioc.store.runs import DIRECT, IMPORT, REPLAYING, Run, run_names
 from ioc.store.state import Checkpoint
 from ioc.times import DAY, HOUR, MINUTE, iso
 from ioc.vocabulary import Row
@@ -339,7 +339,7 @@ def test_a_run_of_a_file_is_compared_by_latest_values(centre: Centre) -> None:
     centre.live(past, random.Random(6))
     run = f"{centre.name}-file"
     centre.made.append(run)
-    store = runs.create(centre.settings, CATALOG, Run(run, IMPORT, None, None, "open", 0))
+    store = new_run.create(centre.settings, CATALOG, Run(run, IMPORT, None, None, "open", 0))
     made = pipeline(store, 2, sealed=True)
     for records in by_place(past).values():
         moved = [replace(r, offset=n, timestamp=r.timestamp + DAY, headers=()) for n, r in enumerate(records)]
@@ -402,7 +402,7 @@ def test_a_run_without_its_database_in_the_settings_is_refused_by_the_store(cent
 
 def test_a_connection_that_loses_its_database_still_writes_into_the_runs(centre: Centre) -> None:
     """Every insert names its database: what the connection falls back to, here the live one, gets nothing."""
-    store = runs.create(centre.settings, CATALOG, Run(f"{centre.name}-lost", DIRECT, None, None, REPLAYING, 0))
+    store = new_run.create(centre.settings, CATALOG, Run(f"{centre.name}-lost", DIRECT, None, None, REPLAYING, 0))
     centre.made.append(f"{centre.name}-lost")
     store.query("SELECT 1")
     store._client.database = centre.store.database
@@ -419,10 +419,10 @@ def test_a_name_is_taken_once_and_is_free_again_after_the_drop(centre: Centre) -
     centre.replay("again")
     with pytest.raises(UsageError, match=rf"`ioc replay drop {centre.made[-1]}`"):
         centre.replay("again")
-    assert runs.drop(centre.settings, CATALOG, centre.made[-1]) == []
+    assert new_run.drop(centre.settings, CATALOG, centre.made[-1]) == []
     assert runs.runs(centre.store) == []
     with pytest.raises(UsageError, match="there are none"):
-        runs.drop(centre.settings, CATALOG, centre.made[-1])
+        new_run.drop(centre.settings, CATALOG, centre.made[-1])
     centre.replay("again")
     assert [run.state for run in runs.runs(centre.store)] == [runs.ENDED]
 
@@ -431,7 +431,7 @@ def test_the_live_centre_is_no_run(centre: Centre) -> None:
     for name in ("live", "x"):
         settings = centre.settings.model_copy(update={"clickhouse_database": run_names("x")[0]})
         with pytest.raises(UsageError, match="the centre itself"):
-            runs.drop(settings, CATALOG, name)
+            new_run.drop(settings, CATALOG, name)
         with pytest.raises(UsageError, match="the centre itself"):
             replay(settings, CATALOG, Run(name, DIRECT, None, None, REPLAYING, 0), lambda fed, known: None)
 

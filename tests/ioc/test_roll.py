@@ -14,10 +14,10 @@ import pytest
 from ioc.alerting.alerts import Alerter
 from ioc.asking import read
 from ioc.catalog import Catalog, load
-from ioc.centre.live import heartbeat
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.events import murmur
 from ioc.events.batch import Batch
+from ioc.events.heartbeats import heartbeat
 from ioc.rolling.roll import ROLL, Roller
 from ioc.settings import Settings
 from ioc.store import state, tables
