@@ -2,7 +2,7 @@
 
 Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
 `IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
-(`tests.ioc.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
+(`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ioc.counting.history import History
 from streams.dossiers import DAYS, STREAM, handled
 from tests import brute
-from tests.ioc.test_history import item, play
+from tests.ioc.counting.test_history import item, play
 from tests.logs import START, dossier, random_history
 
 DAY, HOUR = brute.DAY, brute.HOUR

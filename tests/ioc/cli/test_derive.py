@@ -13,7 +13,7 @@ from ioc.cli.derive import derived, differences, json_schema, write
 from ioc.events.asyncapi import document, examples
 from schemas import contracts
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASYNCAPI = "schemas/asyncapi.yaml"
 
 

@@ -19,7 +19,7 @@ from ioc.kafka import Sender, connection
 from ioc.store.clickhouse import literal
 from tests.brute import Record
 from tests.centre import Centre
-from tests.ioc.test_replay import whole_log
+from tests.ioc.replaying.test_replay import whole_log
 from tests.logs import START, dossier, record
 from tests.services import ROOT, wait_until
 

@@ -25,7 +25,7 @@ from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
 from ioc.windows import window_start
 from tests.counting import count, pipeline, real_store
-from tests.ioc.test_alerts import Desk, transitions
+from tests.ioc.alerting.test_alerts import Desk, transitions
 from tests.streams_queue import CATALOG as QUEUES
 from tests.streams_queue import TOPIC as QUEUE_TOPIC
 

@@ -21,7 +21,7 @@ from ioc.store import state
 from ioc.store.clickhouse import Store
 from tests.brute import Record
 from tests.counting import count, pipeline, poll, real_store
-from tests.ioc.test_judge import brute
+from tests.ioc.alerting.test_judge import brute
 from tests.logs import START, beat
 from tests.streams_queue import CATALOG, QUEUE, TOPIC, change, record
 

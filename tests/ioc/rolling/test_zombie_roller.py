@@ -11,8 +11,8 @@ from ioc.rolling.roll import Roller
 from ioc.store.clickhouse import Store
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE
 from tests.counting import CATALOG, count, pipeline, real_store
-from tests.ioc import test_roll as hours
-from tests.ioc.test_event_time import NOW, Log
+from tests.ioc.events.test_event_time import NOW, Log
+from tests.ioc.rolling import test_roll as hours
 from tests.rolled import judge
 
 

@@ -32,7 +32,7 @@ from ioc.store.runs import REPLAYING, Run, through_topics
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests import brute
 from tests.counting import CATALOG, everything
-from tests.ioc.test_replay import Centre, whole_log
+from tests.ioc.replaying.test_replay import Centre, whole_log
 from tests.logs import START, by_place, random_log, record
 from tests.services import wait_until
 

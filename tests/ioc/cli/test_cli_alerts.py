@@ -12,7 +12,7 @@ from ioc.cli.doctor import _webhook
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from tests.counting import CATALOG, real_store
-from tests.ioc.test_cli import Ioc, ioc
+from tests.ioc.cli.test_cli import Ioc, ioc
 from tests.logs import START
 from tests.receiver import SECRET
 

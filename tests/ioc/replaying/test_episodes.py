@@ -11,7 +11,7 @@ from ioc.replaying.replay import replay
 from ioc.store.clickhouse import Store
 from ioc.store.runs import DIRECT, REPLAYING, Run, run_names
 from tests.counting import real_store
-from tests.ioc.test_alerts import Desk, judged, transitions
+from tests.ioc.alerting.test_alerts import Desk, judged, transitions
 from tests.streams_queue import CATALOG
 
 RUN = "episodes-run"
