@@ -14,7 +14,7 @@ from typing import Any
 from ioc.boards.derive import FOLDER as BOARDS
 from ioc.boards.derive import files
 from ioc.catalog import load
-from ioc.events.asyncapi import asyncapi
+from ioc.cli.asyncapi import asyncapi
 from schemas import Contract, contracts
 from schemas.envelope import NamedLimits
 

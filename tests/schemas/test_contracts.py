@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ioc.cli.asyncapi import examples
 from ioc.cli.derive import json_schema
-from ioc.events.asyncapi import examples
 from ioc.events.exact_lane import REASONS, Headers, Reject, exact, time_rules, times_in, verdict
 from ioc.times import to_ms
 from schemas import contracts

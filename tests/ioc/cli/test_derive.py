@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from ioc.cli.asyncapi import document, examples
 from ioc.cli.derive import derived, differences, json_schema, write
-from ioc.events.asyncapi import document, examples
 from schemas import contracts
 
 ROOT = Path(__file__).parents[3]

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ioc.cli.asyncapi import examples
 from ioc.events import fast_lane
 from ioc.events.arrow_schema import Shape, shape
-from ioc.events.asyncapi import examples
 from ioc.events.exact_lane import Reject, exact
 from ioc.events.fast_lane import SMALL, from_events, ms, parse
 from ioc.times import to_ms
@@ -281,7 +281,7 @@ def test_what_once_ended_the_process_is_refused_without_a_crash() -> None:
 import json
 from ioc.events import fast_lane
 from ioc.events.arrow_schema import shape
-from ioc.events.asyncapi import examples
+from ioc.cli.asyncapi import examples
 from schemas import contracts
 s = shape(contracts()["vn.ioc.dossier.changed.v1"])
 good = json.dumps(examples()["dossier_corrected"]).encode()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ioc.catalog import load
-from ioc.events.asyncapi import examples
+from ioc.cli.asyncapi import examples
 from ioc.events.decode import Clock, Decoder, Rules
 from ioc.events.exact_lane import Reject, exact, time_rules
 from ioc.times import to_ms

@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from ioc.cli.asyncapi import examples
 from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
-from ioc.events.asyncapi import examples
 from ioc.gateway import app as gateway
 from ioc.settings import Settings
 from ioc.times import to_ms

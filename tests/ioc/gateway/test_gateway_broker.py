@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ioc.cli.asyncapi import examples
 from ioc.events import rejects
-from ioc.events.asyncapi import examples
 from ioc.events.murmur import partitions
 from ioc.gateway import app as gateway
 from ioc.gateway.outlet import Outlet

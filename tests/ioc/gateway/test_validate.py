@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ioc.events.asyncapi import examples
+from ioc.cli.asyncapi import examples
 from ioc.events.exact_lane import REASONS
 from ioc.gateway.validate import Verdict, as_dicts, render, verdicts
 from ioc.settings import Settings
