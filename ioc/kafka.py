@@ -77,17 +77,16 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
 
 
 @asynccontextmanager
-async def _administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client.  Raises ServiceAway when the broker cannot be reached."""
-    admin = AIOKafkaAdminClient(**connection(settings))
+async def _started(settings: Settings, client: Any) -> AsyncIterator[Any]:
+    """The client, started, and stopped in the end.  Raises ServiceAway when the broker cannot be reached."""
     try:
-        await admin.start()
+        await client.start()
     except (KafkaConnectionError, OSError) as error:
         raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
-    try:
-        yield admin
+    else:
+        yield client
     finally:
-        await admin.close()
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
 async def create_topics(settings: Settings, topics: Mapping[str, int], room: int = 0) -> list[str]:
@@ -97,7 +96,7 @@ async def create_topics(settings: Settings, topics: Mapping[str, int], room: int
     `room`: bytes by which records may be larger than usual.  Raises ServiceAway when the broker cannot be reached.
     """
     config = TOPIC_CONFIG | {"max.message.bytes": str(RECORD_BYTES + room)}
-    async with _administration(settings) as admin:
+    async with _started(settings, AIOKafkaAdminClient(**connection(settings))) as admin:
         existing = set(await admin.list_topics())
         created = []
         replication = min(3, len((await admin.describe_cluster())["brokers"]))
@@ -119,7 +118,7 @@ async def create_topics(settings: Settings, topics: Mapping[str, int], room: int
 
 async def delete_topics(settings: Settings, topics: Iterable[str]) -> list[str]:
     """Delete those of the topics that are there. Returns their names.  Raises ServiceAway."""
-    async with _administration(settings) as admin:
+    async with _started(settings, AIOKafkaAdminClient(**connection(settings))) as admin:
         existing = set(await admin.list_topics())
         there = [name for name in topics if name in existing]
         for name, code in (await admin.delete_topics(there)).topic_error_codes if there else ():
@@ -139,25 +138,15 @@ async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartitio
 
 async def bounds(settings: Settings, topics: Iterable[str]) -> dict[TopicPartition, tuple[int, int]]:
     """(beginning, end) offset of every partition of the topics.  Raises ServiceAway."""
-    client = consumer(settings)
-    try:
-        await client.start()
-    except (KafkaConnectionError, OSError) as error:
-        await client.stop()
-        raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({error})") from error
-    try:
+    async with _started(settings, consumer(settings)) as client:
         places = [place for topic in topics for place in await partitions(client, topic)]
         begins, ends = await client.beginning_offsets(places), await client.end_offsets(places)
         return {place: (begins[place], ends[place]) for place in places}
-    finally:
-        await client.stop()
 
 
 async def read_at(settings: Settings, places: Mapping[TopicPartition, int], patience: float = 15.0) -> dict[TopicPartition, Any]:
     """The first committed record at or after each offset (or None where there is none before the end)."""
-    client = consumer(settings)
-    await client.start()
-    try:
+    async with _started(settings, consumer(settings)) as client:
         ends = await client.end_offsets(list(places))
         begins = await client.beginning_offsets(list(places))
         there = [place for place, offset in places.items() if begins[place] <= offset < ends[place]]
@@ -176,8 +165,6 @@ async def read_at(settings: Settings, places: Mapping[TopicPartition, int], pati
         if len(found) < len(places):
             raise ServiceAway(f"Kafka at {settings.kafka_bootstrap} did not give the records asked for within {patience:.0f} s")
         return found
-    finally:
-        await client.stop()
 
 
 class Sender:
@@ -204,15 +191,12 @@ class Sender:
 
     async def __aenter__(self) -> Sender:
         self._producer = AIOKafkaProducer(**(connection(self._settings) | self._options))
-        try:
-            await self._producer.start()
-        except (KafkaConnectionError, OSError) as error:
-            await self._producer.stop()
-            raise ServiceAway(f"Kafka at {self._settings.kafka_bootstrap} does not answer ({error})") from error
+        self._producing = _started(self._settings, self._producer)
+        await self._producing.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._producer.stop()
+    async def __aexit__(self, *error: Any) -> None:
+        await self._producing.__aexit__(*error)
 
     async def send(
         self,
