@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .NOTPARALLEL:
-.PHONY: help install run test quick chaos bench check
+.PHONY: help install run test quick proof chaos bench check
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 0
@@ -49,11 +49,17 @@ $(STAMP): pyproject.toml constraints.txt
 run: install ## start the centre: broker, store, worker, gateway, wall, demo feed; Ctrl-C stops it
 	@trap : INT; $(PY) -m ioc up $(ARGS); status=$$?; [ $$status -eq 130 ] || exit $$status
 
-test: install ## run all tests against a real broker and store, started on free ports
-	@$(PY) -m pytest $(ARGS)
+# a process a core; a file's tests stay together, the longest files come first (tests/conftest.py)
+PYTEST = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: install ## run all tests against a real broker and store, started on free ports; a quarter of an hour
+	@$(PYTEST) $(ARGS)
 
 quick: install ## run the tests without the slow ones
-	@$(PY) -m pytest -m 'not slow' $(ARGS)
+	@$(PYTEST) -m 'not slow and not proof' $(ARGS)
+
+proof: install ## run the long proofs: thousands of schedules and examples, 1,000 faults; some hours
+	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m 'proof or thorough or hypothesis' --timeout 86400 $(ARGS)
 
 chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour
 	@$(PY) -m tests.chaos $(ARGS)

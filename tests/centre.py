@@ -15,13 +15,12 @@ import psutil
 
 from ioc.catalog import Catalog, load
 from ioc.centre import live
-from ioc.embedded import broker as embedded_broker
 from ioc.embedded.children import spawn, stop
 from ioc.embedded.ports import answers, listens
 from ioc.kafka import bounds
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
-from tests.services import ROOT, free_port, wait_until
+from tests.services import ROOT, broker_command, free_port, wait_until
 
 WORKER = "import sys; from ioc.settings import Settings; from ioc.centre.worker import main; sys.exit(main(Settings()))"
 
@@ -54,7 +53,6 @@ class Centre:
         )
 
     def __enter__(self) -> Centre:
-        embedded_broker.resolve_jars(print)
         self.start("broker")
         self.start("store")
         live.prepare(self.settings, self.catalog)
@@ -153,9 +151,7 @@ class Centre:
 
     def _command(self, name: str) -> list[str]:
         if name == "broker":
-            home = self.folder / "kafka"
-            home.mkdir(exist_ok=True)
-            return embedded_broker.command(home, self._ports["broker"], self._ports["controller"], fast_start=True)
+            return broker_command(self.folder / "kafka", self._ports["broker"], self._ports["controller"])
         if name == "store":
             where = ("--path", str(self.folder / "store"), "--port", str(self._ports["store"]))
             return [sys.executable, "-m", "ioc.embedded.store", *where]

@@ -5,13 +5,17 @@ Synchronous on purpose: they serve as session fixtures, and every test brings it
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from ioc.embedded import broker as embedded_broker
@@ -50,14 +54,28 @@ def running(name: str, command: list[str], folder: Path, ready: Callable[[], boo
         stop(child, 10)
 
 
+@cache
+def _formatted() -> Path:
+    """A formatted log folder, made once: Java takes a second for it."""
+    folder = Path(tempfile.mkdtemp(prefix="ioc-formatted-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    embedded_broker.resolve_jars(print)
+    embedded_broker.command(folder, free_port(), free_port(), fast_start=True)
+    return folder / "kafka" / "topics"
+
+
+def broker_command(folder: Path, port: int, controller_port: int) -> list[str]:
+    """The command of a broker with its data in the folder, which is made and formatted if absent."""
+    if not (topics := folder / "kafka" / "topics").exists():
+        shutil.copytree(_formatted(), topics)
+    return embedded_broker.command(folder, port, controller_port, fast_start=True)
+
+
 @contextmanager
 def running_broker(folder: Path, port: int = 0) -> Iterator[str]:
     """A broker with its data in the folder (made if absent); yields its bootstrap address."""
-    folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    embedded_broker.resolve_jars(print)
-    command = embedded_broker.command(folder, port, free_port(), fast_start=True)
-    with running("broker", command, folder, lambda: listens(port)):
+    with running("broker", broker_command(folder, port, free_port()), folder, lambda: listens(port)):
         yield f"127.0.0.1:{port}"
 
 

@@ -66,3 +66,10 @@ def test_workers_stopped_past_their_session_and_group_offsets_moved_lose_double_
     result = chaos(tmp_path, 5, seed=5, weights={moved: 1}, strikes={stopped: 1})
     assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
     assert {kind for kind, _ in result.struck} == {stopped, moved}
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3 * 3600)
+def test_a_thousand_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
+    result = chaos(tmp_path, 1_000, seed=random.SystemRandom().randrange(1 << 16))
+    assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])

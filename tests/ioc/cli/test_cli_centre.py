@@ -12,6 +12,8 @@ import pytest
 
 from tests import brute_receipt as brute
 from tests.data import needs
+from tests.ioc.cli.test_cli import Ioc
+from tests.ioc.cli.test_cli import ioc as here  # noqa: F401 - a fixture
 from tests.services import ROOT, wait_until
 
 pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
@@ -20,7 +22,7 @@ DOSSIERS = "SELECT generation FROM v_generation WHERE stream = 'dossiers'"
 IMPORT = ("import", str(brute.RECEIPT), "--map", "receipt")
 
 
-def test_a_centre_from_the_command_line(tmp_path: Path) -> None:
+def test_a_centre_from_the_command_line(tmp_path: Path, here: Ioc) -> None:  # noqa: F811
     folder = tmp_path / "trung tâm, một"
 
     def ioc(*arguments: str, code: int = 0) -> str:
@@ -33,10 +35,13 @@ def test_a_centre_from_the_command_line(tmp_path: Path) -> None:
     def truths(*run: str) -> list[str]:
         asked = [("received", "--window", "all"), ("resolved", "--window", "all"), ("resolved_late", "--window", "all")]
         asked += [("backlog",), ("backlog", "--at", "2011-06-01T00:00:00Z"), ("overdue", "--at", "2011-06-01T00:00:00Z")]
-        return [ioc("value", f"dossier.{name}", *more, *run).strip() for name, *more in asked]
+        return [here("value", f"dossier.{name}", *more, *run, "--data", str(folder)).out.strip() for name, *more in asked]
 
     def all_counted() -> bool:
-        return all(found["well"] and "to come" not in found["detail"] for found in json.loads(ioc("doctor", "--json")))
+        return all(
+            found["well"] and "to come" not in found["detail"]
+            for found in json.loads(here("doctor", "--json", "--data", str(folder)).out)
+        )
 
     expected = ["1434", "1329", "377", "105", "197", "45"]
     ioc("up", "--no-demo", "--loading", "-d")

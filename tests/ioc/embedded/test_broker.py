@@ -118,8 +118,10 @@ def test_it_listens_on_loopback_only(broker: str) -> None:
         assert elsewhere.connect_ex(("127.0.0.2", port)) != 0
 
 
-def test_what_the_storage_tool_prints_goes_to_a_log(broker: str, folder: Path) -> None:
-    assert "Formatting" in (folder / "logs" / "broker-format.log").read_text()
+def test_what_the_storage_tool_prints_goes_to_a_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    embedded_broker.command(tmp_path, 9092, 9093)
+    assert "Formatting" in (tmp_path / "logs" / "broker-format.log").read_text()
+    assert "Formatting" not in "".join(capfd.readouterr())
 
 
 async def test_the_folder_is_small(broker: str, folder: Path) -> None:
