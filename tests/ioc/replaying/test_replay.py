@@ -152,8 +152,17 @@ def whole_log() -> list[Record]:
     return log
 
 
-def test_a_replay_of_a_loaded_past_and_a_live_log_is_the_live_centre_again(centre: Centre) -> None:
-    centre.live(whole_log(), random.Random(1))
+@pytest.fixture(scope="module")
+def whole(store_url: str) -> Iterator[Centre]:
+    """A centre that has counted that log, once for the tests that only add runs."""
+    made = Centre(store_url, "whole")
+    made.live(whole_log(), random.Random(1))
+    yield made
+    made.close()
+
+
+def test_a_replay_of_a_loaded_past_and_a_live_log_is_the_live_centre_again(whole: Centre) -> None:
+    centre = whole
     done = centre.replay()
     assert done.records == len(whole_log())
     found = centre.diff()
@@ -165,16 +174,16 @@ def test_a_replay_of_a_loaded_past_and_a_live_log_is_the_live_centre_again(centr
     assert {d.state for d in runs.runs(centre.store)} == {runs.ENDED}
 
 
-def test_the_log_of_that_proof_is_hard(centre: Centre) -> None:
+def test_the_log_of_that_proof_is_hard(whole: Centre) -> None:
     """Under the rules of a sealed log, in which every record moves the watermark, its first finals would be others."""
-    centre.live(whole_log(), random.Random(1))
+    centre = whole
     verdicts = set(centre.store.query("SELECT DISTINCT verdict FROM events")["verdict"].to_list())
     assert verdicts == {"accepted", "duplicate", "rejected", "heartbeat"}
     restated = centre.store.query("SELECT count() AS n FROM indicators FINAL WHERE restated")["n"][0]
     assert restated > 100
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replaying, "Pipeline", lambda *given: Pipeline(*given, sealed=True))
-        centre.replay()
+        centre.replay("sealed")
     assert "first" in {d.what for d in centre.diff().shown}
 
 
@@ -291,16 +300,16 @@ def test_a_replay_under_other_declarations_differs_where_they_do(replayed: Centr
 # ---- part of the time
 
 
-def test_a_replay_of_part_of_the_time_has_the_live_values_as_they_were_known_then(centre: Centre) -> None:
-    log = whole_log()
-    centre.live(log, random.Random(3))
-    centre.replay("whole")
+def test_a_replay_of_part_of_the_time_has_the_live_values_as_they_were_known_then(whole: Centre) -> None:
+    centre, log = whole, whole_log()
+    centre.replay("all")
+    all_of_it = centre.made[-1]
     begin, end = START + 3 * DAY + 7 * MINUTE, START + 6 * DAY + 90 * MINUTE
     done = centre.replay("part", begin, end)
     assert 0 < done.records < len(log)
     run = centre.run()
     assert run.query("SELECT max(received) AS m FROM checkpoints WHERE stage = 'measure'")["m"][0] < end
-    for other in ("live", centre.made[0]):
+    for other in ("live", all_of_it):
         found = centre.diff(other)
         assert (found.shown, found.differences) == ([], 0)
         low, high = found.ranges["dossiers"]
@@ -313,9 +322,9 @@ def test_a_replay_of_part_of_the_time_has_the_live_values_as_they_were_known_the
     assert centre.diff().differences == 0
 
 
-def test_the_end_cuts_the_past_by_its_own_receptions(centre: Centre) -> None:
+def test_the_end_cuts_the_past_by_its_own_receptions(whole: Centre) -> None:
     """The record without a header was received long after, and goes with the past it lies in."""
-    centre.live(whole_log(), random.Random(4))
+    centre = whole
     centre.replay("past", end=NOW - 2 * HOUR)
     assert centre.run().query("SELECT count() AS n FROM events FINAL WHERE entity = 'early'")["n"][0] == 1
     assert centre.diff().differences == 0
