@@ -1,7 +1,7 @@
 """Envelope: the CloudEvents 1.0 attributes every event carries, and the types contracts are made of.
 
-Strict on purpose: a misspelt attribute is told to the producer instead of being ignored, and a time without an
-offset is refused instead of being guessed.
+`data` is strict on purpose: a misspelt field is told to the producer instead of being ignored, and a time without an offset is
+refused instead of being guessed. Attributes are as CloudEvents has them: brokers and SDKs add their own, which change nothing.
 """
 
 from __future__ import annotations
@@ -10,31 +10,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from unicodedata import normalize
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 TIMESTAMP = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-"""`[0-9]`, not `\\d`: that would let the digits of every other script through."""
+"""`[0-9]`, not `\\d`: that would let the digits of every other script through. Leap seconds are refused."""
 CODE = r"^[^\x00-\x20*]([^\x00-\x1f*]*[^\x00-\x20*])?$"
-SEQUENCE = r"^[0-9]{1,18}$"
+SEQUENCE = r"^0*[0-8]?[0-9]{1,18}$"
+JSON_TYPE = r"^[A-Za-z0-9!#$&^_.+-]+/([A-Za-z0-9!#$&^_.+-]+\+)?[Jj][Ss][Oo][Nn][ \t]*(;[ -~]*)?$"
+ATTRIBUTE = r"^[a-z0-9]+$"
 PATTERNS = {
     TIMESTAMP: "must be an RFC 3339 time with an offset, e.g. 2022-10-06T08:30:00+07:00",
     CODE: "must be a code without control characters, without `*` and without a blank at either end",
-    SEQUENCE: "must be 1 to 18 digits in a string",
+    SEQUENCE: "must be digits in a string, a number below 9 000 000 000 000 000 000",
+    JSON_TYPE: "must be a JSON type: application/json, text/json or one that ends with +json",
+    ATTRIBUTE: "no attribute; its name would be of lower-case letters and digits (CloudEvents 1.0)",
 }
 """What a producer is told whose text does not match."""
 
 
 def calendar_date(value: str) -> str:
-    """Refuse days the calendar does not have (30 February), which the pattern cannot see."""
+    """The time with capital T and Z; days the calendar does not have (30 February) are refused: the pattern cannot see them."""
     try:
         datetime.fromisoformat(value[:10])
     except ValueError:
         raise PydanticCustomError("timestamp", "not a day of the calendar: {day}", {"day": value[:10]}) from None
+    return value.upper()
+
+
+def whole(value: object) -> object:
+    """The integer that a number such as 60.0 is; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def scalar(value: object) -> object:
+    """Refuse values that CloudEvents has no type for."""
+    if isinstance(value, dict | list):
+        raise PydanticCustomError(
+            "attribute", "an attribute is a text, a number, true or false; objects and lists belong into data"
+        )
     return value
 
 
@@ -46,6 +66,17 @@ Timestamp = Annotated[
 Code = Annotated[str, Field(min_length=1, max_length=128, pattern=CODE)]
 """A code: no control characters, no blank at an end, no `*` (which stands for "all" in results)."""
 Text = Annotated[str, Field(max_length=500)]
+Whole = Annotated[int, BeforeValidator(whole)]
+"""An integer as JSON Schema has it: 60.0 is one."""
+Attribute = Annotated[Any, AfterValidator(scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
+"""The value of an extension attribute."""
+Base64 = Annotated[
+    str,
+    Field(
+        description="`data` as Base64 of a JSON text",
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "application/json"},
+    ),
+]
 MAX_BYTES = 1 << 20
 """Largest event in bytes; topics take 4 MiB, so that a larger one is kept as a reject instead of being lost."""
 
@@ -79,7 +110,13 @@ Model = type[Strict]
 
 
 class Envelope(Strict, Generic[Data]):
-    """A CloudEvents 1.0 document. A subclass of `Envelope[Data]` is the contract of one event type."""
+    """A CloudEvents 1.0 document. A subclass of `Envelope[Data]` is the contract of one event type.
+
+    Attributes it does not name are extensions: kept in the archive as they came, and never counted.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Annotated[str, Field(pattern=ATTRIBUTE)], Attribute]
 
     event_type: ClassVar[str]
     topic: ClassVar[str]
@@ -92,17 +129,25 @@ class Envelope(Strict, Generic[Data]):
     source: Annotated[str, Field(min_length=1, max_length=256, description="the producing system, e.g. /portal/thanhhoa")]
     type: str
     time: Annotated[Timestamp, Field(description="event time: when the fact became true")]
-    datacontenttype: Literal["application/json"] | None = None
+    datacontenttype: Annotated[str, Field(pattern=JSON_TYPE, description="a JSON type")] | None = None
     dataschema: Text | None = None
     subject: Text | None = None
     sequence: Annotated[str, Field(pattern=SEQUENCE, description="orders events of one entity with the same time")] | None = None
     replaces: (
         Annotated[str, Field(min_length=1, max_length=256, description="id of the earlier event this one corrects")] | None
     ) = None
-    partitionkey: Text | None = None
-    traceparent: Text | None = None
-    tracestate: Text | None = None
+    data_base64: Base64 | None = None
     data: Data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What pydantic leaves out: names of extensions, and `data` in one of two forms."""
+        schema = handler.resolve_ref_schema(handler(core))
+        schema["required"].remove("data")
+        packed = {"properties": {"data_base64": {"type": "string"}}, "required": ["data_base64"]}
+        either = {"if": packed, "then": {"not": {"required": ["data"]}}, "else": {"required": ["data"]}}
+        names = {"anyOf": [{"pattern": ATTRIBUTE}, {"const": "data_base64"}]}
+        return {**schema, "propertyNames": names, **either}
 
     @classmethod
     def data_model(cls) -> Model:
@@ -111,5 +156,5 @@ class Envelope(Strict, Generic[Data]):
         return model  # type: ignore[no-any-return]
 
     def key(self) -> bytes:
-        """The Kafka key: the entity in UTF-8; empty where the key is free."""
-        return getattr(self.data, self.entity_key).encode() if self.entity_key else b""
+        """The Kafka key: the entity in UTF-8 and NFC; empty where the key is free."""
+        return normalize("NFC", getattr(self.data, self.entity_key)).encode() if self.entity_key else b""

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.envelope import Code, Envelope, Limit, NamedLimits, Strict
+from schemas.envelope import Code, Envelope, Limit, NamedLimits, Strict, Whole
 
 COUNTERS: dict[str, Limit] = {
     "DRB.UEThpDl": Limit("kbit/s", 0, 100_000_000, "downlink throughput a user sees, TS 28.552 5.1.1.3.1"),
@@ -48,7 +48,7 @@ class Measured(Strict):
 
     cell: Annotated[Code, Field(description="cell identity, e.g. A4DF:B")]
     site: Annotated[Code, Field(description="site (gNB) the cell belongs to, e.g. A4DF")]
-    period_s: Annotated[int, Field(ge=1, le=86_400, description="length of the period in seconds (granularity period)")]
+    period_s: Annotated[Whole, Field(ge=1, le=86_400, description="length of the period in seconds (granularity period)")]
     rat: Rat | None = None
     device: Annotated[Code, Field(description="measuring device or trace, for drive tests")] | None = None
     suspect: Annotated[bool, Field(description="TS 32.435: the network element doubts the values")] | None = None

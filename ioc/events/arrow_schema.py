@@ -20,6 +20,8 @@ from ioc.events.exact_lane import times_in
 from schemas import Contract
 from schemas.envelope import TIMESTAMP
 
+CAPITALS = TIMESTAMP.replace("[Tt]", "T").replace("[Zz]", "Z")
+"""The times the columns can read; pydantic writes others so."""
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -48,11 +50,12 @@ class Shape:
 
 def shape(contract: Contract) -> Shape:
     """The shape of a contract.  Raises DeclarationError for a field type that has no Arrow form."""
-    envelope = {name: info for name, info in contract.model_fields.items() if name != "data"}
+    envelope = {name: info for name, info in contract.model_fields.items() if name not in ("data", "data_base64")}
     data = contract.data_model()
     attributes = [pa.field(name, _arrow(info.annotation)) for name, info in envelope.items()]
     schema = pa.schema([*attributes, pa.field("data", _struct(data))])
-    itself = (pl.col("_replaces") == pl.col("_id")).fill_null(False)
+    # what is not ASCII may be the same id in another form
+    itself = ((pl.col("_replaces") == pl.col("_id")) | pl.col("_replaces").str.contains(r"[^\x00-\x7f]")).fill_null(False)
     scalars = [pl.col("data").is_not_null(), ~itself] + [
         check for name, info in envelope.items() for check in _checks(f"_{name}", info)
     ]
@@ -126,7 +129,7 @@ def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
     for constraint in _metadata(info):
         pattern = getattr(constraint, "pattern", None)
         if pattern:
-            checks.append(value.str.contains(pattern))
+            checks.append(value.str.contains(CAPITALS if pattern == TIMESTAMP else pattern))
             if pattern == TIMESTAMP:
                 day = value.str.slice(0, 10)
                 checks.append((day >= "0001") & day.str.to_date("%Y-%m-%d", strict=False).is_not_null())

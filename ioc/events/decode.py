@@ -18,12 +18,15 @@ from ioc.events.arrow_schema import Shape, shape
 from ioc.events.batch import Batch
 from ioc.events.exact_lane import AHEAD, Reject, exact, first_ms, time_rules
 from ioc.events.rejects import Refused
+from ioc.text import nfc
 from ioc.times import SECOND
 from schemas import Contract
 from schemas.envelope import MAX_BYTES, Envelope
 from schemas.heartbeat import Heartbeat
 
 Ints = NDArray[np.int64]
+_LONGEST_KEY = 4 << 10
+"""Bytes of a key that may be an entity's: 128 letters with all their marks."""
 NEVER = -(1 << 62)
 """Earlier than every time: the reception of a record that moves no watermark."""
 
@@ -141,11 +144,11 @@ class Decoder:
         in_time = (pl.col("_time") >= first) & (pl.col("_time") <= latest)
         for name in shape.times:
             in_time &= pl.col(name).is_between(first, pl.col("_time") + AHEAD).fill_null(True)
-        key = frame[shape.contract.entity_key].cast(pl.Binary)
+        key = frame[shape.contract.entity_key].cast(pl.Binary)  # in NFC, as all texts of the frame
         keys = batch.keys if len(index) == len(batch) else [batch.keys[i] for i in index]
         given = pl.Series(keys, dtype=pl.Binary)
         count = rules.partitions[batch.topic]
-        right = (given == key).fill_null(False)
+        right = _same_keys(given, key)
         # a foreign key is refused before its place is looked at, and may be megabytes long
         own = frame[shape.contract.entity_key].to_arrow().dictionary_encode()
         places = murmur.partitions(own.dictionary.cast("binary").to_pylist(), count)
@@ -181,12 +184,18 @@ class Decoder:
             )
         count = rules.partitions[batch.topic]
         right = int(murmur.partitions([event.key()], count)[0])
-        return Reject(
-            "misrouted",
-            "",
-            f"in partition {batch.partition}; murmur2 of the key gives {right} of {count} "
-            "(librdkafka: partitioner=murmur2_random)",
-        )
+        why = "librdkafka: partitioner=murmur2_random" if batch.keys[index] == event.key() else "write keys in Unicode's form NFC"
+        return Reject("misrouted", "", f"in partition {batch.partition}; murmur2 of the key gives {right} of {count} ({why})")
+
+
+def _same_keys(given: pl.Series, keys: pl.Series) -> pl.Series:
+    """Which keys are the entity, in whatever form of Unicode; its place is that of the form NFC, so that it has one only."""
+    right = (given == keys).fill_null(False)
+    for row in (~right).arg_true().to_list():
+        key = given[row]
+        if key is not None and not key.isascii() and len(key) <= _LONGEST_KEY:
+            right[row] = nfc(key.decode(errors="replace")).encode() == keys[row]
+    return right
 
 
 def reception(batch: Batch, beats: Sequence[int], clock: Clock, rules: Rules) -> tuple[Ints, Ints, Clock]:

@@ -6,6 +6,7 @@ This lane defines what is valid; the fast lane (`ioc.events.fast_lane`) may only
 
 from __future__ import annotations
 
+import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from ioc.text import nfc
 from ioc.times import DAY, PROVINCE, SECOND, from_datetime, to_ms
 from schemas import Contract
 from schemas.envelope import MAX_BYTES, PATTERNS, TIMESTAMP, Envelope
@@ -63,11 +65,16 @@ def exact(value: bytes | None, headers: Headers, contracts: Mapping[str, Contrac
     if contract is None:
         named = document["type"][:_LONGEST]
         return Reject("unknown_type", "type", f"{named!r} is not accepted here; accepted are {', '.join(contracts)}")
+    if document.get("data_base64") is not None:
+        unpacked = _unpacked(value, document)
+        if isinstance(unpacked, Reject):
+            return unpacked
+        value = unpacked
     try:
         event = contract.model_validate_json(value)
     except ValidationError as error:
         return _schema_reject(error, contract)
-    if event.replaces is not None and event.replaces == event.id:
+    if event.replaces is not None and nfc(event.replaces) == nfc(event.id):
         return Reject("schema", "replaces", "an event cannot replace itself; name the id of the earlier event")
     return event
 
@@ -150,25 +157,40 @@ def _structured(value: bytes, headers: Headers) -> bytes | Reject:
     """Binary mode (CloudEvents Kafka binding 3.2) as a document: `ce_` headers are the attributes, the value is the data."""
     document: dict[str, Any] = {}
     for name, raw in headers:
-        if not name.startswith("ce_") and name != "content-type":
-            continue
+        if raw is None or not (name.startswith("ce_") or name == "content-type"):
+            continue  # Kafka knows headers without a value, whatever the type says: they are not set
         try:
-            text = (raw or b"").decode()  # Kafka knows headers without a value, whatever the type says
+            text = raw.decode()
         except UnicodeDecodeError:
             return Reject("not_cloudevent", name[:_LONGEST], "headers are UTF-8")
-        if name == "content-type":
-            document["datacontenttype"] = text.partition(";")[0].strip().lower()  # "; charset=utf-8" says nothing new
-        else:
-            document[name[3:]] = text
-    if value.startswith(b"\xef\xbb\xbf"):
-        return Reject("bad_json", "data", "begins with a byte order mark; JSON is plain UTF-8 without one")
-    try:
-        from_json(value, allow_inf_nan=False)
-    except ValueError as error:
-        return Reject("bad_json", "data", f"not one JSON document: {error}")
+        document["datacontenttype" if name == "content-type" else name[3:]] = text
+    for name in ("data", "data_base64"):
+        if name in document:
+            return Reject("not_cloudevent", f"ce_{name}", "in binary mode the value is the data")
+    return _with_data(json.dumps(document).encode(), value, "data")
+
+
+def _unpacked(value: bytes, document: Mapping[str, Any]) -> bytes | Reject:
+    """The event with `data` in place of `data_base64` (CloudEvents JSON format 3.1)."""
+    packed = document["data_base64"]
     if "data" in document:
-        return Reject("not_cloudevent", "ce_data", "in binary mode the value is the data")
-    return json.dumps(document).encode()[:-1] + b', "data": ' + value + b"}"
+        return Reject("not_cloudevent", "data_base64", "an event has `data` or `data_base64`, not both")
+    try:
+        data = binascii.a2b_base64(packed, strict_mode=True)
+    except (TypeError, ValueError) as error:
+        return Reject("bad_json", "data_base64", f"not Base64: {error}")
+    return _with_data(value.rstrip(), data, "data_base64")
+
+
+def _with_data(document: bytes, data: bytes, field: str) -> bytes | Reject:
+    """The document with `data` as its last member, which is the one that counts; `field` is where the data came from."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return Reject("bad_json", field, "begins with a byte order mark; JSON is plain UTF-8 without one")
+    try:
+        from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        return Reject("bad_json", field, f"not one JSON document: {error}")
+    return document[:-1] + b', "data": ' + data + b"}"
 
 
 def _schema_reject(error: ValidationError, contract: Contract) -> Reject:

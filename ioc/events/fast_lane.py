@@ -6,6 +6,7 @@ Both lanes end in the same frame (`frame`), so what is counted does not depend o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -18,7 +19,8 @@ import pyarrow.json as pj
 
 from ioc.events.arrow_schema import Shape
 from ioc.events.digest import digest
-from schemas.envelope import Envelope
+from ioc.events.normal import in_nfc
+from schemas.envelope import ATTRIBUTE, Envelope
 
 _CLOSE = b"}\n"
 _PREFIX: list[bytes] = []
@@ -57,7 +59,7 @@ def frame(shape: Shape, table: pa.Table) -> pl.DataFrame:
     """The frame both lanes end in, from a table of `o` (index) and `e` (document).
 
     Columns: `_i` index, `_id`, `_source`, `_time` (ms), `_sequence` (0 where there is none), `_replaces`, the fields of
-    data (times as ms), `_hash` (64-bit hash of data).
+    data (times as ms), `_hash` (64-bit hash of data). Texts are in NFC.
     """
     return _finish(shape, _flat(shape, table))
 
@@ -102,6 +104,8 @@ def _block(shape: Shape, values: Sequence[bytes]) -> pa.Table | None:
             found = _read(buffer, longest, _usual(shape, values[:: count // SAMPLE]))
         if found is None:
             found = _read(buffer, longest, shape.schema)
+        if found is None and SMALL < count <= 8 * SAMPLE:
+            found = _read(buffer, longest, _usual(shape, values[:: count // SMALL]))
     except UnicodeDecodeError:
         return None
     right = (
@@ -128,14 +132,19 @@ def _read(buffer: bytes, longest: int, schema: pa.Schema) -> pa.Table | None:
 
 
 def _usual(shape: Shape, sample: Sequence[bytes]) -> pa.Schema:
-    """The schema without the fields that no value of the sample has: a guess, for what else comes makes the parse fail."""
+    """The schema without the fields that no value of the sample has, and with the texts of extensions that some have.
+
+    A guess: what else comes makes the parse fail.
+    """
     try:
         found = [orjson.loads(value) for value in sample]
         names, inner = set().union(*found), set().union(*(document["data"] for document in found))
+        extensions = [name for name in names if re.fullmatch(ATTRIBUTE, name) and name not in shape.schema.names]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return shape.schema
     kept = [field for field in shape.schema if field.name in names and field.name != "data"]
     data = [field for field in shape.schema.field("data").type if field.name in inner]
+    kept += [pa.field(name, pa.string()) for name in sorted(extensions)]
     return pa.schema([*kept, pa.field("data", pa.struct(data))]) if data else shape.schema
 
 
@@ -165,16 +174,18 @@ def _nothing(kind: pa.DataType) -> pl.Expr:
 
 
 def _finish(shape: Shape, flat: pl.DataFrame) -> pl.DataFrame:
-    return flat.select(
-        "_i",
-        "_id",
-        "_source",
-        ms("_time"),
-        pl.col("_sequence").cast(pl.Int64).fill_null(0),
-        "_replaces",
-        *(ms(name) if name in shape.times else pl.col(name) for name in shape.data_fields),
-        digest(flat, shape.data_fields).alias("_hash"),
+    frame = in_nfc(
+        flat.select(
+            "_i",
+            "_id",
+            "_source",
+            ms("_time"),
+            pl.col("_sequence").cast(pl.Int64).fill_null(0),
+            "_replaces",
+            *(ms(name) if name in shape.times else pl.col(name) for name in shape.data_fields),
+        )
     )
+    return frame.with_columns(digest(frame, shape.data_fields).alias("_hash"))
 
 
 def ms(name: str) -> pl.Expr:

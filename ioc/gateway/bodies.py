@@ -88,16 +88,19 @@ def gunzip(body: bytes, limit: int) -> bytes | None:
 
 
 def kafka_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """HTTP headers of binary mode as Kafka headers: `ce-id` becomes `ce_id`, percent-encoded text becomes UTF-8.
+    """HTTP headers of binary mode as Kafka headers: `ce-id` becomes `ce_id`, percent-encoded text becomes UTF-8; and the type.
 
     >>> kafka_headers([(b"ce-subject", b"Thanh%20H%C3%B3a"), (b"host", b"x")])[0][1].decode()
     'Thanh Hóa'
     """
     found: list[tuple[str, bytes]] = []
+    kind = b"application/json"
     for name, value in headers:
         if name.lower().startswith(b"ce-"):
             found.append(("ce_" + name.decode("latin-1").lower()[3:], unquote_to_bytes(_unquoted(value.strip()))))
-    return [*found, ("content-type", b"application/json")] if found else found
+        elif name.lower() == b"content-type":
+            kind = value.strip()
+    return [*found, ("content-type", kind)] if found else found
 
 
 def _unquoted(value: bytes) -> bytes:

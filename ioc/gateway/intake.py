@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import HTTPException, Request
 
 from ioc.events.exact_lane import Headers, Reject
 from ioc.gateway import bodies
-from ioc.gateway.openapi import BATCH, JSON, MEDIA
+from ioc.gateway.openapi import BATCH, MEDIA, STRUCTURED
+from schemas.envelope import JSON_TYPE
 
 BODY_BYTES = 4 << 20
 """Largest body, packed or unpacked: four of the largest events, or about 10,000 usual ones."""
@@ -21,20 +24,21 @@ async def read(request: Request) -> list[Document]:
     """The events of a request, not yet judged. Raises HTTPException 413 and 415."""
     media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     media, charset = media.strip(), parameters.replace('"', "").replace(" ", "").partition("charset=")[2].partition(";")[0]
-    if media not in MEDIA or charset not in ("", "utf-8", "utf8", "us-ascii"):
-        raise HTTPException(415, f"send {', '.join(MEDIA)} in UTF-8", {"Accept": ", ".join(MEDIA)})
+    if not re.search(JSON_TYPE, media) or charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise HTTPException(415, f"send {', '.join(MEDIA)} or another JSON type, in UTF-8", {"Accept": ", ".join(MEDIA)})
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
+    if encoding not in ("identity", "gzip", "x-gzip"):
         raise HTTPException(415, "send the body as it is, or packed with gzip", {"Accept-Encoding": "gzip, identity"})
     body = await limited(request)
-    if encoding == "gzip":
+    if encoding != "identity":
         try:
             unpacked = bodies.gunzip(body, BODY_BYTES)
         except ValueError as error:
             return [(body, (), Reject("bad_json", "", str(error)))]
         body = unpacked if unpacked is not None else too_large()
-    headers = bodies.kafka_headers(request.headers.raw) if media == JSON else ()
-    if headers or (media != BATCH and not (media == JSON and bodies.is_array(body))):
+    plain = media not in (STRUCTURED, BATCH)
+    headers = bodies.kafka_headers(request.headers.raw) if plain else ()
+    if headers or (media != BATCH and not (plain and bodies.is_array(body))):
         return [(body, headers)]
     cut = bodies.elements(body, BATCH_EVENTS)
     return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]

@@ -13,7 +13,8 @@ from schemas import contracts
 STRUCTURED, BATCH, JSON = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
 MEDIA = (STRUCTURED, BATCH, JSON)
 DESCRIPTION = """Events are CloudEvents 1.0. Send one (structured), a batch, or one in binary mode (attributes as `ce-` headers,
-`application/json` body). Plain `application/json` with an object is one event, with an array a batch.
+`application/json` body). Plain `application/json` with an object is one event, with an array a batch. Other JSON types
+(`text/json`, `application/vnd.x+json`) are as `application/json`. Extension attributes are kept and change nothing.
 
 **202**: every event is stored in Kafka. **422**: at least one was refused; each event has its own verdict, those marked
 *accepted* are stored, those marked *rejected* are kept with the reason. After **503** send everything again with the same

@@ -30,6 +30,8 @@ LITERALS = (
     b"NaN", b"-Infinity", b"1e400", b"9" * 400, b"-" + b"9" * 30, b"-0.0", b"1e2", b"true", b"null", b"[]", b"{}", b'""', b'"x"',
     b'" "', b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\xff"', b'"\xed\xa0\x80"', b'"\\u0000"', b'"1948-01-01T00:00:00Z"',
     b'"2090-01-01T00:00:00Z"', b'"2022-02-30T00:00:00Z"', b'"2022-10-06"', b'"2022-10-06T08:00:00+07"',
+    b'"2022-10-06t08:00:00.0123456789z"', b"60.0", b'"application/vnd.x+json; a=b"',
+    '"H\u1ed3"'.encode(), '"Ho\u0302\u0300"'.encode(),
     b'"' + b"x" * 5_000 + b'"', DEEP, b'{"a":' * 500 + b"1" + b"}" * 500,
 )  # fmt: skip
 AROUND = (
@@ -62,7 +64,7 @@ def events(draw: st.DrawFn, kind: str) -> bytes:
             parent[path[-1]], literals[f'"{mark}"'] = mark, draw(st.sampled_from(LITERALS))
         elif isinstance(parent, dict):
             parent[mark] = 1
-            known = [*CONTRACTS[kind].model_fields, *CONTRACTS[kind].data_model().model_fields, "x"]
+            known = [*CONTRACTS[kind].model_fields, *CONTRACTS[kind].data_model().model_fields, "x", "knativearrivaltime", "a-b"]
             name = str(path[-1]) if action == "double" else draw(st.sampled_from(known))
             literals[f'"{mark}": 1'] = b'"%s": %s' % (name.encode(), draw(st.sampled_from(LITERALS)))
     value = json.dumps(event, ensure_ascii=draw(st.booleans())).encode()

@@ -223,6 +223,23 @@ async def test_a_body_too_large_is_not_read_to_its_end(client: httpx.AsyncClient
 
 
 @pytest.mark.parametrize(
+    "media", ["application/json; charset=UTF-8", "APPLICATION/JSON", "text/json", "application/vnd.ioc+json"]
+)
+async def test_every_json_type_is_taken_alone_in_a_batch_and_in_binary_mode(
+    client: httpx.AsyncClient, log: Log, media: str
+) -> None:
+    added = {"knativearrivaltime": "2022-10-06T01:30:01Z", "correlationid": None}
+    headers = {f"ce-{n}": v for n, v in RECEIVED.items() if n not in ("data", "datacontenttype")}
+    binary = {**headers, "ce-knativearrivaltime": "2022-10-06T01:30:01Z", "content-type": media}
+    assert (await told(client, RECEIVED | added, {"content-type": media}))[0] == 202
+    assert (await told(client, [RECEIVED | added, {**MEASURED, "datacontenttype": media}], {"content-type": media}))[0] == 202
+    assert (await told(client, RECEIVED["data"], binary))[0] == 202
+    *_, (_, value, kept) = log.records["ioc.events.dossier"]
+    assert json.loads(value) == RECEIVED["data"]
+    assert {("ce_knativearrivaltime", b"2022-10-06T01:30:01Z"), ("content-type", media.encode())} <= set(kept)
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
