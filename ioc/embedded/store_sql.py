@@ -8,21 +8,24 @@ hides in a comment, a string, a heredoc or behind quotes, and nothing inside the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+# Possessive, and what is not closed takes the rest: no text makes a pattern go back. Here documents are looked up, not matched.
 _TOKEN = re.compile(
     rb"""
-      (?P<space>  \s+ | --[^\n]* | \#[ !][^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<text>   '(?:[^'\\]+|\\.|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | \xe2\x80\x98.*?\xe2\x80\x99 )
-    | (?P<quoted> "(?:[^"\\]+|\\.|"")*" | `(?:[^`\\]+|\\.|``)*` | \xe2\x80\x9c.*?\xe2\x80\x9d )
-    | (?P<word>   [A-Za-z0-9_$]+ )
+      (?P<space>  \s++ | --[^\n]*+ | \#[ !][^\n]*+ | /\*.*?(?:\*/|\Z) )
+    | (?P<text>   '(?:[^'\\]++|\\.|'')*+(?:'|\Z|\\\Z) | \xe2\x80\x98.*?(?:\xe2\x80\x99|\Z) )
+    | (?P<quoted> "(?:[^"\\]++|\\.|"")*+(?:"|\Z|\\\Z) | `(?:[^`\\]++|\\.|``)*+(?:`|\Z|\\\Z) | \xe2\x80\x9c.*?(?:\xe2\x80\x9d|\Z) )
+    | (?P<word>   [A-Za-z0-9_$]++ )
     | (?P<sign>   . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HEREDOC = re.compile(rb"(?=(\$\w*+\$))")
 _BLANK = re.compile(rb"[ \t\f]*\r?\n?")  # what ClickHouse skips between the format's name and the data
 
+_DOLLAR = ord("$")
 _OPEN, _CLOSE, _ODD = (b"(", b"[", b"{"), (b")", b"]", b"}"), {"/", "\\"}
 
 # Table functions that stay inside the store. All others (file, url, s3, remote, mysql, executable, input, python, eval, ...) are
@@ -63,8 +66,7 @@ def read(sql: bytes) -> Statement:
     calls: set[str] = set()
     depth, before = 0, ""  # before: the name or the dot in front of this token
     selects = fresh = False
-    for match in _TOKEN.finditer(sql):
-        kind, token = match.lastgroup, match.group()
+    for kind, token, start, end in _tokens(sql):
         if kind == "space":
             continue
         if fresh and token.lower() not in (b";", b"settings"):
@@ -87,14 +89,31 @@ def read(sql: bytes) -> Statement:
         if before == "format" and depth == 0:
             fmt, inline, fresh = name if kind == "quoted" else token.decode(), inserts, True
         elif name == "format":
-            head = match.start()
+            head = start
         if inline or (inserts and name == "values"):
-            data = match.end()
+            data = end
             break
         before = name
     if inline:
         data += len(_BLANK.match(sql, data)[0])  # type: ignore[index]
     return Statement(verb, fmt, inline, head, data, frozenset(names), frozenset(calls), odd)
+
+
+def _tokens(sql: bytes) -> Iterator[tuple[str, bytes, int, int]]:
+    """(kind, token, start, end) of each token, in time that grows as the text does.
+
+    `$tag$` begins a here document where the same stands once more behind it, else a word: all last places are found at once.
+    """
+    last = {found[1]: found.start() for found in _HEREDOC.finditer(sql)} if b"$" in sql else {}
+    place = 0
+    while place < len(sql):
+        start, mark = place, _HEREDOC.match(sql, place) if sql[place] == _DOLLAR else None
+        if mark and last[mark[1]] >= start + len(mark[1]):
+            place = sql.index(mark[1], start + len(mark[1])) + len(mark[1])
+            yield "text", sql[start:place], start, place
+        elif match := _TOKEN.match(sql, start):
+            place = match.end()
+            yield match.lastgroup or "", match[0], start, place
 
 
 def _unquote(token: bytes) -> bytes:
