@@ -9,6 +9,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LOOPBACK = ["127.0.0.1", "localhost"]
+"""Names by which our servers are asked. Any other Host is a web page that had its own name lead here."""
+
 
 class Settings(BaseSettings):
     """All settings of a process. Passed in, never imported as a global."""

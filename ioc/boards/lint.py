@@ -16,10 +16,10 @@ LIVE = ("v_runs",)
 """Views of the live database alone."""
 _WORDS = "select from where and or as on in not null order by desc asc limit union all asof left inner join group distinct"
 KEYWORDS = frozenset(_WORDS.split())
-SOURCE = re.compile(r"\b(?:FROM|JOIN)\s+(?!\()(\S+)")
+SOURCE = re.compile(r"\b(?:FROM|JOIN)\s++(?!\()(\S++)")
 """What a query reads: the word after FROM or JOIN, unless a subquery begins there."""
-TEXT = re.compile(r"'(?:[^'\\]|\\.)*'")
-NAME = re.compile(r'"([^"]*)"|(?<![\w$])([A-Za-z_]\w*)(?!\w*\s*\()')
+TEXT = re.compile(r"'(?:[^'\\]++|\\.)*+(?:'|\Z)", re.DOTALL)
+NAME = re.compile(r'"([^"]*)"|(?<![\w$])([A-Za-z_]\w*+)(?!\s*+\()')
 ALIAS = re.compile(r'\bAS\s+(?:"([^"]*)"|(\w+))')
 
 

@@ -51,7 +51,8 @@ def default_children(settings: Settings, ports: Mapping[str, int], progress: Pro
         )
     if "store" in ports:
         where = ("--path", str(data / "store"), "--port", str(ports["store"]), "--parent", str(os.getpid()))
-        children.append(Child("store", lambda: python("ioc.embedded.store", *where), lambda _: answers(ports["store"], "/ping")))
+        ping = partial(answers, ports["store"], "/ping")
+        children.append(Child("store", lambda: python("ioc.embedded.store", *where), lambda _: ping(), answers=ping))
     note = data / "run" / "worker.ready"
     children.append(own_command("worker", lambda pid: note.exists() and note.read_text().strip() == str(pid)))
     children.append(own_command("gateway", lambda _: answers(ports["gateway"], "/health")))

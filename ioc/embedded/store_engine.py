@@ -10,8 +10,9 @@ from typing import Any
 
 import chdb
 
+from ioc.embedded import store_rules
 from ioc.embedded.store_protocol import Ask, StoreError, summary
-from ioc.embedded.store_sql import Statement, outside
+from ioc.embedded.store_sql import Statement
 from ioc.errors import ServiceAway
 
 # Settings of every request unless it brings its own, and why.
@@ -64,9 +65,14 @@ class Engine:
         self._give_default()
         row = self._row("SELECT displayName(), version()")
         self.display_name, self.version = row[0], row[1]
-        tables = self._row("SELECT arrayJoin(groupArray(name)) FROM system.table_functions")
         self._errors = _errors(handle)
-        self.forbidden = outside(tables, self._row("SELECT name FROM system.functions"))
+        self.outside = store_rules.Outside.of(
+            self._row("SELECT name FROM system.table_functions"),
+            self._row("SELECT name FROM system.functions"),
+            self._row("SELECT name FROM system.table_engines UNION ALL SELECT name FROM system.database_engines"),
+            self._row("SELECT name FROM system.settings UNION ALL SELECT name FROM system.merge_tree_settings"),
+            self._row("SELECT name FROM system.formats"),
+        )
 
     @classmethod
     def open(cls, path: Path) -> Engine:
@@ -98,7 +104,9 @@ class Engine:
         try:
             connection = chdb.connect(self._address)
             try:
-                connection.query(self._opening(ask, statement.inline))
+                connection.query(self._opening(ask, statement))
+                if ask.reader:
+                    self._only_views(connection, ask)
                 if statement.inline:
                     return self._insert(connection, ask.sql, statement)
                 result = connection.query(ask.sql, ask.format, params=ask.params)
@@ -132,7 +140,11 @@ class Engine:
         """
         before = self._failed if self._failed is not None else _count(connection)
         self._failed = None
-        stream = connection.send_insert(sql[: statement.head].decode(), statement.format)
+        try:
+            head = sql[: statement.head].decode()
+        except UnicodeDecodeError:
+            raise StoreError(store_rules.SYNTAX_ERROR, "The statement before FORMAT is no UTF-8") from None
+        stream = connection.send_insert(head, statement.format)
         try:
             stream.append(sql[statement.data :])
             done = stream.finish()
@@ -153,19 +165,44 @@ class Engine:
         news = [(code, text) for code, (count, text) in self._errors.items() if known.get(code, (0, ""))[0] != count]
         return StoreError(*(news or [(1002, "the engine could not write the rows and does not say why")])[0])
 
-    def _opening(self, ask: Ask, inline: bool) -> str:
-        """USE before SET, since readonly=1 would stand; the log comment carries the id by which `kill` finds the query."""
-        settings = DEFAULTS | ask.settings | {"log_comment": ask.query_id}
-        if inline:  # an insert stream takes no bound parameters, but the session does
+    def _only_views(self, connection: Any, ask: Ask) -> None:
+        """StoreError unless the statement reads board views alone, and what of `system` readers see, by the engine's parser.
+
+        A name that is no table is let through: it is that of a WITH, or the engine says that there is none.
+        """
+        tree = connection.query(b"EXPLAIN AST " + ask.sql, "TSVRaw", params=ask.params).bytes().decode(errors="replace")
+        try:
+            named = [
+                n for n in store_rules.tables(tree) if not store_rules.VIEW.fullmatch(n) and not store_rules.SYSTEM.fullmatch(n)
+            ]
+        except ValueError as error:
+            raise StoreError(store_rules.ACCESS_DENIED, f"Not enough privileges: {error}") from None
+        for name in named:
+            own = f"{ask.database}.{name}"
+            if store_rules.VIEW.fullmatch(own) or store_rules.SYSTEM.fullmatch(own):
+                continue
+            texts = ", ".join(map(literal, (name, own)))
+            there = connection.query(f"SELECT count() FROM system.tables WHERE concat(database, '.', name) IN ({texts})", "TSV")
+            if int(there.bytes()):
+                raise StoreError(
+                    store_rules.ACCESS_DENIED, f"Not enough privileges: readers read the board views (v_...), not {name}"
+                )
+
+    def _opening(self, ask: Ask, statement: Statement) -> str:
+        """USE before SET, since readonly=1 would stand; the log comment carries the mark by which `kill` finds the query."""
+        settings = DEFAULTS | ask.settings | {"log_comment": ask.mark}
+        if statement.inline:  # an insert stream takes no bound parameters, but the session does
             settings |= {f"param_{name}": value for name, value in ask.params.items()}
+        if statement.unread:  # what was not looked through must be plain values
+            settings |= {"input_format_values_interpret_expressions": "0"}
         if ask.readonly:
-            settings["readonly"] = ask.readonly
+            settings = {"max_execution_time": store_rules.OWNERS_READ} | settings | {"readonly": ask.readonly}
         sets = ", ".join(f"{name} = {literal(value)}" for name, value in settings.items())
         return f"USE {identifier(ask.database)}; SET {sets}"
 
-    def kill(self, query_id: str = "") -> None:
+    def kill(self, mark: str = "") -> None:
         """Cancel the query of one request, or all that run."""
-        which = f"Settings['log_comment'] = {literal(query_id)}" if query_id else "1"
+        which = f"Settings['log_comment'] = {literal(mark)}" if mark else "1"
         connection = chdb.connect(self._address)
         try:
             connection.query(f"KILL QUERY WHERE {which} ASYNC")

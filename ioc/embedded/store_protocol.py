@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
+import hmac
 import json
 import re
 import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import lz4.frame
 
+from ioc.embedded.store_rules import limited, refused_setting
 from ioc.errors import IocError
 
 if sys.version_info >= (3, 14):
@@ -30,17 +33,14 @@ TRANSPORT |= {
     "http_headers_progress_interval_ms",
     "cancel_http_readonly_queries_on_client_close",
 }
-# What a forced reader may still set: its own time and the look of its answer, never its memory, threads or rights.
-READER_SETTINGS = re.compile(
-    "max_execution_time|max_result_(rows|bytes)|result_overflow_mode|timeout_overflow_mode|session_timezone|log_comment|limit|offset"
-    "|final|join_use_nulls|date_time_.*|output_format_.*|cast_string_to_dynamic_use_inference|select_sequential_consistency|readonly"
-)
-LARGEST_BODY = 512 << 20  # bytes; a batch is a few MiB, and the body is held in memory once
+LARGEST_BODY = 512 << 20  # bytes, packed and unpacked; a batch is a few MiB, and the body is held in memory once
+READERS_BODY = 16 << 20  # bytes of a reader's: queries and bound parameters
+READERS_SQL = 256 << 10  # bytes; a server's own max_query_size
 WORTH_PACKING = 4 << 10  # bytes; below that a compressed answer only costs time
 GREETING = "selectdisplayname(),version(),revision(),timezone()"  # the Grafana plugin's first statement, without blanks
 
-_STATUS = {404: (46, 47, 50, 56, 60, 63, 68, 73, 81, 115, 336), 413: (307,), 501: (48,), 408: (159,), 403: (291, 516)}
-_STATUS[400] = (6, 25, 26, 27, 33, 36, 38, 41, 53, 62, 72, 117, 167, 168, 456)
+_STATUS = {404: (46, 47, 50, 56, 60, 63, 68, 81, 115, 336), 413: (307,), 501: (48,), 408: (159,), 403: (291, 497, 516)}
+_STATUS[400] = (6, 25, 26, 27, 33, 36, 38, 41, 53, 62, 72, 73, 117, 167, 168, 456)
 STATUS = {code: status for status, codes in _STATUS.items() for code in codes}  # as HTTPHandler.cpp maps them; others are 500
 _CODE = re.compile(r"Code: (\d+)\.")
 
@@ -72,7 +72,11 @@ class StoreError(IocError):
 
 @dataclass(slots=True)
 class Ask:
-    """One request, read: what to run, where and how to answer. `readonly` is "", "1" (also no settings in the SQL) or "2"."""
+    """One request, read: what to run, where and how to answer. `readonly` is "", "1" (also no settings in the SQL) or "2".
+
+    `reader`: it comes from a user who may read the board views only. `mark` is ours: by the query_id, which the client chooses,
+    one reader could end another's query.
+    """
 
     sql: bytes
     database: str
@@ -81,56 +85,83 @@ class Ask:
     readonly: str
     settings: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+    reader: bool = False
+    mark: str = field(default_factory=lambda: uuid4().hex)
 
 
-def only_reads(headers: Mapping[str, str], given: Mapping[str, str]) -> bool:
-    """Whether the request names a user other than `default`: the engine has no users, so every other name is a reader's.
+def only_reads(headers: Mapping[str, str], given: Mapping[str, str], token: str, prefix: bool = False) -> bool:
+    """Whether the request comes from a reader: below /readonly (`prefix`), or by a user other than `default`, of any password.
 
-    Basic auth, X-ClickHouse-User or the parameter `user`, as on a server; passwords are not looked at.
+    Basic auth, X-ClickHouse-User or the parameter `user`, as on a server. With a `token`, `default` must give it for password.
     """
     names = {headers.get("x-clickhouse-user", ""), given.get("user", "")}
+    secrets = [headers.get("x-clickhouse-key", ""), given.get("password", "")]
     kind, _, secret = headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
         try:
-            names.add(base64.b64decode(secret, validate=True).decode().partition(":")[0])
-        except (binascii.Error, UnicodeDecodeError):
+            name, _, password = base64.b64decode(secret, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError, ValueError):
             raise StoreError(516, "Authorization is no valid Basic: base64 of user:password is") from None
-    return bool(names - {"", "default"})
+        names.add(name)
+        secrets.append(password)
+    if prefix or names - {"", "default"}:
+        return True
+    if token and not any(hmac.compare_digest(found.encode(), token.encode()) for found in secrets):
+        raise StoreError(516, "default: Authentication failed: password is incorrect (`ioc up` keeps it in its data folder)")
+    return False
 
 
 def settings_and_params(given: Mapping[str, str], forced: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Split the request's parameters into engine settings and bound parameters (`param_x` becomes x)."""
     for name in ("compress", "decompress"):
         if given.get(name, "0") not in ("0", "false", ""):
-            raise StoreError(48, f"{name}=1 (ClickHouse's own blocks) is not known here: use Accept-Encoding, Content-Encoding")
+            raise StoreError(
+                48,
+                f"{name}=1 (ClickHouse's own blocks) is not known here: set {name}=0 (JDBC: ?compress=0), or use Accept-Encoding",
+            )
     params = {name[6:]: value for name, value in given.items() if name.startswith("param_")}
     settings = {name: value for name, value in given.items() if name not in TRANSPORT and not name.startswith("param_")}
-    bad = next((name for name in settings if not re.fullmatch(r"[A-Za-z_]\w*", name)), None)
-    if bad is not None:
-        raise StoreError(115, f"Unknown setting '{bad}'")
-    locked = next((name for name in settings if forced and not READER_SETTINGS.fullmatch(name)), None)
-    if locked is not None:
-        raise StoreError(164, f"Cannot modify '{locked}' setting in readonly mode")
-    return settings, params
+    if odd := next((name for name in params if not re.fullmatch(r"[A-Za-z0-9_]+", name)), None):
+        raise StoreError(36, f"Bound parameters have names of letters, digits and _, not {odd!r}")
+    for name in settings:
+        if refused := refused_setting(name, forced):
+            raise StoreError(*refused)
+    return limited(settings) if forced else settings, params
 
 
-def unpack(body: bytes, encoding: str) -> bytes:
-    """The request's body, decompressed as its Content-Encoding says (lz4 frame, zstd, gzip, deflate)."""
+def unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    """The request's body, decompressed as its Content-Encoding says (one lz4 frame, zstd frame, gzip member or deflate stream).
+
+    At most `limit` bytes are ever unpacked, whatever the body claims.
+    """
+    kind = encoding.strip().lower()
     try:
-        match encoding.strip().lower():
+        match kind:
             case "" | "identity":
                 return body
             case "lz4":
-                return bytes(lz4.frame.decompress(body))
+                lz4_frame = lz4.frame.LZ4FrameDecompressor()
+                found, whole = bytes(lz4_frame.decompress(body, limit + 1)), lz4_frame.eof
             case "zstd":
-                return bytes(zstd.decompress(body))
-            case "gzip":
-                return gzip.decompress(body)
-            case "deflate":
-                return zlib.decompress(body)
+                zstd_frame = zstd.ZstdDecompressor()
+                found, whole = bytes(zstd_frame.decompress(body, limit + 1)), zstd_frame.eof
+            case "gzip" | "deflate":
+                stream = zlib.decompressobj(wbits=31 if kind == "gzip" else 15)
+                found, whole = stream.decompress(body, limit + 1), stream.eof
+            case _:
+                raise StoreError(48, f"Content-Encoding {encoding!r} is not known; known are lz4, zstd, gzip, deflate")
     except (RuntimeError, ValueError, OSError, EOFError, zlib.error, zstd.ZstdError) as error:
         raise StoreError(117, f"The body is no valid {encoding}: {error}") from error
-    raise StoreError(48, f"Content-Encoding {encoding!r} is not known; known are lz4, zstd, gzip, deflate")
+    if len(found) > limit:
+        raise too_large(limit)
+    if not whole:
+        raise StoreError(117, f"The body is no valid {encoding}: it ends too early")
+    return found
+
+
+def too_large(limit: int) -> StoreError:
+    """The refusal of a body."""
+    return StoreError(307, f"The body is larger than {limit >> 20} MiB")
 
 
 def pack(body: bytes, accepted: str) -> tuple[bytes, str]:
@@ -158,7 +189,7 @@ def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:
         name = re.search(rb'[; ]name="([^"]*)"', head)
         if name is None or b"filename=" in head:
             raise StoreError(48, "external data is not supported by the embedded store: bind an Array parameter instead")
-        fields[name.group(1).decode()] = value
+        fields[name.group(1).decode("latin-1")] = value
     return fields
 
 

@@ -1,40 +1,38 @@
 """SQL as the embedded store reads it: one statement's verb, format, inline data and what it calls. Pure.
 
-The engine's own parser decides whether a statement writes (`classify_query`); this file only finds what that does not say: where
-the data of an INSERT begin, and which names a reader must not call. The tokens are those of ClickHouse's Lexer.cpp, so nothing
-hides in a comment, a string, a heredoc or behind quotes, and nothing inside them is taken for code.
+The engine's own parser decides whether a statement writes (`classify_query`) and which tables it names (EXPLAIN AST); this file
+only finds what they do not say: where the data of an INSERT begin, and which functions, engines, formats and settings are named.
+The tokens are those of ClickHouse's Lexer.cpp, so nothing hides in a comment, a string, a heredoc or behind quotes, and nothing
+inside them is taken for code.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Possessive, and what is not closed takes the rest: no text makes a pattern go back. Here documents are looked up, not matched.
 _TOKEN = re.compile(
     rb"""
-      (?P<space>  \s+ | --[^\n]* | \#[ !][^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<text>   '(?:[^'\\]+|\\.|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | \xe2\x80\x98.*?\xe2\x80\x99 )
-    | (?P<quoted> "(?:[^"\\]+|\\.|"")*" | `(?:[^`\\]+|\\.|``)*` | \xe2\x80\x9c.*?\xe2\x80\x9d )
-    | (?P<word>   [A-Za-z0-9_$]+ )
+      (?P<space>  \s++ | --[^\n]*+ | \#[ !][^\n]*+ | /\*.*?(?:\*/|\Z) )
+    | (?P<text>   '(?:[^'\\]++|\\.|'')*+(?:'|\Z|\\\Z) | \xe2\x80\x98.*?(?:\xe2\x80\x99|\Z) )
+    | (?P<quoted> "(?:[^"\\]++|\\.|"")*+(?:"|\Z|\\\Z) | `(?:[^`\\]++|\\.|``)*+(?:`|\Z|\\\Z) | \xe2\x80\x9c.*?(?:\xe2\x80\x9d|\Z) )
+    | (?P<word>   [A-Za-z0-9_$]++ )
     | (?P<sign>   . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HEREDOC = re.compile(rb"(?=(\$\w*+\$))")
 _BLANK = re.compile(rb"[ \t\f]*\r?\n?")  # what ClickHouse skips between the format's name and the data
 
-_OPEN, _CLOSE, _ODD = (b"(", b"[", b"{"), (b")", b"]", b"}"), {"/", "\\"}
+_DOLLAR = ord("$")
+_OPEN, _CLOSE, _ODD = (b"(", b"[", b"{"), (b")", b"]", b"}"), {"/", "\\", *map(chr, range(32))}
 
-# Table functions that stay inside the store. All others (file, url, s3, remote, mysql, executable, input, python, eval, ...) are
-# refused to readers: a list of what is allowed stays right when the next engine brings a new way out.
-INSIDE = {"numbers", "numbers_mt", "zeros", "zeros_mt", "generateseries", "generate_series", "generaterandom"}
-INSIDE |= {"values", "view", "merge", "null", "format"}
-# Scalar functions that leave the store although the engine's readonly=1 lets them pass (measured with 26.9).
-OUTSIDE_SCALARS = frozenset({"file", "hascolumnintable", "evalmlmethod", "catboostevaluate"})
-
-# What a real server answers with, by ClickHouse's own error codes.
-SYNTAX_ERROR, NOT_IMPLEMENTED, READONLY, ACCESS_DENIED = 62, 48, 164, 291
-INFILE_NOT_ALLOWED, OUTFILE_NOT_ALLOWED = 78, 249
+LONG_VALUES = 1 << 20
+"""Bytes of VALUES that are looked through for what they call; more are taken as plain values."""
+_CREATES = ("create", "attach", "replace")
+_BETWEEN = ("or", "replace", "if", "not", "exists", "materialized", "live", "window", "temporary")  # CREATE ... TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,9 @@ class Statement:
     """One statement. `sql[data:]` are the data of an INSERT; where `inline`, `sql[:head]` is the INSERT without its FORMAT.
 
     `names`: all words and quoted names in lower case, but for qualified ones (`t.file`); `calls`: those with a parenthesis after
-    them, qualified or not; `odd_name`: a quoted name with a slash or a backslash.
+    them, qualified or not; `odd_name`: a quoted name with a slash, a backslash or a control character. `formats`: all names
+    behind FORMAT, wherever; `engines`: those behind ENGINE; `created`: table, view, ..., behind CREATE or ATTACH; `unread`:
+    long VALUES that were not looked through.
     """
 
     verb: str
@@ -53,18 +53,21 @@ class Statement:
     names: frozenset[str]
     calls: frozenset[str]
     odd_name: str
+    formats: frozenset[str]
+    engines: frozenset[str]
+    created: str
+    temporary: bool
+    unread: bool
 
 
 def read(sql: bytes) -> Statement:
-    """Read one statement. Stops at the data of an INSERT, so megabytes of VALUES cost nothing."""
-    verb = fmt = odd = ""
+    """Read one statement. Of the data of an INSERT only VALUES are looked through, which may hold expressions, if short."""
+    verb = fmt = odd = created = ""
     inline, head, data = False, 0, len(sql)
-    names: set[str] = set()
-    calls: set[str] = set()
+    found: dict[str, set[str]] = {kind: set() for kind in ("names", "calls", "format", "engine")}
     depth, before = 0, ""  # before: the name or the dot in front of this token
-    selects = fresh = False
-    for match in _TOKEN.finditer(sql):
-        kind, token = match.lastgroup, match.group()
+    selects = fresh = behind = temporary = unread = False  # behind: the data have begun
+    for kind, token, start, end in _tokens(sql):
         if kind == "space":
             continue
         if fresh and token.lower() not in (b";", b"settings"):
@@ -72,69 +75,54 @@ def read(sql: bytes) -> Statement:
         fresh = False
         if kind not in ("word", "quoted"):
             if token == b"(":
-                calls.add(before)
+                found["calls"].add(before)
             depth += (token in _OPEN) - (token in _CLOSE)
-            before = "." if token == b"." else ""
+            before = "." if token == b"." else before if (before, token) == ("engine", b"=") else ""
             continue
         name = (token if kind == "word" else _unquote(token)).decode("utf-8", "replace").lower()
         if before != ".":
-            names |= {name, f"{before} {name}"} if name in ("outfile", "infile") else {name}
+            found["names"] |= {name, f"{before} {name}"} if name in ("outfile", "infile") else {name}
+        if before in ("format", "engine"):
+            found[before].add(name)
         if kind == "quoted" and set(name) & _ODD:
-            odd = name
+            odd = odd if "\\" in odd else name
+        if verb in _CREATES and not created:
+            created, temporary = name if name not in _BETWEEN else "", temporary or name == "temporary"
         verb = verb or name
         selects = selects or (depth == 0 and name in ("select", "with"))
-        inserts = verb == "insert" and depth == 0 and not selects
-        if before == "format" and depth == 0:
+        inserts = verb == "insert" and depth == 0 and not selects and not behind
+        if before == "format" and depth == 0 and not behind:
             fmt, inline, fresh = name if kind == "quoted" else token.decode(), inserts, True
-        elif name == "format":
-            head = match.start()
-        if inline or (inserts and name == "values"):
-            data = match.end()
-            break
+        elif name == "format" and not behind:
+            head = start
+        if (inline or (inserts and name == "values")) and not behind:
+            data, behind, fresh = end, True, False
+            unread = name == "values" and len(sql) - end > LONG_VALUES
+            if unread or name != "values":
+                break
         before = name
     if inline:
         data += len(_BLANK.match(sql, data)[0])  # type: ignore[index]
-    return Statement(verb, fmt, inline, head, data, frozenset(names), frozenset(calls), odd)
+    names, calls, formats, engines = (frozenset(names) for names in found.values())
+    return Statement(verb, fmt, inline, head, data, names, calls, odd, formats, engines, created, temporary, unread)
+
+
+def _tokens(sql: bytes) -> Iterator[tuple[str, bytes, int, int]]:
+    """(kind, token, start, end) of each token, in time that grows as the text does.
+
+    `$tag$` begins a here document where the same stands once more behind it, else a word: all last places are found at once.
+    """
+    last = {found[1]: found.start() for found in _HEREDOC.finditer(sql)} if b"$" in sql else {}
+    place = 0
+    while place < len(sql):
+        start, mark = place, _HEREDOC.match(sql, place) if sql[place] == _DOLLAR else None
+        if mark and last[mark[1]] >= start + len(mark[1]):
+            place = sql.index(mark[1], start + len(mark[1])) + len(mark[1])
+            yield "text", sql[start:place], start, place
+        elif match := _TOKEN.match(sql, start):
+            place = match.end()
+            yield match.lastgroup or "", match[0], start, place
 
 
 def _unquote(token: bytes) -> bytes:
     return token[3:-3] if token.startswith(b"\xe2") else token[1:-1]
-
-
-def outside(table_functions: Iterable[str], functions: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Names (lower case) a reader must not (call, mention), out of all the engine knows.
-
-    A scalar function must not even be mentioned: `arrayMap(file, ...)` and `APPLY file` call it by its bare name.
-    """
-    scalars = OUTSIDE_SCALARS | {name.lower() for name in functions if re.match("ai[A-Z]|AI[A-Z]", name)}
-    return frozenset({name.lower() for name in table_functions} - INSIDE | scalars), frozenset(scalars)
-
-
-Forbidden = tuple[frozenset[str], frozenset[str]]
-
-
-def refusal(statement: Statement, count: int, writes: bool, readonly: bool, forbidden: Forbidden) -> tuple[int, str] | None:
-    """Why the store does not run this statement: (ClickHouse error code, message), or None when it does."""
-    verb, names, calls = statement.verb, statement.names, statement.calls
-    if count > 1:
-        return SYNTAX_ERROR, "Multi-statements are not allowed: send one statement a request"
-    if "into outfile" in names:
-        return OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed: the answer comes over HTTP, write it where you asked"
-    if "from infile" in names:
-        return INFILE_NOT_ALLOWED, "FROM INFILE is not allowed: send the data as the body of INSERT ... FORMAT ..."
-    if verb in ("use", "set"):
-        return NOT_IMPLEMENTED, f"No session is kept, {verb.upper()} would be lost: pass database= and settings with each request"
-    if verb == "insert" and "input" in calls:
-        return NOT_IMPLEMENTED, "INSERT ... SELECT FROM input() is not supported by the embedded store: its data would be lost"
-    if not readonly:
-        return None
-    if writes:
-        return READONLY, "Cannot execute query in readonly mode: this path only reads"
-    if reached := sorted(calls & forbidden[0] | names & forbidden[1]):
-        return (
-            ACCESS_DENIED,
-            f"{reached[0]}() reaches outside the store, which readonly mode does not allow (a column: t.{reached[0]})",
-        )
-    if statement.odd_name:
-        return ACCESS_DENIED, f"the name {statement.odd_name!r} could be a file's path, which readonly mode does not allow"
-    return None

@@ -16,7 +16,11 @@ from typing import Literal
 from ioc.embedded.children import spawn, stop, tail
 from ioc.errors import IocError
 
-State = Literal["starting", "ready", "restarting", "away", "ended"]
+State = Literal["starting", "ready", "silent", "restarting", "away", "ended"]
+SILENCE = 30.0
+"""Seconds a child that was ready may be silent, where it has an `answers`, before it is killed and started again."""
+LISTEN = 2.0
+"""Seconds between two such questions."""
 REFUSED = (1, 2)  # exit codes that mean "I was told something impossible": trying for ever would not help
 
 
@@ -39,6 +43,7 @@ class Child:
     before: Callable[[], object] = _nothing  # once, before the first start; may take long
     after: Callable[[], object] = _nothing  # once, after it was ready for the first time
     patience: float = 120  # seconds it may take to become ready
+    answers: Callable[[], bool] | None = None  # asked again while it is ready: one that is silent for long is started anew
     grace: float = 15  # seconds between SIGTERM and SIGKILL
     may_end: bool = False  # exit code 0 is its proper end, not a fall
     optional: bool = False  # where it cannot run, the others go on without it
@@ -66,8 +71,11 @@ class Supervisor:
         first_pause: float = 0.5,
         longest_pause: float = 30,
         calm: float = 60,
+        listen: float = LISTEN,
+        silence: float = SILENCE,
     ) -> None:
         """Pauses between restarts double from `first_pause`; after `calm` seconds of running they begin anew."""
+        self.listen, self.silence = listen, silence
         self.logs, self.progress, self._changed = logs, progress, changed
         self.first_pause, self.longest_pause, self.calm = first_pause, longest_pause, calm
         self._kept: list[_Kept] = []
@@ -149,6 +157,7 @@ class _Kept:
         self.last_words = ""
         self._pause = owner.first_pause
         self._started = self._due = 0.0
+        self._asked = self._heard = 0.0
         self._refusals: deque[float] = deque(maxlen=4)
 
     def launch(self) -> None:
@@ -165,13 +174,29 @@ class _Kept:
             except (OSError, IocError) as error:  # no memory, no disk: the next attempt may find some
                 self.owner.progress(f"{self.child.name} could not be started: {error}")
                 self._fell(REFUSED[0], now)
-        elif self.process is not None and state in ("starting", "ready"):
+        elif self.process is not None and state in ("starting", "ready", "silent"):
             if (code := self.process.poll()) is not None:
                 self._fell(code, now)
             elif state == "starting" and self.child.ready(self.process.pid):
+                self._asked = self._heard = now
                 self.turn("ready", self.process.pid)
+            elif state in ("ready", "silent"):
+                self._listen(self.process, now)
             elif state == "starting" and now - self._started > self.child.patience:
                 stop(self.process, self.child.grace)  # the next look finds it fallen
+
+    def _listen(self, process: Popen[bytes], now: float) -> None:
+        """Ask a child that was ready whether it still answers: while it does not it is silent, in the end it is killed."""
+        if self.child.answers is None or now - self._asked < self.owner.listen:
+            return
+        well, self._asked = self.child.answers(), time.monotonic()
+        if well:
+            self._heard = self._asked
+        if well != (self.service.state == "ready"):
+            self.turn("ready" if well else "silent", process.pid)
+        if self._asked - self._heard > self.owner.silence:
+            self.owner.progress(f"{self.child.name} has not answered for {self._asked - self._heard:.0f} s: it is ended")
+            stop(process, 0)  # it hears nothing: no use in asking it to end; the next look finds it fallen
 
     def _fell(self, code: int, now: float) -> None:
         if self.process is not None:

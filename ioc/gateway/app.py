@@ -28,7 +28,7 @@ from ioc.gateway import openapi
 from ioc.gateway.intake import Document, read
 from ioc.gateway.outlet import Outlet
 from ioc.kafka import KafkaError
-from ioc.settings import Settings
+from ioc.settings import LOOPBACK, Settings
 from schemas import contracts
 from schemas.envelope import Envelope
 
@@ -42,8 +42,6 @@ CONCURRENT = 128
 """Requests at once; with `intake.BODY_BYTES` this bounds memory at about 1 GiB in the worst case."""
 SLICE = 200
 """Events judged before others get their turn: about 3 ms."""
-HOSTS = ["127.0.0.1", "localhost"]
-"""Names a request may use for us; others come from a web page that had its own name point here."""
 
 
 class Sending(Protocol):
@@ -78,7 +76,7 @@ def wall_clock() -> int:
 def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clock) -> FastAPI:
     """The gateway's application over an open `sender`. `now`: milliseconds."""
     app = FastAPIOffline(title="IOC gateway", version="1", description=openapi.DESCRIPTION, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
     limiter, counters = SlidingWindowCounterRateLimiter(MemoryStorage()), Counters()
 
     async def answer(request: Request) -> Response:

@@ -12,12 +12,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ioc.boards.model import Dashboard
 from ioc.errors import UsageError
-from ioc.settings import Settings
+from ioc.settings import LOOPBACK, Settings
 from ioc.wall.data import Wall
 
 BOARDS = Path(__file__).parents[2] / "grafana" / "boards"
-HOSTS = ["127.0.0.1", "localhost"]
-"""Names a request may use for us; others come from a web page that had its own name point here."""
 GRACE = 1
 """Seconds given to open pages at the end: their websockets never close by themselves."""
 EXTRA = "the wall needs NiceGUI, which the extra `embedded` brings: pip install 'ioc-streaming[embedded]'"
@@ -34,7 +32,7 @@ def build(settings: Settings, boards: Path = BOARDS) -> FastAPI:
     except ModuleNotFoundError as error:
         raise UsageError(EXTRA) from error
     app = FastAPI(openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
 
     @app.get("/health")
     def health() -> dict[str, int]:

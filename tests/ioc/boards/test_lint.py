@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ioc.boards.derive import boards
-from ioc.boards.lint import faults, query_faults
+from ioc.boards.lint import ALIAS, NAME, SOURCE, TEXT, faults, query_faults
 from ioc.catalog import load
 from ioc.store.tables import board_views
 
@@ -56,3 +58,11 @@ def test_two_boards_with_one_uid_or_one_title_and_two_panels_with_one_title_are_
     assert any("2 boards" in line for line in faults([one, two.model_copy(update={"title": one.title})], VIEWS))
     doubled = one.model_copy(update={"panels": (*one.panels, one.panels[0])})
     assert any("2 panels" in line for line in faults([doubled], VIEWS))
+
+
+@pytest.mark.parametrize("sql", ["'" + "\\'" * 300_000, "a" * 300_000 + "(", "FROM" + " " * 300_000 + "(", '"' * 300_001])
+def test_no_text_takes_long_to_lint(sql: str) -> None:
+    began = time.process_time()
+    for pattern in (TEXT, SOURCE, NAME, ALIAS):
+        pattern.findall(sql)
+    assert time.process_time() - began < 2

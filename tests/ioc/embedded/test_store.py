@@ -86,6 +86,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def table(store: Store) -> Iterator[str]:
     store.value("CREATE DATABASE work")
     store.value("CREATE TABLE t (id UInt64, s String, at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY id", database="work")
+    store.value("CREATE VIEW v_t AS SELECT * FROM t", database="work")
     yield "work"
     store.value("DROP DATABASE work SYNC")
 
@@ -228,17 +229,21 @@ def test_a_reader_reads_whatever_lies_inside(store: Store, table: str) -> None:
     for sql in (
         "SELECT 'file(x)' AS a, format('{}', 1) -- url('x')",
         "WITH 1 AS url SELECT url, `a.b` FROM (SELECT 2 AS number, 3 AS `a.b`)",
-        "SELECT * FROM numbers(3) AS n, values('a Int8', 1) AS v, merge('work', 't') AS m",
+        "SELECT * FROM numbers(3) AS n, values('a Int8', 1) AS v",
+        "SELECT count() FROM work.v_t WHERE id IN (SELECT id FROM v_t)",
+        "WITH t AS (SELECT 1 AS x) SELECT * FROM t",
+        "SELECT name FROM system.tables WHERE database = currentDatabase()",
         "SHOW TABLES FROM work",
-        "DESC TABLE work.t",
+        "DESC TABLE work.v_t",
         "SELECT 1;",
     ):
-        assert store.post(sql, "/readonly").status_code == 200, store.post(sql, "/readonly").text
+        answer = store.post(sql, "/readonly", database="default" if sql.startswith("WITH t") else table)
+        assert answer.status_code == 200, answer.text
     assert store.value("SELECT getSetting('readonly')", "/readonly", max_execution_time="5") == "1"
     assert store.code("SELECT 1", "/readonly", max_memory_usage="0") == (500, 164)
     assert store.code("SELECT * FROM {t:Identifier}", "/readonly", param_t="/etc/hostname") == (403, 291)
     client = store.client(table, proxy_path="readonly")
-    assert client.query("SELECT count() FROM t").result_rows == [(0,)]
+    assert client.query("SELECT count() FROM v_t").result_rows == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,8 @@ def test_a_reader_reads_whatever_lies_inside(store: Store, table: str) -> None:
     ],
 )
 def test_every_user_but_default_is_a_reader(store: Store, table: str, who: dict[str, str]) -> None:
-    assert store.post("SELECT count() FROM work.t", headers=who).text == "0\n"
+    assert store.post("SELECT count() FROM work.v_t", headers=who).text == "0\n"
+    assert store.post("SELECT count() FROM work.t", headers=who).status_code == 403
     for sql in ("INSERT INTO work.t (id) VALUES (1)", "DROP TABLE work.t", "SELECT file('/etc/hostname')"):
         assert store.post(sql, headers=who).headers["X-ClickHouse-Exception-Code"] in ("164", "291")
     assert store.code("DROP TABLE work.t", user="grafana") == (500, 164)
@@ -327,7 +333,7 @@ def test_a_stop_lets_running_requests_finish(tmp_path: Path) -> None:
     running = start(tmp_path)
     with socket.create_connection(("127.0.0.1", running.port)) as raw:
         sql = b"SELECT sleepEachRow(0.25), 'done' FROM numbers(4) SETTINGS max_block_size = 1"
-        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(sql), sql))
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(sql), sql))
         until(lambda: running.value("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%'") == "2")
         running.process.terminate()
         raw.settimeout(20)

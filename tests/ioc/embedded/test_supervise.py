@@ -93,6 +93,26 @@ def test_a_killed_child_is_started_again(watched: Watched) -> None:
     assert watched.said == ["victim ended (exit code -9); starting it again in 0.02 s"]
 
 
+def test_a_child_that_answers_no_more_is_not_ready_and_is_started_again(watched: Watched) -> None:
+    hears = threading.Event()
+    hears.set()
+    watched.supervisor.listen, watched.supervisor.silence = 0.01, 0.3
+    watched.supervisor.start(child("deaf", STUBBORN, answers=hears.is_set))
+    watched.supervisor.start(child("dumb"))
+    pid = watched.now["deaf"].pid
+    hears.clear()
+    watched.until(lambda: watched.now["deaf"].state == "silent")
+    hears.set()
+    watched.until(lambda: watched.now["deaf"].state == "ready")
+    assert watched.now["deaf"].pid == pid, "it was only slow"
+    hears.clear()
+    watched.until(lambda: watched.now["deaf"].pid != pid and watched.now["deaf"].state == "silent")
+    hears.set()
+    watched.until(lambda: watched.now["deaf"].state == "ready")
+    assert "deaf has not answered for 0 s: it is ended" in watched.said
+    assert ("dumb", "silent") not in watched.seen
+
+
 def test_pauses_between_restarts_double_up_to_the_longest(watched: Watched) -> None:
     watched.supervisor.start(child("faller", "raise SystemExit(7)", may_end=True))
     watched.until(lambda: len(watched.said) >= 5)
