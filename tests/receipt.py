@@ -14,8 +14,8 @@ from ioc.counting.pipeline import Pipeline
 from ioc.events import murmur
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.heartbeats import heartbeat
-from ioc.importing.importer import in_order
 from ioc.importing.mapping import load_map
+from ioc.importing.order import Ordered
 from ioc.importing.translate import read_events
 from ioc.settings import Settings
 from ioc.store import tables
@@ -32,8 +32,8 @@ needs_receipt = needs("dossiers/receipt.csv.gz")
 def batches(folder: Path) -> list[Batch]:
     """What `ioc import receipt.csv.gz --map receipt` leaves in the log: one batch a partition, a heartbeat at both ends."""
     records: list[list[tuple[bytes | None, bytes, int]]] = [[] for _ in range(PARTITIONS)]
-    with in_order(read_events([brute.RECEIPT], load_map("receipt")), folder) as events:
-        rows = [(at, key, value) for _, _, at, _, key, value in events]
+    with Ordered(read_events([brute.RECEIPT], load_map("receipt")), folder) as events:
+        rows = [(event.time_ms, event.key, event.value) for event in events]
     latest = rows[0][0] or 0
     for part in records:
         part.append((None, heartbeat("import", latest), latest))

@@ -64,11 +64,12 @@ class Alerter:
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
-            position = state.steps(self.store, ALERT).get((generation, stream.name))
-            if position is None:
-                position = begins(self.store, stream, generation, run=self.run)
+            stored = state.steps(self.store, ALERT).get((generation, stream.name))
+            position = begins(self.store, stream, generation, run=self.run) if stored is None else stored
             if position is None or position > watermark:  # what the groups' states follow from is not written yet
                 return
+            if stored is None and position == watermark:  # a log may end in the step it began in: there is nothing to judge
+                state.save_step(self.store, ALERT, generation, stream.name, position)
             for rule, indicator in rules(stream):
                 self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)
             self._judged[stream.name] = position

@@ -1,8 +1,9 @@
 """Import: the past of a log into Kafka, in order, with its own reception times.
 
-Events are sorted by (event time, position in the file). The header `ioc-received` is the running maximum of event times; a time
-before the first year or after the moment of import does not move it, so that one wrong clock in a log harms nobody. One heartbeat
-in every partition opens and one closes the import, so that quiet partitions move on with the others.
+Everything is read and sorted (`ioc.importing.order`) before anything is sent. The header `ioc-received` is the running maximum of
+event times; a time before the first year or after the moment of import does not move it, so that one wrong clock in a log harms
+nobody. One heartbeat in every partition opens and one closes the import, so that quiet partitions move on with the others. Where
+no event has a time that counts, the header is the first year: a wrong time format moves no watermark past the right one's times.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,8 +22,8 @@ import orjson
 
 from ioc.errors import UsageError
 from ioc.importing.mapping import Map
+from ioc.importing.order import Ordered
 from ioc.importing.shift import shifted
-from ioc.importing.spill import Item, Sorted
 from ioc.importing.translate import Outgoing, Statistics, read_events
 from ioc.kafka import Sender, send_to_all
 from ioc.settings import Settings
@@ -35,8 +37,6 @@ NAP = 0.005
 """Seconds: shorter waits are not worth leaving the loop for."""
 STEP = 1_000
 """Events between two reports of progress."""
-EVENT_BYTES = 700
-"""A usual event with its key, for the memory of the sort."""
 
 
 @dataclass
@@ -55,6 +55,72 @@ class Sent:
     statistics: Statistics = field(default_factory=Statistics)
 
 
+@dataclass(frozen=True)
+class Log:
+    """A log that has been read and sorted and may be sent: `total` events of it, in order."""
+
+    ordered: Ordered
+    total: int
+    window: Window
+    shift_ms: int
+    speed: float | None
+    statistics: Statistics
+
+    def events(self) -> Iterator[Outgoing]:
+        """The events to send, not yet shifted."""
+        return islice(self.ordered, self.total)
+
+
+@contextmanager
+def read_log(
+    settings: Settings,
+    files: Sequence[Path],
+    log_map: Map,
+    *,
+    speed: float | None = None,
+    shift_to_now: bool = False,
+    limit: int | None = None,
+    progress: Callable[[int], None] = lambda read: None,
+) -> Iterator[Log]:
+    """Read and sort. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in the order of time;
+    `progress`: events read.
+
+    Raises UsageError (`bad_file`), before anything was sent.
+    """
+    if speed is not None and speed <= 0:
+        raise UsageError("--speed is a number above 0 (times real time) or max")
+    statistics = Statistics()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with Ordered(_told(read_events(files, log_map, statistics), progress), settings.data_dir) as ordered:
+        total = len(ordered) if limit is None else min(limit, len(ordered))
+        window = Window(from_datetime(datetime(settings.first_year, 1, 1, tzinfo=UTC)), int(time.time() * 1000))
+        shift = 0
+        if shift_to_now:
+            shift, window = _shift(lambda: islice(ordered, total), total, window, speed)
+        yield Log(ordered, total, window, shift, speed, statistics)
+
+
+async def send_log(
+    settings: Settings, log: Log, log_map: Map, topics: Callable[[str], str], progress: Callable[[int, int | None], None]
+) -> Sent:
+    """Shift, pace and send. `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total.
+
+    A log without an event sends nothing.  Raises ServiceAway, KafkaError.
+    """
+    first = next(_valid(log.events(), log.window, log.shift_ms), max(log.window.first, 0))
+    sent = Sent(log.statistics.rows, 0, {}, first, first, log.shift_ms, log.statistics)
+    if not log.total:
+        return sent
+    async with Sender(settings) as sender:
+        names = sorted({topics(topic) for topic in log_map.topics()})
+        await _beat(sender, names, log_map.source, first)
+        await _send(sender, log.events(), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
+        await _beat(sender, names, log_map.source, sent.last_ms)
+        sent.next = dict(sender.next)
+    progress(sent.sent, log.total)
+    return sent
+
+
 async def run_import(
     settings: Settings,
     files: Sequence[Path],
@@ -66,34 +132,17 @@ async def run_import(
     topics: Callable[[str], str],
     progress: Callable[[int, int | None], None],
 ) -> Sent:
-    """Read, sort, shift, pace and send. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in
-    the order of time; `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total once known.
+    """Both together: read, sort, shift, pace and send."""
+    options = {"speed": speed, "shift_to_now": shift_to_now, "limit": limit}
+    with read_log(settings, files, log_map, **options, progress=lambda read: progress(0, None)) as log:  # type: ignore[arg-type]
+        return await send_log(settings, log, log_map, topics, progress)
 
-    Nothing is sent before everything has been read.  Raises UsageError (`bad_file`), ServiceAway, KafkaError.
-    """
-    if speed is not None and speed <= 0:
-        raise UsageError("--speed is a number above 0 (times real time) or max")
-    statistics = Statistics()
-    progress(0, None)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    ordered = await asyncio.to_thread(in_order, read_events(files, log_map, statistics), settings.data_dir)
-    with ordered:
-        total = len(ordered) if limit is None else min(limit, len(ordered))
-        window = Window(from_datetime(datetime(settings.first_year, 1, 1, tzinfo=UTC)), int(time.time() * 1000))
-        events: Callable[[], Iterator[Outgoing]] = lambda: (Outgoing(*item[2:]) for item in islice(ordered, total))  # noqa: E731
-        shift = 0
-        if shift_to_now:
-            shift, window = await asyncio.to_thread(_shift, events, total, window, speed)
-        first = next(_valid(events(), window, shift), window.last)
-        sent = Sent(statistics.rows, 0, {}, first, first, shift, statistics)
-        async with Sender(settings) as sender:
-            names = sorted({topics(topic) for topic in log_map.topics()})
-            await _beat(sender, names, log_map.source, first)
-            await _send(sender, events(), sent, window, speed, topics, lambda done: progress(done, total))
-            await _beat(sender, names, log_map.source, sent.last_ms)
-            sent.next = dict(sender.next)
-        progress(sent.sent, total)
-        return sent
+
+def _told(events: Iterable[Outgoing], progress: Callable[[int], None]) -> Iterator[Outgoing]:
+    for read, event in enumerate(events):
+        if read % STEP == 0:
+            progress(read)
+        yield event
 
 
 @dataclass(frozen=True)
@@ -105,18 +154,6 @@ class Window:
 
     def __contains__(self, ms: object) -> bool:
         return isinstance(ms, int) and self.first <= ms <= self.last
-
-
-def in_order(events: Iterable[Outgoing], folder: Path) -> Sorted:
-    """Events by (event time, position in the file); one without a readable time stays behind the one before it in the file."""
-
-    def items() -> Iterator[Item]:
-        at = 0
-        for position, event in enumerate(events):
-            at = at if event.time_ms is None else event.time_ms
-            yield (at, position, *event)
-
-    return Sorted(items(), folder, EVENT_BYTES)
 
 
 def _shift(events: Callable[[], Iterator[Outgoing]], total: int, window: Window, speed: float | None) -> tuple[int, Window]:
@@ -160,6 +197,8 @@ async def _send(
         sent.sent += 1
         if sent.sent % STEP == 0:
             progress(sent.sent)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # Ctrl-C: Python 3.11's wait_for drops it when its answer has just come
     await sender.flush()
 
 

@@ -57,7 +57,7 @@ def _moment(when: datetime, zone: ZoneInfo | None, counts: Counter[str]) -> Mome
         ms = from_datetime(when)
         if offset % _MINUTE:  # local mean time: RFC 3339 has no seconds in an offset
             return ms, iso(ms)
-        return ms, when.isoformat(timespec="milliseconds" if when.microsecond else "seconds")
+        return ms, when.isoformat(timespec=_precision(when))
     if zone is None:
         raise ValueError("neither offset nor zone")
     local = when.replace(tzinfo=zone)
@@ -67,7 +67,14 @@ def _moment(when: datetime, zone: ZoneInfo | None, counts: Counter[str]) -> Mome
         assert second is not None
         counts["ambiguous" if first > second else "never was"] += 1
     utc = when - first
-    return (utc - _EPOCH) // _MILLISECOND, utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds") + "Z"
+    return (utc - _EPOCH) // _MILLISECOND, utc.isoformat(timespec=_precision(utc)) + "Z"
+
+
+def _precision(when: datetime) -> str:
+    """What is finer than a millisecond stays: it orders the events of one."""
+    if not when.microsecond:
+        return "seconds"
+    return "microseconds" if when.microsecond % 1000 else "milliseconds"
 
 
 def _strptime(pattern: str) -> Callable[[str], datetime]:
@@ -82,7 +89,11 @@ def _compact(text: str) -> datetime:
 
 
 def _epoch(scale: int) -> Callable[[str], datetime]:
-    return lambda text: to_datetime(int(Decimal(text) * scale), UTC)
+    def read(text: str) -> datetime:
+        ms, finer = divmod(int(Decimal(text) * scale * 1_000), 1_000)
+        return to_datetime(ms, UTC) + timedelta(microseconds=finer)
+
+    return read
 
 
 _NAMED: dict[str, Callable[[str], datetime]] = {

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-RUN_ROWS = 200_000
-RUN_BYTES = 128 << 20
-"""A run is sorted in memory: as many rows or (roughly) bytes, whichever comes first."""
-BLOCK_ROWS = 256
-"""Rows read back at a time per run: merging 500 runs (64 GB) keeps 500 blocks, about 64 MB, in memory."""
+RUN_BYTES = 64 << 20
+"""Memory of the items of a run, which is sorted in memory. Sorting, and the pieces that are read back, take a third more."""
+BLOCK_BYTES = 64 << 10
+"""Read back at a time per run: a log of 64 GB has some 1,000 runs, and merging them keeps as many blocks, 64 MB, in memory."""
+_ITEM = 320
+"""Bytes of a tuple of eight, its numbers, and the heads of its texts."""
 
 Item = tuple[Any, ...]
 
@@ -22,21 +23,24 @@ Item = tuple[Any, ...]
 class Sorted:
     """Tuples of int, str, bytes and None in ascending order; can be iterated again and again, one iteration at a time.
 
-    `size` estimates a tuple's bytes. Context manager: the temporary file in `folder` goes at the end, and with the process.
+    Bytes are copied: a serializer's buffer may be many times as long as what it holds. Context manager: the temporary file in
+    `folder` goes at the end, and with the process.
     """
 
-    def __init__(self, items: Iterable[Item], folder: Path, size: int, run_rows: int = RUN_ROWS) -> None:
+    def __init__(self, items: Iterable[Item], folder: Path, run_bytes: int = RUN_BYTES) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, prefix="sort-")  # noqa: SIM115 (closed by __exit__)
         self._runs: list[list[tuple[int, int]]] = []
         self._last: list[Item] = []
-        self._count = 0
-        most = max(1, min(run_rows, RUN_BYTES // max(1, size)))
+        self._count = held = 0
         try:
             for item in items:
-                if len(self._last) >= most:
-                    self._spill()
-                self._last.append(item)
+                kept = tuple(bytes(memoryview(part)) if type(part) is bytes else part for part in item)
+                held += _ITEM + sum(len(part) for part in kept if type(part) is bytes)
+                self._last.append(kept)
                 self._count += 1
+                if held >= run_bytes:
+                    self._spill()
+                    held = 0
             self._last.sort()
             self._file.flush()
         except BaseException:
@@ -59,13 +63,22 @@ class Sorted:
 
     def _spill(self) -> None:
         self._last.sort()
-        run = []
-        for start in range(0, len(self._last), BLOCK_ROWS):
-            block = marshal.dumps(self._last[start : start + BLOCK_ROWS])
-            run.append((self._file.tell(), len(block)))
-            self._file.write(block)
+        run, block, size = [], [], 0
+        for item in self._last:
+            block.append(item)
+            size += sum(len(part) for part in item if type(part) is bytes)
+            if size >= BLOCK_BYTES:
+                run.append(self._write(block))
+                block, size = [], 0
+        if block:
+            run.append(self._write(block))
         self._runs.append(run)
         self._last = []
+
+    def _write(self, block: list[Item]) -> tuple[int, int]:
+        packed, place = marshal.dumps(block), self._file.tell()
+        self._file.write(packed)
+        return place, len(packed)
 
     def _read(self, run: list[tuple[int, int]]) -> Iterator[Item]:
         for place, length in run:

@@ -6,6 +6,7 @@ instead of being lost. No event is validated here: the worker does that for ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,16 +20,35 @@ from ioc.importing.sources import Row, read_rows
 from schemas import contracts
 from schemas.envelope import MAX_BYTES
 
-__all__ = ["Outgoing", "Statistics", "read_events", "translate"]
+__all__ = ["LAST", "Made", "Outgoing", "Statistics", "made_of", "read_events", "translate"]
+
+
+LAST = 10**12 - 1
+"""A place behind all rows: twelve digits of a sequence are for the place, six for nanoseconds within a millisecond."""
+_FINER = re.compile(r"[.]([0-9]{3})([0-9]{1,6})")
 
 
 class Outgoing(NamedTuple):
-    """One event to send. `time_ms` is None where the event's time cannot be read."""
+    """One event to send. `time_ms` is None where the event's time cannot be read.
+
+    `place`: its row among the rows of all files, from 1, or 0 or LAST for what stands before or behind them; None where nothing
+    is to be said of its order (`ioc.importing.order`). `fine`: nanoseconds within the millisecond.
+    """
 
     time_ms: int | None
     topic: str
     key: bytes
     value: bytes
+    place: int | None = None
+    fine: int = 0
+
+
+class Made(NamedTuple):
+    """An event with the row and the [[event]] it was made of (None: a row without columns)."""
+
+    row: Row
+    event: EventMap | None
+    outgoing: Outgoing
 
 
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
@@ -38,19 +58,29 @@ def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | No
 
 def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
     """The events of rows, in their order; a row may give several events or none."""
-    makers = [_maker(log_map, event, statistics) for event in log_map.event]
+    return (made.outgoing for made in made_of(rows, log_map, statistics))
+
+
+def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Made]:
+    """The same with what each was made of."""
+    by_rows = next((n for n, event in enumerate(log_map.event) if not event.once), len(log_map.event))
+    makers = [(event, _maker(log_map, event, statistics), LAST * (n > by_rows)) for n, event in enumerate(log_map.event)]
     for row in rows:
         statistics.rows += 1
         if row.trouble:
             statistics.broken += 1
-            made = [_broken(row, log_map)]
+            found = [Made(row, None, _broken(row, log_map))]
         else:
-            made = [event for make in makers if (event := make(row.fields)) is not None]
-            statistics.unmatched += not made
-        statistics.events += len(made)
-        for event in made:
-            statistics.undated += event.time_ms is None
-        yield from made
+            found = [
+                Made(row, event, made if event.sequence else made._replace(place=around if event.once else statistics.rows))
+                for event, make, around in makers
+                if (made := make(row.fields)) is not None
+            ]
+            statistics.unmatched += not found
+        statistics.events += len(found)
+        for one in found:
+            statistics.undated += one.outgoing.time_ms is None
+        yield from found
 
 
 def _broken(row: Row, log_map: Map) -> Outgoing:
@@ -92,9 +122,20 @@ def _maker(log_map: Map, event: EventMap, statistics: Statistics) -> Callable[[F
         key = str(data.get(entity_key) or document["id"] or row["@member"])
         # one byte more than an event may have is as much `too_large` as the whole, and Kafka takes it
         value = orjson.dumps(document)[: MAX_BYTES + 1]
-        return Outgoing(moment[0] if isinstance(moment, tuple) else None, topic, key.encode(), value)
+        time_ms, fine = (moment[0], _finer(moment[1])) if isinstance(moment, tuple) else (None, 0)
+        return Outgoing(time_ms, topic, key.encode(), value, fine=fine)
 
     return make
+
+
+def _finer(text: str) -> int:
+    """The nanoseconds within the millisecond of an RFC 3339 time.
+
+    >>> _finer("2026-01-05T01:00:00.000100Z"), _finer("2026-01-05T01:00:00Z")
+    (100000, 0)
+    """
+    found = _FINER.search(text)
+    return int(found[2].ljust(6, "0")) if found else 0
 
 
 def _condition(event: EventMap, nulls: Nulls, case: str | None) -> Callable[[Fields], bool]:

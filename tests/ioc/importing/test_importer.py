@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ioc.importing import importer
-from ioc.importing.importer import Sent, Window, in_order, run_import
+from ioc.importing.importer import Sent, Window, run_import
 from ioc.importing.mapping import load_map
+from ioc.importing.order import Ordered
 from ioc.importing.spill import Sorted
 from ioc.importing.translate import Outgoing
 from ioc.settings import Settings
@@ -83,11 +84,11 @@ def sent_ids() -> list[str]:
 
 @given(
     st.lists(st.tuples(st.integers(-(10**15), 10**15), st.binary(max_size=9), st.none() | st.text(max_size=3))),
-    st.integers(1, 20),
+    st.integers(1, 3_000),
 )
-def test_sorting_on_disk_equals_sorting_in_memory(items: list[tuple[int, bytes, str | None]], run_rows: int) -> None:
+def test_sorting_on_disk_equals_sorting_in_memory(items: list[tuple[int, bytes, str | None]], run_bytes: int) -> None:
     numbered = [(at, n, *rest) for n, (at, *rest) in enumerate(items)]
-    with Sorted(iter(numbered), Path(tempfile.gettempdir()), 100, run_rows) as ordered:
+    with Sorted(iter(numbered), Path(tempfile.gettempdir()), run_bytes) as ordered:
         assert list(ordered) == sorted(numbered)
         assert list(ordered) == sorted(numbered)  # and again
         assert len(ordered) == len(numbered)
@@ -95,8 +96,8 @@ def test_sorting_on_disk_equals_sorting_in_memory(items: list[tuple[int, bytes, 
 
 def test_an_event_without_a_time_stays_behind_its_neighbour(tmp_path: Path) -> None:
     events = [Outgoing(at, "t", b"%d" % n, b"") for n, at in enumerate((30, None, 10, None, 20, 10))]
-    with in_order(events, tmp_path) as ordered:
-        assert [item[4] for item in ordered] == [b"2", b"3", b"5", b"4", b"0", b"1"]
+    with Ordered(events, tmp_path) as ordered:
+        assert [event.key for event in ordered] == [b"2", b"3", b"5", b"4", b"0", b"1"]
 
 
 def test_reception_is_the_running_maximum_within_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +107,20 @@ def test_reception_is_the_running_maximum_within_the_window(tmp_path: Path, monk
     assert sent_ids() == ["2", "3", "4", "6", "1", "5"]
     assert [received for *_, received in Log.records[2:-2]] == [first, first, first, second, third, third]
     assert (sent.first_ms, sent.last_ms, sent.read, sent.sent) == (first, third, 6, 6)
+
+
+def test_a_log_without_a_time_that_counts_moves_no_watermark_past_the_times_of_the_right_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = imported(tmp_path, ["05/01/2026", "06/01/2026", "2090-01-01T00:00:00Z"], monkeypatch)
+    assert sent.sent == 3
+    assert {received for *_, received in Log.records} == {to_ms("2000-01-01T00:00:00Z")}
+
+
+def test_a_log_without_a_row_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Log.records = []
+    sent = imported(tmp_path, [], monkeypatch)
+    assert (sent.sent, sent.next, Log.records) == (0, {}, [])
 
 
 def test_a_heartbeat_in_every_partition_opens_and_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
