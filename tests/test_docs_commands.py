@@ -54,9 +54,12 @@ def in_bash(text: str, folder: Path) -> tuple[int, str]:
 
 
 def ran() -> list[Block]:
-    """The blocks that are run here, those about a past first."""
+    """The blocks that are run here, those about a past first; what two pages show is run once."""
     here = [block for block in blocks("sh") if not block.why_not and block.remark != "after the edits"]
-    return sorted(here, key=lambda block: block.page != FIRST)
+    once: dict[str, Block] = {}
+    for block in sorted(here, key=lambda block: block.page != FIRST):
+        once.setdefault(re.sub(r" +#.*", "", block.text), block)
+    return list(once.values())
 
 
 def test_every_block_of_commands_is_run_or_says_why_not() -> None:
