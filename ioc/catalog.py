@@ -24,7 +24,7 @@ ALERTS = "ioc.alerts"
 
 
 def generation(stream: Stream) -> str:
-    """Hash of what decides a stream's contributions (DESIGN "Generation"): 16 hex digits.
+    """Hash of what decides a stream's contributions (docs/exactness.md, "Words"): 16 hex digits.
 
     Titles, windows, groupings and rules of alerts do not enter, as long as they stand in the declaration itself: what comes
     before it in the module, imports included, is taken for code that counts.

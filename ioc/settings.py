@@ -19,16 +19,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="IOC_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(Path(".ioc"), description="where the embedded broker, the store, logs and ports are kept")
-    kafka_bootstrap: str = Field("", description="host:port[,host:port] of your Kafka; empty: the embedded broker")
+    kafka_bootstrap: str = Field("", description="host:port[,host:port] of your Kafka (3.6 or later); empty: the embedded broker")
     kafka_username: str = Field("", description="SCRAM-SHA-512 user; empty: no authentication")
     kafka_password: SecretStr = Field(SecretStr(""), description="password of the SCRAM user")
     kafka_ca: str = Field("", description="PEM file of the certificate authority; set: TLS")
     clickhouse_url: str = Field("", description="http(s)://user:password@host:port of your ClickHouse; empty: the embedded store")
     clickhouse_database: str = Field("ioc", description="database of the live centre")
-    clickhouse_reader: str = Field("", pattern=r"^\w*$", description="user of your ClickHouse that may SELECT the board views")
+    clickhouse_reader: str = Field(
+        "",
+        pattern=r"^\w*$",
+        description="user of your ClickHouse to whom `ioc store migrate` and new runs grant the board views; empty: nobody",
+    )
     partitions: int = Field(4, ge=1, le=1024, description="partitions of each event topic when it is created")
-    first_year: int = Field(2000, ge=1971, le=2100, description="events before this year are rejected as too_old")
-    tolerance: int = Field(600, ge=0, description="seconds an event's time may lie ahead of its reception (else too_new)")
+    first_year: int = Field(2000, ge=1971, le=2100, description="events before this year are rejected as `too_old`")
+    tolerance: int = Field(600, ge=0, description="seconds an event's time may lie ahead of its reception (else `too_new`)")
     cache_mb: int = Field(256, ge=8, description="MiB of packed rows a worker keeps in front of the store")
     fsync: bool = Field(False, description="fsync every insert (checkpoints always are): for machines that lose power")
     grafana_token: SecretStr = Field(SecretStr(""), description="token of a Grafana service account (Editor), for `ioc boards`")
@@ -43,7 +47,7 @@ class Settings(BaseSettings):
         description="http(s) address that is told of alerts (a POST each); empty: nobody is told",
     )
     webhook_secret: SecretStr = Field(
-        SecretStr(""), validate_default=True, description="key of the webhook's signature: whsec_ and 24 to 64 bytes in base64"
+        SecretStr(""), validate_default=True, description="key of the webhook's signature: `whsec_` and 24 to 64 bytes in base64"
     )
 
     @field_validator("webhook_secret")

@@ -78,8 +78,8 @@ def _entities(store: Store, asked: Scope) -> Iterator[Found]:
 
 
 def _alive(asked: Scope) -> str:
-    """Entities that may count: by the law of causality (DESIGN 4.1) none counts before its first event; more cannot be said
-    without knowing what the stream does."""
+    """Entities that may count: by the law of causality (docs/exactness.md) none counts before its first event; more cannot
+    be said without knowing what the stream does."""
     return f"JSONExtractInt(history, 1, 1) < {asked.until}"
 
 

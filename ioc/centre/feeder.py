@@ -37,7 +37,7 @@ for the client fetches ahead and holds what it found."""
 STALLED = 5.0
 """Seconds without a counted poll after which the group is told that we live (far below max_poll_interval)."""
 REVOKE_PATIENCE = 30.0
-"""Seconds a rebalance waits for polls on their way; what comes later is harmless (DESIGN 4.2)."""
+"""Seconds a rebalance waits for polls on their way; what comes later is harmless (docs/exactness.md)."""
 
 
 @dataclass
@@ -180,7 +180,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         """Decode a poll while the one before is counted and the one before that is written. Returns the first two.
 
         What was read under an earlier assignment is left to whoever reads it again; what is counted already is written, which is
-        harmless (DESIGN 4.2). Whatever goes wrong here ends the worker: no batch is ever skipped.
+        harmless (docs/exactness.md). Whatever goes wrong here ends the worker: no batch is ever skipped.
         """
         polls = [poll for poll in (following, decoded and decoded.poll, counted and counted.poll) if poll]
         try:

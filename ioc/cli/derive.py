@@ -15,11 +15,13 @@ from ioc.boards.derive import FOLDER as BOARDS
 from ioc.boards.derive import files
 from ioc.catalog import load
 from ioc.cli.asyncapi import asyncapi
+from ioc.cli.reference import FOLDER as REFERENCE
+from ioc.cli.reference import pages
 from schemas import Contract, contracts
 from schemas.envelope import NamedLimits
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-FOLDERS = ("schemas/json", BOARDS)
+FOLDERS = ("schemas/json", BOARDS, REFERENCE)
 """Folders that hold derived files only: what is not derived (any more) is removed from them."""
 
 
@@ -74,7 +76,7 @@ def boards() -> dict[str, str]:
     return files(load())
 
 
-SOURCES: tuple[Callable[[], Mapping[str, str]], ...] = (json_schemas, asyncapi, boards)
+SOURCES: tuple[Callable[[], Mapping[str, str]], ...] = (json_schemas, asyncapi, boards, pages)
 
 
 def derived() -> dict[str, str]:

@@ -169,7 +169,7 @@ def sql(
 ) -> None:
     """Ask the store in SQL; tab-separated with a header, unless the query ends with a FORMAT of its own.
 
-    Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE agency = '*' ORDER BY at DESC LIMIT 5"
+    Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE dims = ['*', '*', '*'] ORDER BY at DESC LIMIT 5"
     """
     query = query.strip().rstrip(";")
     own = re.search(r"\bFORMAT\s+\w+$", query, re.IGNORECASE)

@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def derive() -> None:
-    """Write what is derived from contracts and declarations: JSON Schemas, AsyncAPI, boards. Example: ioc derive"""
+    """Write what follows from the code: JSON Schemas, AsyncAPI, boards, reference pages of docs/. Example: ioc derive"""
     changed = deriving.write(ROOT)
     out.print("\n".join(changed) if changed else "nothing changed")
 

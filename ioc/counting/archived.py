@@ -51,7 +51,7 @@ def batch(store: Store, place: Place, start: int, end: int) -> Batch:
 def reaches(store: Store, place: Place, end: Checkpoint, received: int) -> int:
     """The offset of the first record whose reception moves the watermark to `received` (ms) or beyond, or `end.next`.
 
-    Records that move no watermark (DESIGN 3, "Reception time") go with those around them.
+    Records that move no watermark (docs/exactness.md, "Words") go with those around them.
     """
     frame = store.query(
         f"SELECT minOrNull(offset) AS first FROM events WHERE {_within(place, end.next)} "

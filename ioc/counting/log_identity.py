@@ -11,7 +11,7 @@ from ioc.store.state import Checkpoint
 
 
 def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, record: Any, partitions: int) -> None:
-    """Raise ForeignLog unless the log is the one the checkpoint counted (DESIGN 4.2e)."""
+    """Raise ForeignLog unless the log is the one the checkpoint counted (docs/exactness.md)."""
     name = f"{place.topic}:{place.partition}"
     if checkpoint.partitions and checkpoint.partitions != partitions:
         raise ForeignLog(

@@ -199,7 +199,7 @@ def _same_keys(given: pl.Series, keys: pl.Series) -> pl.Series:
 
 
 def reception(batch: Batch, beats: Sequence[int], clock: Clock, rules: Rules) -> tuple[Ints, Ints, Clock]:
-    """(reception used, highest reception before, clock after) of each record (DESIGN 3, "Reception time").
+    """(reception used, highest reception before, clock after) of each record (docs/exactness.md, "Words").
 
     The header counts in runs and until the partition's first live heartbeat (one without the header); until then only
     records that have it move the watermark.

@@ -23,10 +23,22 @@ from schemas import Contract
 from schemas.envelope import MAX_BYTES, PATTERNS, TIMESTAMP, Envelope
 
 Headers = Sequence[tuple[str, bytes]]
-REASONS = (
-    "bad_json", "not_cloudevent", "unknown_type", "schema", "unit_mismatch", "too_large", "too_old", "too_new",
-    "key_mismatch", "misrouted", "id_reused", "contributions", "bad_file",
-)  # fmt: skip
+REASONS = {
+    "bad_json": "the bytes are not one JSON document in plain UTF-8",
+    "not_cloudevent": "JSON, but no CloudEvents 1.0 event: `specversion`, `id`, `source` or `type` is missing or wrong",
+    "unknown_type": "no contract accepts this `type` on this topic",
+    "schema": "a field is missing, unknown, of another type or outside its range; the message names it and the fields there are",
+    "unit_mismatch": "a known quantity has another unit than its contract says, or a value outside its range",
+    "too_large": "the event has more bytes, or the batch more events, than are taken",
+    "too_old": "the event's time lies before the first year this centre counts (`IOC_FIRST_YEAR`)",
+    "too_new": "the event's time lies ahead of its reception by more than `IOC_TOLERANCE`: the sender's clock is wrong",
+    "key_mismatch": "the record's Kafka key is not the entity the event is about (the field that its contract names)",
+    "misrouted": "the record lies in another partition than its key says: set `partitioner=murmur2_random` in librdkafka clients",
+    "id_reused": "another event has this `source` and `id`; a correction has its own `id` and names the earlier in `replaces`",
+    "contributions": "a time within `data` lies too far away, or the stream's declaration cannot count the event",
+    "bad_file": "a file that was handed in as a whole cannot be read",
+}
+"""Reason -> what it means, for producers. Every reject has one of them."""
 AHEAD = 3653 * DAY
 """How far a time inside `data` (a due time) may lie after its event: 10 years, leap days included."""
 _LONGEST = 300

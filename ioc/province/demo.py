@@ -1,7 +1,7 @@
 """Demo: sends a province to Kafka, its history at full speed and then its present as it happens.
 
-The history carries the header `ioc-received`, so that the centre counts it as if it had been there (DESIGN: reception
-time); the present carries none. Stopped or cut off, the demo goes on where it was: see `ioc.province.demo_state`.
+The history carries the header `ioc-received`, so that the centre counts it as if it had been there (docs/exactness.md:
+reception time); the present carries none. Stopped or cut off, the demo goes on where it was: see `ioc.province.demo_state`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from ioc.errors import IocError, ServiceAway
 from ioc.settings import Settings
 
 WRITE = {"async_insert": 0, "insert_quorum": "auto", "insert_quorum_parallel": 0}
-"""A batch's rows of one table are one block, acknowledged when they are there (DESIGN 6)."""
+"""A batch's rows of one table are one block, acknowledged when they are there (docs/exactness.md)."""
 READ = {
     "select_sequential_consistency": 1,  # a replica that lags must not be asked what was counted
     "max_query_size": 64 << 20,  # keyed reads name thousands of keys

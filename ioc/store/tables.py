@@ -49,6 +49,25 @@ TABLES = {
     "days_off": "(day Date) ENGINE = ReplacingMergeTree ORDER BY day",
 }
 
+HOLDS = {
+    "events": "The archive: every record of the event topics as it came, with the reception that was used and its verdict "
+    "(accepted, duplicate, rejected, heartbeat). A replay and a rebuild read it.",
+    "panes": "One partition's contributions to an indicator, summed by the bucket of `at` and by when they became known. All numbers "
+    "are sums of panes.",
+    "entities": "Each dossier (of a stream whose entities have a life) with its whole history, packed, and its span for people who look.",
+    "seen": "Which events of a stream without state were counted: what finds duplicates.",
+    "rejects": "What was refused: reason, field, message, and the bytes (at most 64 KiB).",
+    "checkpoints": "How far each partition was counted, rolled and judged. Written last.",
+    "indicators": "Rolled values: for each step the latest value, and the first final one, which never changes.",
+    "alerts": "Transitions of alerts: firing and resolved, with the threshold that held.",
+    "notifications": "What the webhook answered to each transition.",
+    "generations": "Which generation of a stream the views read: the last one.",
+    "runs": "The runs there are, replays and imports, and how each goes; the last row of a name holds.",
+    "units": "Names of the values of dimensions: agencies, procedures, sites.",
+    "days_off": "Days on which offices are closed: weekends and public holidays.",
+}
+"""Table -> what it holds, for people."""
+
 
 def statements(catalog: Catalog, database: str) -> list[str]:
     """All statements that bring a database to this program's form; each may be run again."""

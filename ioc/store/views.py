@@ -40,6 +40,16 @@ VIEWS = {
     ),
 }
 """View -> columns."""
+TELLS = {
+    "v_now": "the database's now: its highest reception; boards use it instead of the wall clock",
+    "v_state": "which database this is: its name (a run's), whether it is the live one, whether events come, its now",
+    "v_rolled": "up to which instant each stream is rolled",
+    "v_runs": "the live database and the runs, for the choice on a board",
+    "v_units": "names of agencies, procedures and sites by their codes",
+    "v_feeds": "who sent in the last seven days, how fresh it is (seconds), and what became of it in the last hour",
+    "v_alerts": "one row an episode: when an alert fired, at which value, and when it was resolved",
+}
+"""View -> what it tells, for people."""
 
 
 def ahead_name(indicator: Indicator) -> str:

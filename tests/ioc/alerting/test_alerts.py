@@ -232,7 +232,7 @@ def test_any_cut_crash_and_second_alerter_give_the_transitions_of_the_brute_forc
 
 
 def truth(log: Sequence[Record]) -> Found:
-    """By the words of the design: a change is known at its time, or when the watermark had come so far; half-open steps."""
+    """By docs/exactness.md: a change is known at its time, or when the watermark had come so far; half-open steps."""
     changes, highest = [], None
     for r in log:
         event = json.loads(r.value or b"")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import typer.main
 import yaml
 
+from ioc import cli
+from ioc.catalog import load
 from ioc.cli.asyncapi import document, examples
 from ioc.cli.derive import derived, differences, json_schema, write
+from ioc.cli.reference import columns_of
+from ioc.events.exact_lane import REASONS
+from ioc.settings import Settings
+from ioc.store.tables import HOLDS, TABLES
+from ioc.store.views import TELLS, VIEWS
 from schemas import contracts
+from tests.counting import real_store
 
 ROOT = Path(__file__).parents[3]
 ASYNCAPI = "schemas/asyncapi.yaml"
@@ -24,8 +34,9 @@ def test_derived_files_are_up_to_date() -> None:
 def test_writing_creates_changes_and_removes_then_finds_nothing_to_do(tmp_path: Path) -> None:
     assert write(tmp_path) == sorted(derived())
     (tmp_path / "schemas/json/gone.json").write_text("{}")
+    (tmp_path / "docs/reference/gone.md").write_text("")
     (tmp_path / ASYNCAPI).write_text("")
-    assert write(tmp_path) == [ASYNCAPI, "schemas/json/gone.json"]
+    assert write(tmp_path) == ["docs/reference/gone.md", ASYNCAPI, "schemas/json/gone.json"]
     assert write(tmp_path) == []
     assert not (tmp_path / "schemas/json/gone.json").exists()
 
@@ -86,3 +97,59 @@ def test_the_asyncapi_document_names_each_topic_message_and_key() -> None:
     assert "data.dossier" in key["description"]
     shown = [example["name"] for message in whole["components"]["messages"].values() for example in message["examples"]]
     assert sorted(shown) == sorted(examples())
+
+
+# ---- the pages of docs/reference
+
+
+def first_cells(page: str) -> list[str]:
+    """What stands in code in the first cell of every row of the page's tables."""
+    return re.findall(r"^\| `([^`]+)` \|", derived()[f"docs/reference/{page}.md"], re.MULTILINE)
+
+
+def test_every_setting_stands_in_the_reference_with_its_default_and_a_meaning() -> None:
+    page = derived()["docs/reference/settings.md"]
+    assert first_cells("settings") == [f"IOC_{name.upper()}" for name in Settings.model_fields]
+    assert all(field.description for field in Settings.model_fields.values())
+    assert "| `IOC_PARTITIONS` | `4` |" in page
+    assert "| `IOC_KAFKA_PASSWORD` |  |" in page
+
+
+def test_every_indicator_stands_in_the_reference() -> None:
+    assert first_cells("indicators") == [one.name for one in load().indicators()]
+
+
+def test_every_reason_of_a_reject_is_explained() -> None:
+    assert first_cells("rejects") == list(REASONS)
+    assert all(REASONS.values())
+
+
+def test_every_table_and_every_view_is_explained() -> None:
+    assert (list(HOLDS), list(TELLS)) == (list(TABLES), list(VIEWS))
+    page = derived()["docs/reference/tables.md"]
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(TABLES)
+    assert "Key: `generation, indicator, at, dims, known, topic, partition`." in page
+
+
+def test_the_columns_of_the_tables_in_the_reference_are_those_the_store_has(store_url: str) -> None:
+    store = real_store(store_url, "reference")
+    columns = store.query(
+        "SELECT table, groupArray((name, type)) AS columns FROM (SELECT table, name, type FROM system.columns "
+        "WHERE database = 'reference' ORDER BY table, position) GROUP BY table"
+    )
+    found = {table: [tuple(c.values()) for c in of] for table, of in columns.rows() if table in TABLES}
+    assert found == {name: list(columns_of(body)) for name, body in TABLES.items()}
+
+
+def test_every_command_stands_in_the_reference_with_all_its_options() -> None:
+    page = derived()["docs/reference/commands.md"]
+
+    def leaves(command: Any, path: str) -> list[tuple[str, Any]]:
+        members = getattr(command, "commands", None)
+        return [(path, command)] if members is None else [leaf for n, c in members.items() for leaf in leaves(c, f"{path} {n}")]
+
+    sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    for path, command in leaves(typer.main.get_command(cli.app), "ioc"):
+        (section,) = [text for heading, text in sections.items() if f"{heading} ".startswith(f"{path} ")]
+        for parameter in command.params:
+            assert parameter.param_type_name == "argument" or parameter.opts[-1] in section, (path, parameter.opts)

@@ -1,4 +1,4 @@
-"""The counterexamples behind the rules (design, section 12): each goes wrong in the obvious design, and must not here."""
+"""The counterexamples behind the rules (docs/exactness.md): each goes wrong in the obvious design, and must not here."""
 
 from __future__ import annotations
 

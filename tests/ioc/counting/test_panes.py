@@ -224,7 +224,7 @@ def test_what_was_never_written_is_never_dropped_and_a_failed_write_keeps_it_to_
 
 
 def test_an_event_whose_rows_cancel_in_a_pane_leaves_no_row_but_two_events_that_cancel_leave_a_zero() -> None:
-    """Zeros are dropped per event (DESIGN 4.2a): else the row would depend on how batches were cut."""
+    """Zeros are dropped per event (docs/exactness.md): else the row would depend on how batches were cut."""
     cancelling = {("dossier.received", ("a", "b", "c"), 1): (1,), ("dossier.received", ("a", "b", "c"), 2): (-1,)}
     assert by_pane(STREAM, frozenset(), cancelling, 0) == {}
     levels = by_pane(STREAM, frozenset({"dossier.received"}), cancelling, 0)
