@@ -22,11 +22,14 @@ ROLL_PATIENCE = 120.0
 """Seconds without a roll after which waiting is given up."""
 
 
-def prepare(settings: Settings, catalog: Catalog) -> None:
-    """Create the topics, the database and its tables where they are missing. May be run again at any time."""
+def prepare(settings: Settings, catalog: Catalog) -> list[str]:
+    """Create the topics, the database and its tables where they are missing. May be run again at any time.
+
+    Returns what changed of the reference data, a sentence each.
+    """
     event_topics = dict.fromkeys([*catalog.topics, REJECTS], settings.partitions)
     asyncio.run(create_topics(settings, event_topics | {PROGRESS: 1, ALERTS: 1}))
-    tables.migrate(Store(settings), catalog)
+    return tables.migrate(Store(settings), catalog)
 
 
 def check_generations(store: Store, catalog: Catalog) -> None:

@@ -72,7 +72,8 @@ def up(
 
 
 def _before_worker(settings: Settings, catalog: Catalog) -> None:
-    live.prepare(settings, catalog)
+    for changed in live.prepare(settings, catalog):
+        say(changed)
     try:
         live.check_generations(Store(settings), catalog)
     except WrongGeneration:
@@ -170,5 +171,6 @@ def migrate(data: Data = None) -> None:
     from ioc.store import tables
 
     found = connected(data)
-    tables.migrate(Store(found), load())
+    for changed in tables.migrate(Store(found), load()):
+        say(changed)
     say(f"{found.clickhouse_database} has this program's form")
