@@ -78,6 +78,10 @@ class Catalog:
         """The streams that read a topic."""
         return tuple(s for s in self.streams if s.topic == topic)
 
+    def owners(self, topic: str) -> tuple[str, ...]:
+        """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own, its name."""
+        return tuple(self.generations[s.name] for s in self.of_topic(topic)) or (topic,)
+
     def stream_of(self, indicator: str) -> Stream:
         """The stream that declares an indicator.  Raises UsageError that names the ones there are."""
         for stream in self.streams:

@@ -35,7 +35,14 @@ class ServiceAway(IocError):
 
 
 class ForeignLog(IocError):
-    """The topic is not the log that was counted (re-created, truncated, or records were removed)."""
+    """The topic is not the log that was counted (re-created, truncated, or records were removed).
+
+    `acceptable`: a person may go on all the same (`ioc doctor --accept-gap`).
+    """
+
+    def __init__(self, message: str, *, acceptable: bool = False) -> None:
+        super().__init__(message)
+        self.acceptable = acceptable
 
 
 class WrongGeneration(IocError):

@@ -22,11 +22,14 @@ ROLL_PATIENCE = 120.0
 """Seconds without a roll after which waiting is given up."""
 
 
-def prepare(settings: Settings, catalog: Catalog) -> None:
-    """Create the topics, the database and its tables where they are missing. May be run again at any time."""
+def prepare(settings: Settings, catalog: Catalog) -> list[str]:
+    """Create the topics, the database and its tables where they are missing. May be run again at any time.
+
+    Returns what changed of the reference data, a sentence each.
+    """
     event_topics = dict.fromkeys([*catalog.topics, REJECTS], settings.partitions)
     asyncio.run(create_topics(settings, event_topics | {PROGRESS: 1, ALERTS: 1}))
-    tables.migrate(Store(settings), catalog)
+    return tables.migrate(Store(settings), catalog)
 
 
 def check_generations(store: Store, catalog: Catalog) -> None:
@@ -57,22 +60,29 @@ def is_live(store: Store) -> bool:
     return bool(found["found"][0])
 
 
+def silence(store: Store) -> int:
+    """Seconds since a live centre received its last record, by the store's clock; 0 where it is not live."""
+    asked = "dateDiff('second', (SELECT now FROM v_now), now64(3)) AS seconds"
+    return max(0, int(store.query(f"SELECT {asked}")["seconds"][0] or 0)) if is_live(store) else 0
+
+
 # ---- waiting
 
 
 def counted(store: Store, catalog: Catalog) -> dict[Place, int]:
-    """Positions up to which every stream has counted, by topic and partition."""
-    known = owners(catalog)
-    positions: dict[Place, int] = {}
-    for (generation, topic, partition), checkpoint in state.checkpoints(store, MEASURE).items():
-        if generation in known:
-            positions[topic, partition] = min(positions.get((topic, partition), checkpoint.next), checkpoint.next)
-    return positions
+    """Positions up to which every stream that reads a topic has counted, by topic and partition."""
+    return _reached(store, catalog, MEASURE)
 
 
-def owners(catalog: Catalog) -> tuple[str, ...]:
-    """What has checkpoints of the counting: the streams' generations, and topics no stream reads."""
-    return (*catalog.generations.values(), REJECTS, *catalog.topics)
+def _reached(store: Store, catalog: Catalog, stage: str) -> dict[Place, int]:
+    """The position that all of a topic's owners have reached; where one has none yet there is none.
+
+    What others have left is not asked: a stream's earlier generation, or the topic itself from before a stream read it.
+    """
+    stored = state.checkpoints(store, stage)
+    places = {(topic, partition) for _, topic, partition in stored}
+    owned = {place: [stored.get((owner, *place)) for owner in catalog.owners(place[0])] for place in places}
+    return {place: min(c.next for c in found if c) for place, found in owned.items() if all(found)}
 
 
 def wait_counted(
@@ -110,9 +120,7 @@ def wait_rolled(store: Store, catalog: Catalog, wanted: Mapping[Place, int], pat
     wanted = {place: position for place, position in wanted.items() if catalog.of_topic(place[0])}
     reached, moved = -1, time.monotonic()
     while True:
-        rolled: dict[Place, int] = {}
-        for (_, topic, partition), checkpoint in state.checkpoints(store, ROLL).items():
-            rolled[topic, partition] = min(rolled.get((topic, partition), checkpoint.next), checkpoint.next)
+        rolled = _reached(store, catalog, ROLL)
         if all(rolled.get(place, 0) >= position for place, position in wanted.items()) and (
             not store.database.startswith(RUN) or judged(store, catalog)
         ):

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 
 from ioc.catalog import REJECTS, Catalog
-from ioc.centre.live import owners
 from ioc.counting.log_identity import verify
 from ioc.counting.pipeline import MEASURE
 from ioc.errors import ForeignLog, UsageError
@@ -18,22 +17,36 @@ from ioc.store.clickhouse import Store, literal
 
 
 def accept_gap(settings: Settings, catalog: Catalog, topic: str, partition: int) -> tuple[int, int]:
-    """Go on at the log's beginning although records were lost; recorded in the checkpoint. Returns (old, new) position."""
-    store = Store(settings)
-    begin, end = asyncio.run(bounds(settings, [topic]))[TopicPartition(topic, partition)]
-    rows = {}
-    old = 0
-    for owner in [catalog.generations[s.name] for s in catalog.of_topic(topic)] or [topic]:
-        checkpoint = state.checkpoints(store, MEASURE, [topic]).get((owner, topic, partition))
+    """Go on at the log's beginning although records were lost; recorded in the checkpoint. Returns (old, new) position.
+
+    Raises UsageError where there is no gap, ForeignLog where no gap is the trouble.
+    """
+    store, place = Store(settings), TopicPartition(topic, partition)
+    logs = asyncio.run(bounds(settings, [topic]))
+    if place not in logs:
+        raise UsageError(f"{topic} has no partition {partition}; it has {len(logs)}")
+    begin, end = logs[place]
+    stored, rows, old = state.checkpoints(store, MEASURE, [topic]), {}, 0
+    for owner in catalog.owners(topic):
+        checkpoint = stored.get((owner, topic, partition))
         if checkpoint is None:
             raise UsageError(f"{topic}:{partition} has no checkpoint, so there is no gap to accept")
-        old = checkpoint.next
-        position = begin if begin > checkpoint.next else end
-        lost = checkpoint.lost + max(0, position - checkpoint.next)
-        rows[owner, topic, partition] = replace(checkpoint, next=position, last_offset=-1, last_hash=0, lost=lost)
-        if position < checkpoint.next:
-            ends = f"{topic}:{partition} ends at {end}, before the checkpoint {checkpoint.next}"
-            raise UsageError(f"{ends}: another log; start a new centre for it")
+        there = {place: checkpoint.last_offset} if begin <= checkpoint.last_offset < end else {}
+        last = asyncio.run(read_at(settings, there)).get(place) if there else None
+        try:
+            verify(place, checkpoint, begin, end, last, len(logs))
+        except ForeignLog as refusal:
+            if not refusal.acceptable:
+                raise
+            old, position = checkpoint.next, begin if begin > checkpoint.next else end
+            lost = checkpoint.lost + max(0, position - checkpoint.next)
+            rows[owner, topic, partition] = replace(checkpoint, next=position, last_offset=-1, last_hash=0, lost=lost)
+    if not rows:
+        counted = min(stored[owner, topic, partition].next for owner in catalog.owners(topic))
+        raise UsageError(
+            f"{topic}:{partition} has no gap: its log is the one that was counted, to {counted} of {end}; "
+            f"{end - counted} records are still to be counted, and nothing was skipped"
+        )
     store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
     return old, position
 
@@ -63,8 +76,8 @@ def _younger(hours: int | None) -> str:
 
 async def _same_logs(settings: Settings, catalog: Catalog, store: Store, hours: int | None) -> None:
     """Raise ForeignLog unless every log is the one that was counted and still has what would be counted again."""
-    topics, known = (*catalog.topics, REJECTS), owners(catalog)
-    newest = {key: c for key, c in state.checkpoints(store, MEASURE, topics).items() if key[0] in known}
+    topics = (*catalog.topics, REJECTS)
+    newest = {key: c for key, c in state.checkpoints(store, MEASURE, topics).items() if key[0] in catalog.owners(key[1])}
     older = state.checkpoints(store, MEASURE, topics, f"NOT ({_younger(hours)})")
     first = store.query("SELECT topic, partition, min(offset) AS first FROM events GROUP BY topic, partition")
     firsts = {(t, p): n for t, p, n in first.rows()}

@@ -31,7 +31,7 @@ from ioc.centre import garbage
 from ioc.centre.feeder import Feeder, describe
 from ioc.centre.live import beat, check_generations
 from ioc.counting.pipeline import Pipeline
-from ioc.errors import IocError
+from ioc.errors import ForeignLog, IocError, ServiceAway, UsageError, WrongGeneration
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import PATIENCE, Store
@@ -215,15 +215,18 @@ def _faust(settings: Settings) -> dict[str, Any]:
 
 
 def _note(settings: Settings, run: str | None) -> None:
-    """Tell the supervisor that this process has its partitions."""
+    """Tell the supervisor that this process has its partitions; it never reads half of it."""
     note = settings.data_dir / "run" / ("worker.ready" if run is None else f"worker-{run}.ready")
     note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(str(os.getpid()))
+    new = note.with_name(f"{note.name}.{os.getpid()}")
+    new.write_text(str(os.getpid()))
+    new.replace(note)
 
 
 def main(settings: Settings, run: str | None = None, catalog: Catalog | None = None) -> int:
-    """Run a worker until it is told to stop (0) or cannot go on (the error's exit code). `catalog`: of other streams."""
+    """Run a worker until it is told to stop (0) or cannot go on (`ended`). `catalog`: of other streams.  Raises ServiceAway."""
     catalog = catalog or load()
+    asyncio.run(kafka.bounds(settings, [run_names(run)[1](PROGRESS) if run else PROGRESS]))  # Faust would end without a reason
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
     replayed = run is not None and run_named(Store(settings, readonly=True, patience=30), run).source != IMPORT
@@ -237,9 +240,17 @@ def main(settings: Settings, run: str | None = None, catalog: Catalog | None = N
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
-        if fate.error is None:
-            return int(end.code or 0)
+        if fate.error is None and end.code:
+            fate.error = worker.crash_reason or end.__context__ or IocError("Faust ended without a reason")
     if fate.error is not None:
         print(f"ioc worker: {describe(fate.error)}", file=sys.stderr)
-        return fate.error.exit_code if isinstance(fate.error, IocError) else 70
+        return ended(fate.error)
     return 0
+
+
+def ended(error: BaseException) -> int:
+    """The exit code for what ended a worker: 1 or 2 where it refuses to count, and trying again would not help; 3 where a
+    service is away; 70 for all else, which may pass by itself (a full disk)."""
+    if isinstance(error, (ForeignLog, WrongGeneration, UsageError)):
+        return error.exit_code
+    return ServiceAway.exit_code if isinstance(error, (ServiceAway, kafka.KafkaError, ConnectionError)) else 70

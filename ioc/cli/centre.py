@@ -17,6 +17,7 @@ from ioc.cli.feed import load_history
 from ioc.cli.view import View
 from ioc.counting import archived
 from ioc.embedded import stack
+from ioc.embedded.centre import stopped
 from ioc.errors import WrongGeneration
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
@@ -72,7 +73,8 @@ def up(
 
 
 def _before_worker(settings: Settings, catalog: Catalog) -> None:
-    live.prepare(settings, catalog)
+    for changed in live.prepare(settings, catalog):
+        say(changed)
     try:
         live.check_generations(Store(settings), catalog)
     except WrongGeneration:
@@ -119,6 +121,8 @@ def status(data: Data = None, as_json: Json = False) -> None:
     else:
         rows = [(s.name, s.state, s.port, s.pid, local(int(s.since * 1000)) if s.since else "") for s in found.services]
         out.print(table("", ("service", "state", "port", "pid", "since"), rows))
+        for name, told in stopped(found):
+            out.print(f"{name}: {told}", markup=False)
     raise typer.Exit(0 if found.ready else 3)
 
 
@@ -170,5 +174,6 @@ def migrate(data: Data = None) -> None:
     from ioc.store import tables
 
     found = connected(data)
-    tables.migrate(Store(found), load())
+    for changed in tables.migrate(Store(found), load()):
+        say(changed)
     say(f"{found.clickhouse_database} has this program's form")

@@ -6,6 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Annotated
@@ -14,16 +16,23 @@ import typer
 
 from ioc.alerting.alerts import ALERT
 from ioc.alerting.notify import NOTIFY
-from ioc.catalog import Catalog, load
+from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live, repair
 from ioc.cli.common import Data, Json, dump, out, quiet_libraries, say, settings_of, table
+from ioc.counting.log_identity import other_partitions
 from ioc.counting.pipeline import MEASURE
-from ioc.embedded.centre import endpoints, owner, status
-from ioc.errors import IocError, UsageError
-from ioc.kafka import bounds
+from ioc.embedded.centre import endpoints, owner, status, stopped
+from ioc.errors import ServiceAway, UsageError, WrongGeneration
+from ioc.kafka import KafkaError, TopicPartition, bounds
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Place
+
+STILL = 10.0
+"""Seconds within which a worker that lives counts some of what is to come."""
+SILENT = 60
+"""Seconds without a record after which a live centre is stuck: its pacemaker beats every five."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +51,9 @@ def doctor(
     hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Examine log, store and checkpoints, and mend what can be mended.
+    """Examine services, log, store and checkpoints, and mend what can be mended.
+
+    Exits 1 when a service is away, counting stands still, or log and store do not fit; each finding says why and the way out.
 
     Example: ioc doctor; ioc doctor --accept-gap ioc.events.dossier:2
     """
@@ -85,30 +96,88 @@ def _rewind(settings: Settings, catalog: Catalog, hours: int | None) -> None:
     say(f"{count} checkpoints deleted; the worker counts again from there, with the same result")
 
 
-def _findings(settings: Settings, catalog: Catalog) -> list[tuple[str, bool, str]]:
-    store = Store(settings)
+Finding = tuple[str, bool, str]
+"""What was looked at, whether it is well, and what was found."""
+
+
+def _findings(settings: Settings, catalog: Catalog) -> list[Finding]:
+    """All there is to tell; what cannot be asked, because a service is away, is a finding itself."""
     free = shutil.disk_usage(settings.data_dir).free >> 30
     found = [("disk", free >= 1, f"{free} GiB free at {settings.data_dir}")]
+    found += [(name, False, told) for name, told in stopped(status(settings.data_dir.absolute()))]
+    store = Store(settings)
+    for what, look in (("store", _stored), ("log", _logs)):
+        try:
+            found += look(settings, catalog, store)
+        except (ServiceAway, KafkaError) as error:
+            found.append((what, False, str(error)))
+    return found
+
+
+def _stored(settings: Settings, catalog: Catalog, store: Store) -> list[Finding]:
+    found = []
     try:
         live.check_generations(store, catalog)
         found.append(("declarations", True, "the store was counted under these"))
-    except IocError as error:
+    except WrongGeneration as error:
         found.append(("declarations", False, str(error)))
-    counted = live.counted(store, catalog)
     lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
     found.append(("accepted gaps", True, f"{lost} positions"))
     found.append(_webhook(settings, store))
-    for place, (begin, end) in sorted(asyncio.run(bounds(settings, catalog.topics)).items()):
+    return found
+
+
+def _logs(settings: Settings, catalog: Catalog, store: Store) -> list[Finding]:
+    """Every log beside what was counted of it: another one, one that has grown partitions, or one that nobody counts on."""
+    topics = (*catalog.topics, REJECTS)
+    logs = asyncio.run(bounds(settings, topics))
+    counts = Counter(place.topic for place in logs)
+    known = state.checkpoints(store, MEASURE, topics)
+    found = []
+    for topic in topics:
+        others = {c.partitions for (_, t, _), c in known.items() if t == topic and c.partitions} - {counts[topic]}
+        if others:
+            found.append((topic, False, f"counting stands still: {other_partitions(topic, counts[topic], max(others))}"))
+    waiting = _waiting(store, catalog, logs)
+    moves = not waiting or _moves(store, catalog, waiting)
+    counted = live.counted(store, catalog)
+    for place, (begin, end) in sorted(logs.items()):
         at = counted.get((place.topic, place.partition), begin)
         what = f"{place.topic}:{place.partition}"
         if at > end or at < begin:
             found.append((what, False, f"counted to {at}, but the log holds {begin} to {end}: another log, or records are gone"))
+        elif (place.topic, place.partition) in waiting and at < end and not moves:
+            told = f"counting stands still at {at} of {end}: for {STILL:.0f} s no worker has counted on; see `ioc status`"
+            found.append((what, False, told))
         else:
             found.append((what, True, f"counted to {at} of {end}" + (f", {end - at} to come" if end > at else "")))
+    if (silent := live.silence(store)) > SILENT:
+        told = (
+            f"nothing was received for {silent} s, though a live centre beats every few seconds: no worker runs, or it is stuck"
+        )
+        found.append(("heartbeats", False, told))
     return found
 
 
-def _webhook(settings: Settings, store: Store) -> tuple[str, bool, str]:
+def _waiting(store: Store, catalog: Catalog, logs: Mapping[TopicPartition, tuple[int, int]]) -> dict[Place, int]:
+    """Position of the partitions that have records to come."""
+    counted = live.counted(store, catalog)
+    at = {(p.topic, p.partition): (counted.get((p.topic, p.partition), begin), end) for p, (begin, end) in logs.items()}
+    return {place: position for place, (position, end) in at.items() if position < end}
+
+
+def _moves(store: Store, catalog: Catalog, waiting: Mapping[Place, int]) -> bool:
+    """Whether any of them is counted on within `STILL` seconds."""
+    until = time.monotonic() + STILL
+    while time.monotonic() < until:
+        counted = live.counted(store, catalog)
+        if any(counted.get(place, 0) > position for place, position in waiting.items()):
+            return True
+        time.sleep(0.2)  # the checkpoints are polled: nothing tells a client when they move
+    return False
+
+
+def _webhook(settings: Settings, store: Store) -> Finding:
     """Whether the webhook takes what it is told."""
     if not settings.webhook_url:
         return "webhook", True, "none is set (IOC_WEBHOOK_URL): alerts are told by `ioc alerts list` and the topic ioc.alerts"

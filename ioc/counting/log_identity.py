@@ -14,10 +14,7 @@ def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, 
     """Raise ForeignLog unless the log is the one the checkpoint counted (docs/exactness.md)."""
     name = f"{place.topic}:{place.partition}"
     if checkpoint.partitions and checkpoint.partitions != partitions:
-        raise ForeignLog(
-            f"{place.topic} has {partitions} partitions, but was counted with {checkpoint.partitions}: keys moved between"
-            " partitions; create the topic anew with as many as before, or start a new centre"
-        )
+        raise ForeignLog(other_partitions(place.topic, partitions, checkpoint.partitions))
     if end < checkpoint.next:
         raise ForeignLog(
             f"{name} ends at {end}, before the {checkpoint.next} that were counted: another or a truncated log; bring the old"
@@ -28,10 +25,22 @@ def verify(place: TopicPartition, checkpoint: Checkpoint, begin: int, end: int, 
     way = f"; if that is meant to be: `ioc doctor --accept-gap {name}`"
     if begin > checkpoint.next:
         gone = f"records {checkpoint.next} to {begin - 1} were never counted and are gone"
-        raise ForeignLog(f"{name} begins at {begin}; {gone}{way}")
+        raise ForeignLog(f"{name} begins at {begin}; {gone}{way}", acceptable=True)
     if begin > checkpoint.last_offset:
         return  # retention took the record we would compare; what follows it is there
     if record is None or record.offset != checkpoint.last_offset:
-        raise ForeignLog(f"{name} has no record at {checkpoint.last_offset}, which was counted: another log{way}")
+        raise ForeignLog(
+            f"{name} has no record at {checkpoint.last_offset}, which was counted: another log{way}", acceptable=True
+        )
     if record_hash(record.offset, record.timestamp, record.key, record.value) != checkpoint.last_hash:
-        raise ForeignLog(f"{name} has another record at {checkpoint.last_offset} than the one that was counted{way}")
+        raise ForeignLog(
+            f"{name} has another record at {checkpoint.last_offset} than the one that was counted{way}", acceptable=True
+        )
+
+
+def other_partitions(topic: str, now: int, before: int) -> str:
+    """What is told of a topic whose number of partitions has changed, with the way out."""
+    return (
+        f"{topic} has {now} partitions, but was counted with {before}: keys moved between partitions; "
+        "create the topic anew with as many as before, or start a new centre"
+    )

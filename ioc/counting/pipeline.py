@@ -76,7 +76,7 @@ class Pipeline:
         stored = state.checkpoints(self.store, MEASURE, {topic for topic, _ in places})
         floors = {s.name: keyed_rows.highest_known(self.store, self.catalog.generations[s.name]) for s in self._streams(places)}
         for place in places:
-            owners = self._owners(place[0])
+            owners = self.catalog.owners(place[0])
             known = [stored[owner, *place] for owner in owners if (owner, *place) in stored]
             behind = len(known) < len(owners)
             self.checkpoints[place] = Checkpoint() if behind else min(known, key=lambda c: c.next)
@@ -102,10 +102,6 @@ class Pipeline:
     def _streams(self, places: Sequence[Place]) -> list[Stream]:
         topics = {topic for topic, _ in places}
         return [s for s in self.catalog.streams if s.topic in topics]
-
-    def _owners(self, topic: str) -> list[str]:
-        """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own."""
-        return [self.catalog.generations[s.name] for s in self.catalog.of_topic(topic)] or [topic]
 
     # ---- the path
 
@@ -164,7 +160,7 @@ class Pipeline:
                     rows.setdefault(name, []).append(table)
         for work in works:
             rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
-            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self._owners(work.batch.topic)[0]))
+            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self.catalog.owners(work.batch.topic)[0]))
         return rows
 
     def _decode(self, batch: Batch) -> Work:
@@ -210,7 +206,7 @@ class Pipeline:
                 last = (batch.offsets[-1], batch.timestamps[-1], batch.keys[-1], batch.values[-1])
                 new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
             self.checkpoints[work.place] = new
-            rows.update({(owner, *work.place): new for owner in self._owners(batch.topic)})
+            rows.update({(owner, *work.place): new for owner in self.catalog.owners(batch.topic)})
         return state.checkpoint_rows(MEASURE, rows)
 
 

@@ -24,13 +24,14 @@ WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)  # struct flock of 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service: state is starting, ready, silent, restarting, away or ended; `since` in seconds of the epoch."""
+    """One service: state is starting, ready, silent, restarting, away or ended; `since` in seconds of the epoch; `why` it fell."""
 
     name: str
     state: str
     pid: int | None
     port: int | None
     since: float
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,17 @@ def owner(data: Path) -> int | None:
 def already_runs(data: Path) -> ServiceAway:
     """The refusal of a second centre on one folder."""
     return ServiceAway(f"the centre on {data} runs already (pid {owner(data)}): see `ioc status`, or stop it with `ioc down`")
+
+
+def stopped(found: Status) -> list[tuple[str, str]]:
+    """The services of a running centre that are not there, each with what happened to it and the way out."""
+    told = []
+    for service in found.services if found.running else ():
+        if service.state in ("ready", "ended"):
+            continue
+        way = "; it is not tried again: mend that, then `ioc down` and `ioc up`" if service.state == "away" else ""
+        told.append((service.name, f"{service.state}: {service.why}{way}" if service.why else service.state))
+    return told
 
 
 def write_note(data: Path, note: dict[str, Any]) -> None:
@@ -159,4 +171,4 @@ def _note(data: Path) -> dict[str, Any]:
 def _service(entry: dict[str, Any], ports: dict[str, int], running: bool) -> ServiceStatus:
     there = running and (entry["pid"] is None or alive(entry["pid"]))
     state, pid = (entry["state"], entry["pid"]) if there else ("away", None)
-    return ServiceStatus(entry["name"], state, pid, ports.get(entry["name"]), entry["since"])
+    return ServiceStatus(entry["name"], state, pid, ports.get(entry["name"]), entry["since"], entry.get("why", ""))

@@ -47,12 +47,13 @@ def default_children(settings: Settings, ports: Mapping[str, int], progress: Pro
                 lambda: embedded_broker.command(data, ports["broker"], ports["controller"]),
                 lambda _: listens(ports["broker"]),
                 before=lambda: embedded_broker.resolve_jars(progress),
+                foreign=True,
             )
         )
     if "store" in ports:
         where = ("--path", str(data / "store"), "--port", str(ports["store"]), "--parent", str(os.getpid()))
-        ping = partial(answers, ports["store"], "/ping")
-        children.append(Child("store", lambda: python("ioc.embedded.store", *where), lambda _: ping(), answers=ping))
+        serve, ping = partial(python, "ioc.embedded.store", *where), partial(answers, ports["store"], "/ping")
+        children.append(Child("store", serve, lambda _: ping(), answers=ping, foreign=True))
     note = data / "run" / "worker.ready"
     children.append(own_command("worker", lambda pid: note.exists() and note.read_text().strip() == str(pid)))
     children.append(own_command("gateway", lambda _: answers(ports["gateway"], "/health")))

@@ -22,6 +22,7 @@ SILENCE = 30.0
 LISTEN = 2.0
 """Seconds between two such questions."""
 REFUSED = (1, 2)  # exit codes that mean "I was told something impossible": trying for ever would not help
+NO_START = 71  # what a child that could not even be started counts as: no refusal, memory or disk may come back
 
 
 class Stopping(Exception):
@@ -47,16 +48,18 @@ class Child:
     grace: float = 15  # seconds between SIGTERM and SIGKILL
     may_end: bool = False  # exit code 0 is its proper end, not a fall
     optional: bool = False  # where it cannot run, the others go on without it
+    foreign: bool = False  # its exit codes are not ours: once it was ready none is a refusal (Kafka ends with 1 on a full disk)
 
 
 @dataclass
 class Service:
-    """What is known of a child: state, process and since when (seconds of the epoch)."""
+    """What is known of a child: state, process, since when (seconds of the epoch), and while it is not ready why it fell last."""
 
     name: str
     state: State = "starting"
     pid: int | None = None
     since: float = field(default_factory=time.time)
+    why: str = ""
 
 
 class Supervisor:
@@ -76,11 +79,12 @@ class Supervisor:
     ) -> None:
         """Pauses between restarts double from `first_pause`; after `calm` seconds of running they begin anew."""
         self.listen, self.silence = listen, silence
-        self.logs, self.progress, self._changed = logs, progress, changed
+        self.logs, self._progress, self._changed = logs, progress, changed
         self.first_pause, self.longest_pause, self.calm = first_pause, longest_pause, calm
         self._kept: list[_Kept] = []
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._tell_again: float | None = None
 
     def start(self, child: Child) -> None:
         """Start the child and come back when it is ready; IocError when it gave up or was too slow, Stopping on `shutdown`."""
@@ -138,12 +142,29 @@ class Supervisor:
     def _turn(self) -> None:
         for kept in self._kept:
             kept.look()
+        if self._tell_again is not None and time.monotonic() >= self._tell_again:
+            self.tell()
         if self._stop.wait(0.05):
             raise Stopping
 
     def tell(self) -> None:
-        """Report all services to whoever listens."""
-        self._changed([kept.service for kept in self._kept])
+        """Report all services to whoever listens; where that fails (a full disk), again and again until it does not."""
+        before = self._tell_again
+        try:
+            self._changed([kept.service for kept in self._kept])
+        except OSError as error:
+            self._tell_again = time.monotonic() + self.first_pause
+            if before is None:
+                self.progress(f"the state of the services cannot be written ({error}); they run on, and it is tried again")
+            return
+        self._tell_again = None
+        if before is not None:
+            self.progress("the state of the services is written again")
+
+    def progress(self, text: str) -> None:
+        """Say what goes on; a log on a full disk loses it, and nothing else stops for that."""
+        with suppress(OSError):
+            self._progress(text)
 
 
 class _Kept:
@@ -155,6 +176,8 @@ class _Kept:
         self.process: Popen[bytes] | None = None
         self.service = Service(child.name)
         self.last_words = ""
+        self.why = ""
+        self._served = False
         self._pause = owner.first_pause
         self._started = self._due = 0.0
         self._asked = self._heard = 0.0
@@ -172,8 +195,7 @@ class _Kept:
             try:
                 self.launch()
             except (OSError, IocError) as error:  # no memory, no disk: the next attempt may find some
-                self.owner.progress(f"{self.child.name} could not be started: {error}")
-                self._fell(REFUSED[0], now)
+                self._fell(NO_START, now, f"could not be started: {error}")
         elif self.process is not None and state in ("starting", "ready", "silent"):
             if (code := self.process.poll()) is not None:
                 self._fell(code, now)
@@ -198,18 +220,20 @@ class _Kept:
             self.owner.progress(f"{self.child.name} has not answered for {self._asked - self._heard:.0f} s: it is ended")
             stop(process, 0)  # it hears nothing: no use in asking it to end; the next look finds it fallen
 
-    def _fell(self, code: int, now: float) -> None:
+    def _fell(self, code: int, now: float, why: str = "") -> None:
         if self.process is not None:
             stop(self.process, 0)  # whatever it left in its group
         if code == 0 and self.child.may_end:
             return self.turn("ended", None)
-        if code in REFUSED:
+        refused = code in REFUSED and not (self.child.foreign and self._served)
+        self.why = why or f"{'refused to run' if refused else 'ended'} (exit code {code}): {last_word(self.log)}"
+        if refused:
             self._refusals.append(now)
         if len(self._refusals) == self._refusals.maxlen and now - self._refusals[0] < 60:
             return self.give_up(f"{self.child.name} refused to run (exit code {code}); its log ends with:\n{tail(self.log)}")
         if now - self._started > self.owner.calm:
             self._pause = self.owner.first_pause
-        self.owner.progress(f"{self.child.name} ended (exit code {code}); starting it again in {self._pause:g} s")
+        self.owner.progress(f"{self.child.name} {why or f'ended (exit code {code})'}; starting it again in {self._pause:g} s")
         self._due, self._pause = now + self._pause, min(2 * self._pause, self.owner.longest_pause)
         return self.turn("restarting", None)
 
@@ -217,10 +241,18 @@ class _Kept:
         """Stop trying: its end where it is optional, else the state in which `start` fails."""
         if self.process is not None:
             stop(self.process, self.child.grace)
-        self.last_words = why
+        self.last_words, self.why = why, self.why or why
         self.owner.progress(why)
         self.turn("ended" if self.child.optional else "away", None)
 
     def turn(self, state: State, pid: int | None) -> None:
-        self.service = Service(self.child.name, state, pid)
+        if state == "ready":
+            self._served, self.why = True, ""
+        self.service = Service(self.child.name, state, pid, why=self.why)
         self.owner.tell()
+
+
+def last_word(log: Path) -> str:
+    """Why a process ended, in one line: what it said as `ioc ...: why`, else its last line."""
+    lines = [line for line in tail(log, 30).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if line.startswith("ioc")), lines[-1] if lines else "it said nothing")

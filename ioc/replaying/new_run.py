@@ -96,5 +96,13 @@ def drop(settings: Settings, catalog: Catalog, name: str) -> list[str]:
 
 
 def _check_name(settings: Settings, name: str) -> None:
-    if name == LIVE or run_names(name)[0] == settings.clickhouse_database:
+    """Raise UsageError for a name that is no run's, or whose database is that of another run: - and _ fold together there."""
+    database = run_names(name)[0]
+    if name == LIVE or database == settings.clickhouse_database:
         raise UsageError(f"{name!r} is the centre itself and no run; `ioc replay list` shows the runs there are")
+    other = next((run.name for run in runs(Store(settings)) if run.name != name and run_names(run.name)[0] == database), None)
+    if other is not None:
+        raise UsageError(
+            f"no run {name!r}, and none can be made: the run {other!r} has its database {database}, where - and _ are the same;"
+            " name that one, or take another name"
+        )

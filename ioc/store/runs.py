@@ -53,7 +53,9 @@ def runs(store: Store) -> list[Run]:
         "toUnixTimestamp64Milli(created_at) FROM runs ORDER BY created_at DESC LIMIT 1 BY name"
     )
     databases = set(store.query("SELECT name FROM system.databases")["name"].to_list())
-    return sorted((Run(*row) for row in frame.rows() if run_names(row[0])[0] in databases), key=lambda run: run.name)
+    found = [Run(*row) for row in frame.rows()]
+    there = (run for run in found if run.state != DROPPED and run_names(run.name)[0] in databases)
+    return sorted(there, key=lambda run: run.name)
 
 
 def run_named(store: Store, name: str) -> Run:

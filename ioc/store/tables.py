@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ioc.catalog import Catalog
-from ioc.store.clickhouse import Store, literal
+from ioc.store import reference
+from ioc.store.clickhouse import Store
 from ioc.store.views import LAST, VIEWS, ahead_columns, ahead_name
 from ioc.store.views import statements as others
 from ioc.store.workdays import days_off
@@ -150,12 +151,14 @@ def views(stream: Stream) -> list[str]:
     return found
 
 
-def migrate(store: Store, catalog: Catalog) -> None:
-    """Create the database, its tables and views; an empty store takes this program's generations, the reader gets the views."""
+def migrate(store: Store, catalog: Catalog) -> list[str]:
+    """Create the database, its tables and views; an empty store takes this program's generations, the reader gets the views.
+
+    Unit names and days off follow their files. Returns what changed of those that were there, a sentence each.
+    """
     store.create(statements(catalog, store.database))
     for statement in FSYNC:
         store.command(statement.format(int(store.settings.fsync)))
-    _fill(store, catalog)
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
     for stream in catalog.streams:
         if stream.name not in known:
@@ -164,15 +167,7 @@ def migrate(store: Store, catalog: Catalog) -> None:
             )
     if store.settings.clickhouse_reader:
         store.command(f"GRANT SELECT ON {store.database}.v_* TO {store.settings.clickhouse_reader}")
-
-
-def _fill(store: Store, catalog: Catalog) -> None:
-    """The names of units that have none yet, and the days off."""
-    there = set(store.query("SELECT code FROM units")["code"].to_list())
-    if rows := [pair for pair in catalog.units().items() if pair[0] not in there]:
-        store.command(f"INSERT INTO units (code, name) VALUES {', '.join(map(literal, rows))}")
-    if not store.query("SELECT day FROM days_off LIMIT 1").height:
-        store.command(f"INSERT INTO days_off VALUES {', '.join(literal((day.isoformat(),)) for day in days_off())}")
+    return reference.follow(store, catalog.units(), days_off())
 
 
 def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from ioc.boards.expand import identifier, timed
+from ioc.embedded.centre import status, stopped
 from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.settings import Settings
 from ioc.store.clickhouse import RUN, Store
@@ -139,6 +140,14 @@ class Wall:
         """Whether the live centre's now lags the wall clock: a run has a clock of its own."""
         live = database == self.settings.clickhouse_database
         return live and (pulse.now is None or time.time_ns() // 1_000_000 - pulse.now > LATE)
+
+    def stopped(self, database: str) -> list[tuple[str, str]]:
+        """The services of the live centre that have stopped, each with why: what `ioc status` and `ioc doctor` tell."""
+        if database != self.settings.clickhouse_database:
+            return []
+        found = status(self.settings.data_dir.absolute())
+        fallen = {s.name for s in found.services if s.why}
+        return [(name, told) for name, told in stopped(found) if name in fallen]
 
     def answer(self, question: Question) -> Answer:
         """The newest answer to a question."""

@@ -71,7 +71,7 @@ class Page:
         lost = self.wall.lost(self.shown.database, pulse)
         words = self.shown.look.words
         self.form.content = view.form(self.shown, {v.name: self._offered(v.name) for v in self.shown.board.templating.list})
-        self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.silent())
+        self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.silent(), self.wall.stopped(self.shown.database))
         self.now.content = view.clocks(pulse.now, words)
         for painted in self.panels:
             if painted.question is not None:

@@ -108,8 +108,8 @@ def offered(variable: AnyVariable, found: pl.DataFrame | None, value: str) -> Ch
     return [(value, text), *known]
 
 
-def band(shown: View, run: str, state: str, away: bool) -> str:
-    """The mark of a run, and the banner of an absent store."""
+def band(shown: View, run: str, state: str, away: bool, stopped: Sequence[tuple[str, str]] = ()) -> str:
+    """The mark of a run, and the banners of an absent store and of services that have stopped (name, why)."""
     words = shown.look.words
     found = ""
     if run:
@@ -117,6 +117,8 @@ def band(shown: View, run: str, state: str, away: bool) -> str:
         found += f'<div class="band run" role="status" data-testid="run-band">{escape(words.run.format(run, told))}</div>'
     if away:
         found += f'<div class="band away" role="alert" data-testid="store-away">{escape(words.store_away)}</div>'
+    for name, why in stopped:
+        found += f'<div class="band away" role="alert" data-testid="stopped">{escape(words.stopped.format(name, why))}</div>'
     return found
 
 

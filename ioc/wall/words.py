@@ -16,6 +16,8 @@ class Words:
     starting: str
     store_away: str
     refused: str
+    stopped: str
+    """A service of the centre, and why."""
     run: str
     boards: str
     range: str
@@ -39,6 +41,7 @@ VI = Words(
     no_data="Không có dữ liệu",
     starting="Đang lấy số liệu …",
     store_away="KHO SỐ LIỆU KHÔNG TRẢ LỜI — số đang hiện là số cũ; màn hình tự nối lại",
+    stopped="{} ĐÃ NGỪNG — số đang hiện có thể là số cũ; người vận hành chạy `ioc doctor` ({})",
     refused="Không lấy được số liệu: {}",
     run="DIỄN LẠI: {} — không phải số liệu trực tiếp ({})",
     boards="Bảng",
@@ -61,6 +64,7 @@ EN = Words(
     no_data="No data",
     starting="Asking …",
     store_away="THE STORE DOES NOT ANSWER — the numbers shown are old; this screen recovers by itself",
+    stopped="{} HAS STOPPED — the numbers shown may be old; operators run `ioc doctor` ({})",
     refused="No numbers: {}",
     run="REPLAY: {} — these are no live numbers ({})",
     boards="Boards",

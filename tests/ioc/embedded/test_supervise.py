@@ -265,3 +265,85 @@ def test_a_big_log_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
     keep_small(log)
     assert not log.exists()
     assert (tmp_path / "x.log.1").stat().st_size == LOG_BYTES + 1
+
+
+def test_who_refused_and_why_is_told_with_its_state(watched: Watched, tmp_path: Path) -> None:
+    looks, seen = iter([True]), tmp_path / "seen ready"
+
+    def ready(_: int) -> bool:
+        seen.touch()
+        return next(looks, False)
+
+    refusal = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)\n"
+        "print('ioc worker: ioc.events.dossier has 6 partitions'); print('goodbye'); raise SystemExit(1)"
+    )
+    watched.supervisor.start(child("worker", refusal, ready=ready))
+    watched.until(lambda: watched.now["worker"].state == "away")
+    assert watched.now["worker"].why == "refused to run (exit code 1): ioc worker: ioc.events.dossier has 6 partitions"
+
+
+def test_a_child_whose_service_is_away_is_tried_until_it_is_there_and_then_nothing_is_left_to_tell(
+    watched: Watched, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    away = (
+        f"import pathlib, signal\nif pathlib.Path({str(there)!r}).exists(): signal.pause()\n"
+        "print('ioc: Kafka is away')\nraise SystemExit(3)"
+    )
+    thread = threading.Thread(target=lambda: (wait_until(lambda: len(watched.said) > 6, "seven falls"), there.touch()))
+    thread.start()
+    watched.supervisor.start(child("worker", away, ready=lambda _: there.exists()))
+    thread.join()
+    assert [s for _, s in watched.seen].count("restarting") > 6
+    watched.until(lambda: watched.now["worker"].state == "ready")
+    assert watched.now["worker"].why == ""
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_an_exit_code_of_a_foreign_program_that_has_served_is_no_refusal(watched: Watched, tmp_path: Path, foreign: bool) -> None:
+    falls = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.01)\nraise SystemExit(1)"
+    )
+    watched.supervisor.start(child("broker", falls, foreign=foreign))
+    (tmp_path / "go").touch()
+    watched.until(lambda: len(watched.said) > 5 or watched.now["broker"].state == "away")
+    assert (watched.now["broker"].state == "away") is not foreign
+
+
+def test_a_child_that_cannot_even_be_started_is_tried_until_it_can(watched: Watched) -> None:
+    commands = iter([python(SLEEPER), *[["/no/such/program"]] * 6])
+    watched.supervisor.start(Child("unlucky", lambda: next(commands, python(SLEEPER)), lambda _: True))
+    before = watched.now["unlucky"].pid
+    assert before
+    os.kill(before, signal.SIGKILL)
+    watched.until(lambda: watched.now["unlucky"].state == "ready" and watched.now["unlucky"].pid != before)
+    assert sum("could not be started: " in line for line in watched.said) == 6
+
+
+def test_a_state_that_cannot_be_written_ends_nothing_and_is_written_once_it_can(tmp_path: Path) -> None:
+    full, said, told = [True], [], []
+
+    def changed(services: list[Service]) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        told.append([service.state for service in services])
+
+    supervisor = Supervisor(tmp_path, said.append, changed, first_pause=0.01)
+    supervisor.start(child("one"))
+    supervisor.start(child("two"))
+    assert [line for line in said if "No space left" in line] == said, "told once"
+    full[0] = False
+    supervisor.run(lambda: wait_until(lambda: told, "it is told"))
+    assert told[0] == ["ready", "ready"]
+    assert said[1:] == ["the state of the services is written again"]
+    supervisor.close()
+
+
+def test_a_log_that_takes_nothing_more_ends_nothing(tmp_path: Path) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    supervisor = Supervisor(tmp_path, full, first_pause=0.01)
+    supervisor.start(child("faller", "raise SystemExit(7)"))
+    supervisor.close()

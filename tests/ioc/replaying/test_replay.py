@@ -436,6 +436,28 @@ def test_a_name_is_taken_once_and_is_free_again_after_the_drop(centre: Centre) -
     assert [run.state for run in runs.runs(centre.store)] == [runs.ENDED]
 
 
+def test_a_name_that_folds_into_another_runs_database_makes_none_and_drops_none(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_broker(*_: object) -> list[str]:
+        raise AssertionError("it must be refused before any topic is asked for")
+
+    for call in ("bounds", "create_topics", "delete_topics"):
+        monkeypatch.setattr(new_run, call, no_broker)
+    first, folded = f"{centre.name}-a-b".replace("_", "-"), f"{centre.name}-a_b".replace("_", "-").replace("a-b", "a_b")
+    centre.made.append(first)
+    new_run.create(centre.settings, CATALOG, Run(first, DIRECT, None, None, "ended", 0))
+    for call in (new_run.check_new, lambda s, n: new_run.open_import(s, CATALOG, n), lambda s, n: new_run.drop(s, CATALOG, n)):
+        with pytest.raises(UsageError, match=f"the run '{first}' has its database"):
+            call(centre.settings, folded)
+    assert [run.name for run in runs.runs(centre.store)] == [first]
+    new_run.drop(centre.settings, CATALOG, first)
+    new_run.create(centre.settings, CATALOG, Run(folded, DIRECT, None, None, "ended", 0))
+    assert [run.name for run in runs.runs(centre.store)] == [folded], "the dropped one is not there again by the other's database"
+    with pytest.raises(UsageError, match=f"the run '{folded}' has its database"):
+        new_run.drop(centre.settings, CATALOG, first)
+
+
 def test_the_live_centre_is_no_run(centre: Centre) -> None:
     for name in ("live", "x"):
         settings = centre.settings.model_copy(update={"clickhouse_database": run_names("x")[0]})

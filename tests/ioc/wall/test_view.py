@@ -76,3 +76,7 @@ def test_a_run_is_marked_with_its_state_and_an_absent_store_is_told() -> None:
     assert view.band(shown, "", "", False) == ""
     assert "DIỄN LẠI: morning — không phải số liệu trực tiếp (đang chạy)" in view.band(shown, "morning", "replaying", False)
     assert 'role="alert"' in view.band(shown, "", "", True)
+    told = view.band(shown, "", "", False, [("worker", "away: <6> partitions")])
+    assert "worker ĐÃ NGỪNG" in told
+    assert "ioc doctor" in told
+    assert "&lt;6&gt; partitions" in told

@@ -1,0 +1,42 @@
+"""A worker's exit code: only a refusal ends the trying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ioc.centre.worker import _note, ended, main
+from ioc.embedded.supervise import REFUSED
+from ioc.errors import ForeignLog, ServiceAway, UsageError, WrongGeneration
+from ioc.kafka import KafkaError
+from ioc.settings import Settings
+from ioc.store.clickhouse import StoreError
+
+
+def test_a_refusal_is_told_from_what_may_pass_by_itself() -> None:
+    assert all(ended(error("")) in REFUSED for error in (ForeignLog, WrongGeneration, UsageError))
+    assert {ended(error("")) for error in (ServiceAway, KafkaError, ConnectionError)} == {3}
+    full_disk = StoreError("Cannot reserve 1.00 MiB, not enough space")
+    assert not {ended(full_disk), ended(OSError(28, "")), ended(ValueError())} & set(REFUSED)
+
+
+def test_a_worker_started_while_kafka_is_away_says_so_and_is_no_refusal(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, kafka_bootstrap="127.0.0.1:1", clickhouse_url="http://127.0.0.1:1")
+    with pytest.raises(ServiceAway, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+        main(settings)
+
+
+def test_the_note_of_a_worker_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    write = Path.write_text
+
+    def half(self: Path, text: str) -> int:
+        written = write(self, text[:1])
+        seen.append((tmp_path / "run" / "worker.ready").exists())
+        return written if write(self, text) else 0
+
+    monkeypatch.setattr(Path, "write_text", half)
+    _note(Settings(data_dir=tmp_path), None)
+    assert seen == [False]
+    assert (tmp_path / "run" / "worker.ready").read_text().isdigit()
