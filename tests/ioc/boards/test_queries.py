@@ -28,12 +28,19 @@ NAME = "boards_queries"
 NOW = to_ms("2026-04-29T03:00:00Z")
 """A Wednesday, 10:00 in the province; 30 April and 1 May are holidays."""
 PARTITIONS = 2
+EDGES = [
+    length - within
+    for length, step in ((HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))
+    for within in (-MINUTE, 0, MINUTE, step // 2, step - MINUTE)
+]
+"""How long ago what lies around the beginning of a window was: a minute outside, at its first minutes, within its first step."""
 LEVELS = [(s, i) for s in CATALOG.streams for i in s.indicators if i.level]
 ALL_OF = [(s, i) for s in CATALOG.streams for i in s.indicators]
 
 
 def log() -> list[Record]:
-    """Thirty dossiers of three agencies, some ended, due around now; radio; a repeated, a broken, a refused event."""
+    """Dossiers of three agencies, some ended, due around now, some at the edges of the windows; radio, too; a repeated, a broken,
+    a refused event."""
     made: list[tuple[int, dict[str, object] | bytes, str]] = []
     for n in range(30):
         at = NOW - 3 * DAY + n * HOUR
@@ -42,7 +49,10 @@ def log() -> list[Record]:
         )
         if n % 5 == 0:
             made.append((at + 30 * HOUR, dossier(f"D{n}", f"end{n}", "completed", at + 30 * HOUR), DOSSIER))
-    made += [(NOW - n * MINUTE, ran(f"c{n % 2}", f"r{n}", NOW - n * MINUTE, 5.0 * n, rat="NR"), RAN) for n in range(1, 20)]
+    for n, ago in enumerate(EDGES):
+        made.append((NOW - ago, dossier(f"E{n}", f"edge{n}", "received", NOW - ago, agency="ABC"[n % 3]), DOSSIER))
+    radio = [*(n * MINUTE for n in range(1, 20)), *EDGES]
+    made += [(NOW - ago, ran(f"c{n % 2}", f"r{n}", NOW - ago, 5.0 * n, rat="NR"), RAN) for n, ago in enumerate(radio)]
     made.append((NOW - 10 * MINUTE, made[0][1], DOSSIER))
     offsets: Counter[tuple[str, int]] = Counter()
     records = []
@@ -103,12 +113,11 @@ def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, 
     if agency != "*" and "agency" not in stream.dimensions:
         return
     query = sql.tile(stream, indicator).replace("(SELECT fed FROM ${run:doublequote}.v_state)", "true")
-    row = store.query(asked(query, agency)).row(0, named=True)
-    until, where = from_datetime(row["until"]), {} if agency == "*" else {"agency": agency}
-    assert until in (NOW + 1, NOW - MINUTE) or indicator.level
-    window = None if indicator.level else "1d"
-    shown = read.value(store, CATALOG, indicator.name, until if indicator.level else None, window, where)
-    assert row["value"] == shown[0].value
+    where = {} if agency == "*" else {"agency": agency}
+    for window in (None,) if indicator.level else indicator.windows:
+        row = store.query(asked(query, agency, window or "")).row(0, named=True)
+        (shown,) = read.value(store, CATALOG, indicator.name, None, window, where)
+        assert (row["value"], from_datetime(row["until"])) == (shown.value, shown.until), window
 
 
 @pytest.mark.parametrize("agency", ["*", "A", "nobody"])
@@ -166,7 +175,7 @@ def test_a_feed_tells_what_was_accepted_repeated_and_refused_also_by_the_gateway
     assert found[DOSSIER, "/portal"]["rejected"] == 1
     assert found[DOSSIER, ""]["rejected"] == 1
     assert sum(row["duplicate"] for row in found.values()) == 1
-    assert sum(row["accepted"] for row in found.values() if row["topic"] == RAN) == 19
+    assert sum(row["accepted"] for row in found.values() if row["topic"] == RAN) == 19 + sum(ago < HOUR for ago in EDGES)
     assert found[DOSSIER, "/portal"]["freshness"] == 0
 
 
