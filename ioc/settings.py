@@ -21,7 +21,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr = Field(SecretStr(""), description="password of the SCRAM user")
     kafka_ca: str = Field("", description="PEM file of the certificate authority; set: TLS")
     clickhouse_url: str = Field("", description="http(s)://user:password@host:port of your ClickHouse; empty: the embedded store")
-    clickhouse_database: str = Field("ioc", description="database of the live centre")
+    clickhouse_database: str = Field(
+        "ioc", pattern=r"^[A-Za-z0-9_]+$", description="database of the live centre (letters, digits, _)"
+    )
     clickhouse_reader: str = Field("", pattern=r"^\w*$", description="user of your ClickHouse that may SELECT the board views")
     partitions: int = Field(4, ge=1, le=1024, description="partitions of each event topic when it is created")
     first_year: int = Field(2000, ge=1971, le=2100, description="events before this year are rejected as too_old")
