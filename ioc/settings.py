@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr = Field(SecretStr(""), description="password of the SCRAM user")
     kafka_ca: str = Field("", description="PEM file of the certificate authority; set: TLS")
     clickhouse_url: str = Field("", description="http(s)://user:password@host:port of your ClickHouse; empty: the embedded store")
-    clickhouse_database: str = Field("ioc", description="database of the live centre")
+    clickhouse_database: str = Field(
+        "ioc", pattern=r"^[A-Za-z0-9_]+$", description="database of the live centre (letters, digits, _)"
+    )
     clickhouse_reader: str = Field(
         "",
         pattern=r"^\w*$",

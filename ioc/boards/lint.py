@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ioc.boards.expand import MACROS, VARIABLE
+from ioc.boards.expand import DATABASE, FORMS, MACRO, MACROS, VALUE
 from ioc.boards.model import CustomVariable, Dashboard, QueryVariable
 from ioc.boards.panels import Queried
+from ioc.boards.sql import RUN
 
 Views = Mapping[str, Sequence[str]]
 """View -> columns."""
@@ -18,7 +19,8 @@ _WORDS = "select from where and or as on in not null order by desc asc limit uni
 KEYWORDS = frozenset(_WORDS.split())
 SOURCE = re.compile(r"\b(?:FROM|JOIN)\s++(?!\()(\S++)")
 """What a query reads: the word after FROM or JOIN, unless a subquery begins there."""
-TEXT = re.compile(r"'(?:[^'\\]++|\\.)*+(?:'|\Z)", re.DOTALL)
+QUOTED = re.compile(VALUE.pattern + r"|'(?:[^'\\]++|\\.)*+(?:'|\Z)", re.DOTALL)
+"""A variable's value, or a text: whichever begins first."""
 NAME = re.compile(r'"([^"]*)"|(?<![\w$])([A-Za-z_]\w*+)(?!\s*+\()')
 ALIAS = re.compile(r'\bAS\s+(?:"([^"]*)"|(\w+))')
 
@@ -51,43 +53,39 @@ def queries(board: Dashboard) -> Iterator[tuple[str, str]]:
 
 def query_faults(sql: str, variables: Iterable[str], views: Views) -> list[str]:
     """What is wrong with one query of a board that has these variables."""
-    bare = TEXT.sub("''", sql)  # what stands in quotes of the query's own is text
-    found = [f"a variable within quotes of the query: {text}" for text in TEXT.findall(sql) if "$" in text or "[[" in text]
-    found += _variables(bare, set(variables))
+    bare = QUOTED.sub("''", sql)  # what stands in quotes of the query's own is text
+    quoted = [match for match in QUOTED.finditer(sql) if match[1] is None]
+    found = [f"a variable within quotes of the query: {text[0]}" for text in quoted if "$" in text[0] or "[[" in text[0]]
+    found += _variables([match for match in QUOTED.finditer(sql) if match[1]], bare, set(variables))
     read = set()
     for source in (word.rstrip("),") for word in SOURCE.findall(bare)):
-        name = source.removeprefix("${run:doublequote}.")
+        name = source.removeprefix(f"{RUN}.")
         if name in views and (name != source or name in LIVE):
             read.add(name)
         elif name in views:
-            found.append(f"{source}: write ${{run:doublequote}}.{name}, or the live centre is shown as if it were the run")
+            found.append(f"{source}: write {RUN}.{name}, or the live centre is shown as if it were the run")
         else:
             found.append(f"{source} is no board view; there are {', '.join(sorted(views))}")
     return [*found, *_columns(bare, {column for view in read for column in views[view]}, read)]
 
 
-def _variables(bare: str, declared: set[str]) -> Iterator[str]:
-    """What is wrong with `$...`: only `${name:singlequote}` as a value and `${name:doublequote}.` before a view."""
-    rest = VARIABLE.sub(" ", bare)
-    for macro in MACROS:
-        rest = rest.replace(macro, " ")
-    for found in re.findall(r"\$\S*|\[\[\S*", rest):
-        yield f"{found}: write ${{name:singlequote}}, or ${{name:doublequote}}. before a view; macros are {', '.join(MACROS)}"
-    for match in VARIABLE.finditer(bare):
-        before, after = bare[: match.start()].rstrip(), bare[match.end() :]
-        names = re.search(r"\b(FROM|JOIN)$", before) is not None and after.startswith(".")
+def _variables(values: Sequence[re.Match[str]], bare: str, declared: set[str]) -> Iterator[str]:
+    """What is wrong with `$...`: a value is decoded, a database stands before a view; Grafana's other forms let SQL through."""
+    for found in re.findall(r"\$\S*|\[\[\S*", MACRO.sub(" ", DATABASE.sub(" ", bare))):
+        yield f"{found}: write {FORMS}; macros are {', '.join(MACROS)}"
+    for match in (*values, *DATABASE.finditer(bare)):
         if match[1] not in declared:
             yield f"{match[0]}: the board has no such variable; it has {', '.join(sorted(declared))}"
-        if (match[2] == "doublequote") != names:
-            yield f"{match[0]}: :doublequote names the database before a view, :singlequote is for values"
+    for match in DATABASE.finditer(bare):
+        before, after = bare[: match.start()].rstrip(), bare[match.end() :]
+        if not (re.search(r"\b(FROM|JOIN)$", before) and after.startswith(".")):
+            yield f"{match[0]}: write {FORMS}"
 
 
 def _columns(bare: str, columns: set[str], read: set[str]) -> Iterator[str]:
     """Names that are no column of the views read, and no alias of the query."""
     aliases = {quoted or plain for quoted, plain in ALIAS.findall(bare)}
-    rest = VARIABLE.sub(" ", bare)
-    for macro in MACROS:
-        rest = rest.replace(macro, " ")
+    rest = MACRO.sub(" ", DATABASE.sub(" ", bare))
     names = {quoted or plain for quoted, plain in NAME.findall(rest)}
     for name in sorted(names - aliases - columns - read):
         if name.lower() not in KEYWORDS:

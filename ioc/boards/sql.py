@@ -14,8 +14,7 @@ from ioc.store.views import AHEAD, LAST
 from ioc.vocabulary import ALL, Count, Indicator, Stream
 from ioc.windows import LEVEL
 
-RUN = "${run:doublequote}"
-WINDOW = "${window:singlequote}"
+RUN = '"${run:percentencode}"'
 
 
 def view(indicator: Indicator) -> str:
@@ -26,11 +25,16 @@ def view(indicator: Indicator) -> str:
 def chosen(stream: Stream, indicator: Indicator) -> str:
     """A condition: the group chosen by the variable of the stream's first dimension."""
     first, *rest = stream.dimensions
-    return f"{_window(indicator)} AND dims = [{', '.join(['${' + first + ':singlequote}', *(literal(ALL) for _ in rest)])}]"
+    return f"{_window(indicator)} AND dims = [{', '.join([variable(first), *(literal(ALL) for _ in rest)])}]"
+
+
+def variable(name: str) -> str:
+    """A variable's value as SQL: a link may hold any text, and its encoded form ends no quotes."""
+    return f"decodeURLComponent('${{{name}:percentencode}}')"
 
 
 def _window(indicator: Indicator) -> str:
-    return f"window = {literal(LEVEL) if indicator.level else WINDOW}"
+    return f"window = {literal(LEVEL) if indicator.level else variable('window')}"
 
 
 def _value(indicator: Indicator) -> str:

@@ -24,7 +24,7 @@ WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)  # struct flock of 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service: state is starting, ready, silent, restarting, away or ended; `since` in seconds of the epoch; `why` it fell."""
+    """One service: state is starting, ready, silent, restarting, away or ended; `since` in seconds since 1970; `why` it fell."""
 
     name: str
     state: str

@@ -50,10 +50,12 @@ class Advance:
 
 @dataclass
 class Progress:
-    """How far a stream is rolled: positions by partition, and the watermark up to which first finals are written (ms)."""
+    """How far a stream is rolled: positions by partition, the watermark up to which first finals are written, and the instant
+    to which its open steps count (ms)."""
 
     positions: dict[Place, int] = field(default_factory=dict)
     watermark: int | None = None
+    shown: int | None = None
     advance: Advance | None = None
 
 
@@ -114,7 +116,7 @@ class Roller:
             progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark)
         if (advance := progress.advance) is not None:
             if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
-                self._write(generation, stream, self._open(stream, generation, now), as_of)
+                self._show(generation, stream, progress, now, as_of)
             if not advance.restated:
                 late = self._late(stream, generation, progress, advance)
                 for restated in _portions(stream, self._restated(stream, late, advance.reached, advance.watermark)):
@@ -126,7 +128,7 @@ class Roller:
             if advance.reached < advance.watermark:
                 return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
         if self._as_of.get(stream.name) != as_of:
-            self._write(generation, stream, self._open(stream, generation, now), as_of)
+            self._show(generation, stream, progress, now, as_of)
         self._as_of[stream.name] = as_of
         upto = counted
         if advance is not None:
@@ -138,13 +140,15 @@ class Roller:
 
     def _load(self, generation: str) -> Progress:
         stored = state.checkpoints(self.store, ROLL)
-        positions = {(t, p): c.next for (g, t, p), c in stored.items() if g == generation}
-        return Progress(positions, rolled(self.store, generation))
+        own = {(t, p): c for (g, t, p), c in stored.items() if g == generation}
+        shown = max((c.shown for c in own.values() if c.shown is not None), default=None)
+        return Progress({place: c.next for place, c in own.items()}, rolled(self.store, generation), shown)
 
     def _save(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> None:
         if all(progress.positions.get(p) == c.next for p, c in counted.items()):
             return
-        rows = {(generation, *place): replace(c, clock=Clock(progress.watermark)) for place, c in counted.items()}
+        clock, shown = Clock(progress.watermark), progress.shown
+        rows = {(generation, *place): replace(c, clock=clock, shown=shown) for place, c in counted.items()}
         self.store.insert("checkpoints", state.checkpoint_rows(ROLL, rows))
         progress.positions = {place: c.next for place, c in counted.items()}
 
@@ -212,10 +216,16 @@ class Roller:
                 spans.append(Span(indicator, window, begin, end, groups, opening))
         return spans
 
-    def _open(self, stream: Stream, generation: str, now: int) -> list[pl.DataFrame]:
+    def _show(self, generation: str, stream: Stream, progress: Progress, now: int, as_of: int) -> None:
+        """Write the open steps anew. The others' rows hold at `now`, too: the checkpoint says so for all."""
+        final = progress.watermark if progress.advance is None else progress.advance.watermark
+        self._write(generation, stream, self._open(stream, generation, now, final), as_of)
+        progress.shown = now
+
+    def _open(self, stream: Stream, generation: str, now: int, final: int | None) -> list[pl.DataFrame]:
         """The provisional rows of all indicators that differ from those shown last."""
         rows = []
-        for found in provisional(self.store, stream, generation, now):
+        for found in provisional(self.store, stream, generation, now, final):
             if found.is_empty():
                 continue
             name = found["indicator"][0]

@@ -189,25 +189,37 @@ def entries(
     return found
 
 
-def provisional(store: Store, stream: Stream, generation: str, now: int) -> list[pl.DataFrame]:
-    """The rows of the open steps: by indicator, all its windows, over the panes with at < `now` (ms)."""
+def provisional(store: Store, stream: Stream, generation: str, now: int, final: int | None) -> list[pl.DataFrame]:
+    """The rows of the open steps: by indicator, all its windows, over the panes with at < `now` (ms).
+
+    A row stands at the end of its step, but its window looks back from `now`: a board says what its title says. `final`: up to
+    where steps are final (None: none is); a group that has left its window since has a row, for no other one tells of it.
+    """
     rows: list[pl.DataFrame] = []
     for level in (True, False):
         for alike in _alike(stream, (i for i in stream.indicators if i.level == level)):
             for windows in dict.fromkeys((LEVEL,) if level else i.windows for i in alike):
                 some = [i for i in alike if level or i.windows == windows]
-                rows += _open(store, stream, generation, some, windows, now)
+                rows += _open(store, stream, generation, some, windows, now, final)
     return rows
 
 
 def _open(
-    store: Store, stream: Stream, generation: str, indicators: Sequence[Indicator], windows: Sequence[str], now: int
+    store: Store,
+    stream: Stream,
+    generation: str,
+    indicators: Sequence[Indicator],
+    windows: Sequence[str],
+    now: int,
+    final: int | None,
 ) -> list[pl.DataFrame]:
-    dims = dimensions(stream)
-    ends: Mapping[str, int] = {w: floor(now - 1, size) + size for w in windows if (size := step(w, stream.grain))}
-    starts = [NEVER if w == LEVEL else window_start(w, end) for w, end in ends.items()]
+    dims, sizes = dimensions(stream), {w: step(w, stream.grain) for w in windows}
+    ends: Mapping[str, int] = {w: floor(now - 1, size) + size for w, size in sizes.items()}
+    here = floor(now - 1, stream.grain) + stream.grain  # panes lie on the grain, and so do the windows over them
+    starts = [NEVER if w == LEVEL else window_start(w, here) for w in windows]
+    least = min(NEVER if w == LEVEL or final is None else window_start(w, floor(final, size)) for w, size in sizes.items())
     sums = ", ".join(f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts))
-    since = f"AND at >= fromUnixTimestamp64Milli({min(starts)}) " if min(starts) != NEVER else ""
+    since = f"AND at >= fromUnixTimestamp64Milli({least}) " if least != NEVER else ""
     frame = store.query(
         f"SELECT indicator, {', '.join(f'g.{i + 1} AS {d}' for i, d in enumerate(dims))}, {sums} FROM panes FINAL "
         f"ARRAY JOIN {_groupings(stream, indicators[0])} AS g "

@@ -42,7 +42,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "next": pa.int64(),
     }
     | {"received": pa.int64(), "live": pa.int64(), "partitions": pa.int32(), "last_offset": pa.int64(), "last_hash": pa.uint64()}
-    | {"lost": pa.int64()},
+    | {"lost": pa.int64(), "shown": pa.int64()},
     "indicators": {
         "generation": pa.string(),
         "indicator": pa.string(),
@@ -80,6 +80,8 @@ class Checkpoint:
     last_hash: int = 0
     lost: int = 0
     """Positions that were skipped because the log no longer has them (`ioc doctor --accept-gap`)."""
+    shown: int | None = None
+    """Of a roll: the instant to which the rows of open steps count (ms)."""
 
 
 def table(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
@@ -111,12 +113,13 @@ def checkpoints(
     """
     of_topics = f"AND topic IN {literal(tuple(topics))}" if topics is not None else ""
     frame = store.query(
-        "SELECT generation, topic, partition, next, received, live, partitions, last_offset, last_hash, lost FROM checkpoints "
-        f"WHERE stage = {literal(stage)} AND {where} {of_topics} "
+        "SELECT generation, topic, partition, next, received, live, partitions, last_offset, last_hash, lost, shown "
+        f"FROM checkpoints WHERE stage = {literal(stage)} AND {where} {of_topics} "
         "ORDER BY next DESC, written_at DESC LIMIT 1 BY generation, topic, partition"
     )
     return {
-        (g, t, p): Checkpoint(n, Clock(r, live), count, o, h, lost) for g, t, p, n, r, live, count, o, h, lost in frame.rows()
+        (g, t, p): Checkpoint(n, Clock(r, live), count, o, h, lost, shown)
+        for g, t, p, n, r, live, count, o, h, lost, shown in frame.rows()
     }
 
 
@@ -125,7 +128,7 @@ def checkpoint_rows(stage: str, rows: Mapping[tuple[str, str, int], Checkpoint])
     return rows_table(
         "checkpoints",
         [
-            (g, stage, t, p, c.next, c.clock.received, c.clock.live, c.partitions, c.last_offset, c.last_hash, c.lost)
+            (g, stage, t, p, c.next, c.clock.received, c.clock.live, c.partitions, c.last_offset, c.last_hash, c.lost, c.shown)
             for (g, t, p), c in rows.items()
         ],
     )

@@ -30,7 +30,7 @@ TABLES = {
         received_at {MS}, type {WORD}, source String, id String, size Int64)
         ENGINE = ReplacingMergeTree ORDER BY (generation, topic, partition, offset)""",
     "checkpoints": f"""(generation {WORD}, stage {WORD}, topic {WORD}, partition Int32, next Int64, received Nullable(Int64), live Nullable(Int64),
-        partitions Int32, last_offset Int64, last_hash UInt64, lost Int64, written_at {MS} DEFAULT now64(3, 'UTC'))
+        partitions Int32, last_offset Int64, last_hash UInt64, lost Int64, shown Nullable(Int64), written_at {MS} DEFAULT now64(3, 'UTC'))
         ENGINE = ReplacingMergeTree(next) ORDER BY (generation, stage, topic, partition, toStartOfTenMinutes(written_at)) SETTINGS fsync_after_insert = 1""",
     "indicators": f"""(generation {WORD}, indicator {WORD}, window {WORD}, dims Array({WORD}), at {MS}, value Nullable(Float64),
         lo Nullable(Float64), hi Nullable(Float64), n Int64, coverage Nullable(Float64), stats Map({WORD}, Float64),
@@ -79,6 +79,7 @@ def statements(catalog: Catalog, database: str) -> list[str]:
 
 GROWN = (
     "ALTER TABLE alerts ADD COLUMN IF NOT EXISTS threshold Float64 AFTER value, ADD COLUMN IF NOT EXISTS clear Float64 AFTER threshold",
+    "ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS shown Nullable(Int64) AFTER lost",
     "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4",
 )
 """Columns and indexes that came later than their table."""
@@ -112,18 +113,23 @@ ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
 
 
 ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
-    SELECT stream, fromUnixTimestamp64Milli(max(received), 'UTC') AS until FROM checkpoints
-    INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND received IS NOT NULL GROUP BY stream"""
+    SELECT stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until FROM checkpoints
+    INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND ifNull(shown, received) IS NOT NULL GROUP BY stream"""
+"""The instant to which the open steps of a stream count."""
 
 
 def views(stream: Stream) -> list[str]:
     """Two views an indicator, with the dimensions as columns (`*`: all): `v_<indicator>`, one row a change, and
     `v_<indicator>_now`, one row a group, the last. `dims` holds all dimensions: a condition on it is found by the sort key.
 
-    An open step's row at a step that has become final is left out: it came from a roller that was overtaken.
+    An open step's row at a step that has become final is left out: it came from a roller that was overtaken. The last row of a
+    group holds until the open steps were last looked at: whatever had changed by then has a row of its own.
     """
     found, generation = [], f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
     rolled = f"(SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation})"
+    shown_at = (
+        f"(SELECT max(ifNull(shown, ifNull(received, 0))) FROM checkpoints WHERE stage = 'roll' AND generation = {generation})"
+    )
     names = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
     for indicator in stream.indicators:
         view = f"v_{indicator.name.replace('.', '_')}"
@@ -144,7 +150,7 @@ def views(stream: Stream) -> list[str]:
         shown = ", ".join(f"if(isNaN(last_{n}), NULL, last_{n}) AS {n}" if n in bounds else f"last_{n} AS {n}" for n in numbers)
         found.append(
             f"""CREATE OR REPLACE VIEW {view}{LAST} AS
-            SELECT window, dims, {names}, {shown}, greatest(last_until, fromUnixTimestamp64Milli({rolled}, 'UTC')) AS until
+            SELECT window, dims, {names}, {shown}, greatest(last_until, fromUnixTimestamp64Milli({shown_at}, 'UTC')) AS until
             FROM (WITH bitShiftLeft(toUInt128(toUnixTimestamp64Milli(at)), 64) + as_of AS latest SELECT window, dims, {last}
             FROM indicators WHERE {where} GROUP BY window, dims)"""
         )

@@ -18,8 +18,8 @@ from ioc.wall.shown import Field, age, clock, color, field, link, milliseconds, 
 from ioc.wall.words import LANGUAGES, Words
 
 OLD = 180_000
-"""A live value that ends longer ago (ms) is marked: the feed or the counting of it lags. Where nothing happens it ends at the
-watermark: the delay, a step of the grain, a heartbeat and a roll behind."""
+"""A live value that ends longer ago (ms) is marked: the feed or the counting of it lags. Where nothing happens it moves on
+with every heartbeat that is counted."""
 Chart = dict[str, Any]
 
 

@@ -13,7 +13,11 @@ from ioc.store.tables import board_views
 
 CATALOG = load()
 VIEWS = board_views(CATALOG)
-GOOD = "SELECT value FROM ${run:doublequote}.v_dossier_backlog WHERE agency = ${agency:singlequote} AND until <= $__toTime"
+DATABASE, AGENCY = '"${run:percentencode}"', "decodeURLComponent('${agency:percentencode}')"
+GOOD = f"SELECT value FROM {DATABASE}.v_dossier_backlog WHERE agency = {AGENCY} AND until <= $__toTime"
+
+GRAFANAS = ("raw", "singlequote", "doublequote", "sqlstring", "csv", "json", "text", "percentencode")
+"""Forms in which Grafana writes a variable; none of them is safe by itself."""
 
 
 def wrong(sql: str) -> list[str]:
@@ -28,19 +32,22 @@ def test_what_is_derived_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        (GOOD.replace("${agency:singlequote}", "'$agency'"), "a variable within quotes of the query: '$agency'"),
-        (GOOD.replace("${agency:singlequote}", "'${agency:singlequote}'"), "within quotes"),
-        (GOOD.replace("${agency:singlequote}", "$agency"), "$agency: write ${name:singlequote}"),
-        (GOOD.replace("${agency:singlequote}", "${agency}"), "${agency}: write"),
-        (GOOD.replace("${agency:singlequote}", "${agency:raw}"), "${agency:raw}: write"),
-        (GOOD.replace("${agency:singlequote}", "[[agency]]"), "[[agency]]: write"),
-        (GOOD.replace("${agency:singlequote}", "${agency:doublequote}"), ":singlequote is for values"),
-        (GOOD.replace("${run:doublequote}", "${run:singlequote}"), ":doublequote names the database"),
+        (GOOD.replace(AGENCY, "'$agency'"), "a variable within quotes of the query: '$agency'"),
+        (GOOD.replace(AGENCY, f"'{AGENCY}'"), "${agency:percentencode}'': write"),
+        (GOOD.replace(AGENCY, "'${agency:percentencode}'"), "within quotes"),
+        (GOOD.replace(AGENCY, "$agency"), "$agency: write decodeURLComponent('${name:percentencode}') for a value"),
+        (GOOD.replace(AGENCY, "${agency}"), "${agency}: write"),
+        *((GOOD.replace(AGENCY, f"${{agency:{form}}}"), f"${{agency:{form}}}: write") for form in GRAFANAS),
+        *((GOOD.replace(DATABASE, f"${{run:{form}}}"), f"${{run:{form}}}.v_dossier_backlog: write") for form in GRAFANAS),
+        (GOOD.replace(AGENCY, "[[agency]]"), "[[agency]]: write"),
+        (GOOD.replace(AGENCY, '"${agency:percentencode}"'), '"${agency:percentencode}": write'),
+        (GOOD.replace(DATABASE, f"{DATABASE}, "), f"{DATABASE}: write"),
         (GOOD.replace("${agency:", "${office:"), "the board has no such variable; it has agency, run"),
+        (GOOD.replace("${run:", "${ran:"), "the board has no such variable; it has agency, run"),
         (GOOD.replace("v_dossier_backlog", "v_dossier_backlogs"), "v_dossier_backlogs is no board view"),
-        (GOOD.replace("${run:doublequote}.v_dossier_backlog", "ioc.panes"), "ioc.panes is no board view"),
-        (GOOD.replace("${run:doublequote}.v_dossier_backlog", "${run:doublequote}.entities"), "entities is no board view"),
-        (GOOD.replace("${run:doublequote}.", ""), "or the live centre is shown"),
+        (GOOD.replace(f"{DATABASE}.v_dossier_backlog", "ioc.panes"), "ioc.panes is no board view"),
+        (GOOD.replace("v_dossier_backlog", "entities"), "entities is no board view"),
+        (GOOD.replace(f"{DATABASE}.", ""), "or the live centre is shown"),
         (GOOD + " AND 1 IN (SELECT code FROM units)", "units is no board view"),
         (GOOD + " UNION ALL SELECT value FROM url('http://x')", "is no board view"),
         (GOOD.replace("value", "valeu"), "valeu is no column of v_dossier_backlog; there are agency, as_of"),

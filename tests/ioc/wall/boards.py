@@ -26,7 +26,7 @@ def board(*panels: dict[str, Any], uid: str = "ioc-overview", title: str = "Tổ
     """A board with the variables that all have."""
     run = {"type": "query", "name": "run", "label": "Nguồn", "current": {"text": "Trực tiếp", "value": "ioc"}}
     agency = {"type": "query", "name": "agency", "label": "Đơn vị", "current": {"text": "Tất cả", "value": "*"}}
-    runs, agencies = "SELECT 'ioc' AS value, 'Trực tiếp' AS text", "SELECT '*', 'Tất cả' FROM ${run:doublequote}.v_now"
+    runs, agencies = "SELECT 'ioc' AS value, 'Trực tiếp' AS text", "SELECT '*', 'Tất cả' FROM \"${run:percentencode}\".v_now"
     window = {
         "type": "custom", "name": "window", "label": "Kỳ", "current": {"text": "24 giờ", "value": "1d"}, "query": "24 giờ : 1d",
         "options": [{"text": "24 giờ", "value": "1d"}, {"text": "7 ngày", "value": "7d"}],
