@@ -16,7 +16,7 @@ from ioc.vocabulary import Indicator, Stream
 from schemas import Contract, contracts
 from schemas.heartbeat import Heartbeat
 
-RULES = 2
+RULES = 3
 """The kernel's own rules of counting; raised when a change of the kernel changes contributions or `known`."""
 REJECTS = "ioc.rejects"
 PROGRESS = "ioc.progress"

@@ -231,6 +231,8 @@ MUTANTS: dict[str, Mutant] = {
     "a row ahead is not already done": {"ioc.counting.history.History.add": add_that_takes_what_is_held_for_done},
     "difference by smaller offsets": {"ioc.counting.history.History.add": add_against_all_other_events},
     "duplicates enter no history": {"ioc.counting.history.History.add": add_that_keeps_duplicates},
+    "identity is of the time, too": {"ioc.counting.history.differing": lambda a, b: ["data"] if a.hash != b.hash else []},
+    "identity is not of the sequence": {"ioc.counting.history.differing": lambda a, b: ["all"] if a[:5] != b[:5] else []},
     "events lie in their own order": {"ioc.counting.history.History.add": add_in_the_order_of_arrival},
     "checkpoint last": {"ioc.counting.pipeline.Pipeline.write": write_after_the_checkpoint},
     "start from our checkpoint": {"ioc.counting.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ioc.events.exact_lane import Reject
+from ioc.times import iso
 from ioc.vocabulary import Dims, Measures, Row, Stream
 
 Contributions = dict[tuple[str, Dims, int], Measures]
@@ -30,6 +31,7 @@ class Item(NamedTuple):
     id: str
     offset: int
     hash: int
+    """Of data alone; time and `replaces` stand beside it."""
     replaces: str | None
     step: tuple[Any, ...]
     """The stream's own item (NamedTuple), as `contributions` sees it."""
@@ -50,13 +52,8 @@ class History:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
         for other in self.items:
             if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
-                if other.hash == item.hash:
-                    return None
-                return Reject(
-                    "id_reused",
-                    "id",
-                    f"{item.id!r} of {item.source!r} was used at offset {other.offset} with other data; send a new id",
-                )
+                changed = differing(other, item)
+                return id_reused(other.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
         if self.offset < item.offset:
             return self._append(item)
         # the stored row is ahead: look at the prefix only, and keep the row
@@ -128,6 +125,26 @@ def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
         known = total.get(key)
         total[key] = tuple(map(int.__neg__, measures)) if known is None else tuple(map(int.__sub__, known, measures))
     return {key: measures for key, measures in total.items() if any(measures)}
+
+
+def differing(first: Item, again: Item) -> list[str]:
+    """What a second event of one identity says otherwise, of all that counts: data, time, `replaces`. Nothing: a duplicate.
+
+    Not `sequence`: it only orders events of one time, and an import takes it from the place in the file, which moves as the
+    file grows; a file read again must say nothing new. The sequence that came first holds.
+    """
+    changed = [] if first.time == again.time else [f"another time ({iso(first.time)}, now {iso(again.time)})"]
+    if first.replaces != again.replaces:
+        changed.append(f"another `replaces` ({first.replaces!r}, now {again.replaces!r})")
+    if first.hash != again.hash:
+        changed.append("other data")
+    return changed
+
+
+def id_reused(offset: int, changed: Sequence[str], who: str, identity: str) -> Reject:
+    """The reject of an identity that was used before, at `offset`, for another event."""
+    said = f"{who} was used at offset {offset} for {' and '.join(changed)}"
+    return Reject("id_reused", "id", f"{said}; an event that corrects it has an id of its own and `replaces`: {identity!r}")
 
 
 def raised(error: Exception) -> Reject:

@@ -57,7 +57,7 @@ def frame(shape: Shape, table: pa.Table) -> pl.DataFrame:
     """The frame both lanes end in, from a table of `o` (index) and `e` (document).
 
     Columns: `_i` index, `_id`, `_source`, `_time` (ms), `_sequence` (0 where there is none), `_replaces`, the fields of
-    data (times as ms), `_hash` (64-bit hash of data).
+    data (times as ms), `_hash` (64-bit hash of data: of moments, not of how they were written).
     """
     return _finish(shape, _flat(shape, table))
 
@@ -165,7 +165,7 @@ def _nothing(kind: pa.DataType) -> pl.Expr:
 
 
 def _finish(shape: Shape, flat: pl.DataFrame) -> pl.DataFrame:
-    return flat.select(
+    found = flat.select(
         "_i",
         "_id",
         "_source",
@@ -173,8 +173,8 @@ def _finish(shape: Shape, flat: pl.DataFrame) -> pl.DataFrame:
         pl.col("_sequence").cast(pl.Int64).fill_null(0),
         "_replaces",
         *(ms(name) if name in shape.times else pl.col(name) for name in shape.data_fields),
-        digest(flat, shape.data_fields).alias("_hash"),
     )
+    return found.with_columns(digest(found, shape.data_fields).alias("_hash"))
 
 
 def ms(name: str) -> pl.Expr:
