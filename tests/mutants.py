@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from ioc.counting import keyed_rows
 from ioc.counting.held import Entities
-from ioc.counting.history import Contributions, History, Item, difference
+from ioc.counting.history import History, Item, difference
 from ioc.counting.panes import NONE, NOTHING, Key, Panes
 from ioc.counting.pipeline import Pipeline, Rows
 from ioc.events import decode
 from ioc.store import state
 from ioc.times import floor
-from ioc.vocabulary import Measures
+from ioc.vocabulary import Contributions, Measures
 from tests.workers import Door
 
 Mutant = Mapping[str, Any]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.counting.history import Contributions, History, Item, difference, raised
+from ioc.counting.history import History, Item, difference, raised
 from ioc.events.exact_lane import Reject
+from ioc.vocabulary import Contributions
 from streams.dossiers import RANK, STREAM, Step
 from tests import brute
 from tests.logs import START, dossier, random_history
