@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ Dims = tuple[str, ...]
 Measures = tuple[int, ...]
 Row = tuple[str, Dims, int, Measures]
 """A contribution: indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
+Contributions = dict[tuple[str, Dims, int], Measures]
+"""Contributions summed by (indicator, dimensions, at)."""
 Matrix = NDArray[np.int64]
 """Summed measures, shape (rows, measures)."""
 Floats = NDArray[np.float64]
@@ -300,6 +303,11 @@ class Stream:
                     raise DeclarationError(
                         f"{indicator.name}: no dimension {name!r}; {self.name} has {', '.join(self.dimensions)}"
                     )
+
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """How many measures each indicator has, by its name."""
+        return {i.name: len(i.value.measures) for i in self.indicators}
 
     @property
     def topic(self) -> str:

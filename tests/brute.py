@@ -190,10 +190,10 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
         dossier = record.topic == DOSSIER
         identity = (event["source"], event["id"], data["dossier"] if dossier else at)
         if identity in counted:
-            same = counted[identity][1] == data
+            same = counted[identity][1] == said(event)
             result.verdicts[place] = ("duplicate", "") if same else ("rejected", "id_reused")
             continue
-        counted[identity] = (record.offset, data)
+        counted[identity] = (record.offset, said(event))
         result.verdicts[place] = ("accepted", "")
         if dossier:
             history = result.histories.setdefault((record.topic, record.partition, data["dossier"]), [])
@@ -213,6 +213,14 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
             if any(measures):
                 result.panes[key] = (record.offset, plus(result.panes.get(key, (0, None))[1], measures))
                 result.versions.setdefault(key, {})[record.offset] = result.panes[key][1]
+
+
+def said(event: Event) -> tuple[Any, ...]:
+    """All of an event that counts, whatever its form: two events of one identity that say the same are one. Not `sequence`."""
+    data = {name: value for name, value in event["data"].items() if value is not None}
+    if "due_at" in data:
+        data["due_at"] = ms(data["due_at"])
+    return ms(event["time"]), data, event.get("replaces")
 
 
 def plus(a: tuple[int, ...] | None, b: tuple[int, ...]) -> tuple[int, ...]:

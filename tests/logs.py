@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from ioc.events.batch import Batch
@@ -17,6 +17,11 @@ START = ms("2022-10-06T00:00:00Z")
 def text(at: int) -> str:
     """RFC 3339, in ms."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")
+
+
+def in_province(at: int) -> str:
+    """The same moment in another form: with the province's offset."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone(timezone(timedelta(hours=7))).isoformat()
 
 
 def dossier(name: str, identity: str, state: str, at: int, **more: Any) -> dict[str, Any]:
@@ -174,14 +179,22 @@ def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Recor
     return log
 
 
+def said_again(rng: random.Random, event: dict[str, Any]) -> dict[str, Any]:
+    """What an event under a used id may say otherwise: data, time, `replaces`; or the same with another sequence or form."""
+    data, at = event["data"], ms(event["time"])
+    due = {"due_at": in_province(ms(data["due_at"]))} if data.get("due_at") else {"department": None}
+    other = {"unit": "9"} if "dossier" in data else {"device": "x"}
+    same = {"time": in_province(at), "data": data | (due if "dossier" in data else {"device": None})}
+    return rng.choice(({"data": data | other}, {"time": text(at - 30_000)}, {"replaces": "e0"}, {"sequence": "7"}, same))
+
+
 def trouble(rng: random.Random, event: dict[str, Any], made: Record, now: int, partitions: int) -> list[Record]:
-    """What may follow a record in a log that is hard on purpose: the same again, other data under its id, rubbish, a beat."""
+    """What may follow a record in a log that is hard on purpose: the same again, something else under its id, rubbish, a beat."""
     chance = rng.random()
     if chance < 0.15:
         return [made]  # again, in the log
     if chance < 0.2:
-        other = {"unit": "9"} if "dossier" in event["data"] else {"device": "x"}
-        return [record(event | {"data": event["data"] | other}, 0, now, partitions)]
+        return [record(event | said_again(rng, event), 0, now, partitions)]
     if chance < 0.25:
         return [record(json.dumps(event).encode()[:-3], 0, now, topic=made.topic, partition=made.partition)]
     if chance < 0.28:

@@ -13,13 +13,13 @@ import pytest
 
 from ioc.counting import keyed_rows
 from ioc.counting.held import Entities
-from ioc.counting.history import Contributions, History, Item, difference
+from ioc.counting.history import History, Item, difference
 from ioc.counting.panes import NONE, NOTHING, Key, Panes
 from ioc.counting.pipeline import Pipeline, Rows
 from ioc.events import decode
 from ioc.store import state
 from ioc.times import floor
-from ioc.vocabulary import Measures
+from ioc.vocabulary import Contributions, Measures
 from tests.workers import Door
 
 Mutant = Mapping[str, Any]
@@ -232,6 +232,8 @@ MUTANTS: dict[str, Mutant] = {
     "a row ahead is not already done": {"ioc.counting.history.History.add": add_that_takes_what_is_held_for_done},
     "difference by smaller offsets": {"ioc.counting.history.History.add": add_against_all_other_events},
     "duplicates enter no history": {"ioc.counting.history.History.add": add_that_keeps_duplicates},
+    "identity is of the time, too": {"ioc.counting.history.differing": lambda a, b: ["data"] if a.hash != b.hash else []},
+    "identity is not of the sequence": {"ioc.counting.history.differing": lambda a, b: ["all"] if a[:5] != b[:5] else []},
     "events lie in their own order": {"ioc.counting.history.History.add": add_in_the_order_of_arrival},
     "checkpoint last": {"ioc.counting.pipeline.Pipeline.write": write_after_the_checkpoint},
     "start from our checkpoint": {"ioc.counting.pipeline.Pipeline.assign": assign_from_the_position_of_the_group},

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
+from ioc.counting.results import FIRST, LAST
 from ioc.events.decode import Decoded
 from ioc.events.rejects import KEPT, claims
 from ioc.store.state import SCHEMAS, TIME, rows_table, table
 from schemas import Contract
 from schemas.heartbeat import Heartbeat
-
-_FIRST, _LAST = -2_208_988_800_000, 10_413_791_999_000
-"""DateTime64 holds 1900 to 2299; other times are archived as null (the bytes hold them)."""
 
 
 def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table:
@@ -53,7 +51,8 @@ def _who(decoded: Decoded, size: int) -> pl.DataFrame:
     others += [(i, Heartbeat.event_type, "", "", None, "") for i in decoded.beats]
     who = pl.concat([known, pl.DataFrame(others, schema=_EMPTY.schema, orient="row")]).sort("_i")
     assert len(who) == size, "every record has exactly one verdict"
-    return who.with_columns(time=pl.when(pl.col("time").is_between(_FIRST, _LAST)).then(pl.col("time")))
+    # other times than the store can hold are archived as null; the bytes hold them
+    return who.with_columns(time=pl.when(pl.col("time").is_between(FIRST, LAST)).then(pl.col("time")))
 
 
 _EMPTY = pl.DataFrame(

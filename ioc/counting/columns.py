@@ -14,6 +14,7 @@ from ioc.counting import keyed_rows, seen
 from ioc.counting.held import Part, Work
 from ioc.counting.history import raised
 from ioc.counting.panes import Key, Panes
+from ioc.counting.results import check_frames
 from ioc.counting.seen import Bits, Ints
 from ioc.events.exact_lane import Reject
 from ioc.store.clickhouse import Store
@@ -64,20 +65,25 @@ def _countable(stream: Stream, work: Work) -> tuple[pl.DataFrame, Mapping[str, p
     assert stream.columns is not None
     frame = work.decoded.frames[stream.contract.event_type]
     try:
-        return frame, stream.columns(frame)
-    except Exception:  # whatever a declaration raises: count event by event, and refuse those it fails on
+        whole = stream.columns(frame)
+        check_frames(stream, frame, whole)
+        return frame, whole
+    except Exception:  # whatever a declaration raises or gives back: count event by event, and refuse those it fails on
         good: list[int] = []
         found: dict[str, list[pl.DataFrame]] = {}
         for row in frame.iter_slices(1):
             try:
                 parts = stream.columns(row)
+                check_frames(stream, row, parts)
             except Exception as error:  # a reject, never a crash loop
                 work.reject(row["_i"][0], raised(error))
                 continue
             good.append(row["_i"][0])
             for name, part in parts.items():
                 found.setdefault(name, []).append(part)
-        return frame.filter(pl.col("_i").is_in(good)), {name: pl.concat(parts) for name, parts in found.items()}
+        return frame.filter(pl.col("_i").is_in(good)), {
+            name: pl.concat(parts, how="vertical_relaxed") for name, parts in found.items()
+        }
 
 
 def _only(rows: pl.DataFrame, frame: pl.DataFrame, counts: NDArray[np.bool_]) -> pl.DataFrame:
@@ -149,7 +155,7 @@ def _sums(stream: Stream, work: Work, frame: pl.DataFrame, indicator: str, rows:
 
 
 def _add(panes: Panes, sums: Sums) -> None:
-    """Add whole sums; where the pane is already ahead of a part of them, event by event."""
+    """Add whole sums; where the pane is already ahead of a part of them, event by event, in the order of their offsets."""
     ahead = {
         key
         for key, first, last, measures in zip(sums.keys, sums.first, sums.last, sums.measures, strict=True)
@@ -158,7 +164,7 @@ def _add(panes: Panes, sums: Sums) -> None:
     if not ahead:
         return
     size = sums.rows.columns.index("at")
-    for row in sums.rows.iter_rows():
+    for row in sums.rows.sort("offset").iter_rows():  # a declaration may give its rows in any order
         key = (sums.indicator, row[:size], row[size], row[size + 1])
         if key in ahead:
             panes.add(key, row[size + 2], row[size + 3 :])

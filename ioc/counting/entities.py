@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from ioc.counting import keyed_rows
 from ioc.counting.held import Part, Work
-from ioc.counting.history import History, Item
+from ioc.counting.history import History, Item, raised
 from ioc.counting.panes import Key, by_pane, known_at
+from ioc.errors import DeclarationError
 from ioc.events.exact_lane import Reject
 from ioc.store import state
 from ioc.store.clickhouse import Store
@@ -72,7 +73,12 @@ def _differences(
         offset = offsets[index]
         step = make(values)
         grown = history.offset < offset
-        outcome = history.add(make_item((values[0], sequence, rank(step), source, identity, offset, digest, replaces, step)))
+        try:
+            item = make_item((values[0], sequence, ranked(rank(step)), source, identity, offset, digest, replaces, step))
+        except Exception as error:  # a reject, never a crash loop
+            work.reject(index, raised(error))
+            continue
+        outcome = history.add(item)
         if outcome is None:
             work.verdicts[index] = "duplicate"
         elif isinstance(outcome, Reject):
@@ -83,6 +89,13 @@ def _differences(
             if outcome:
                 changes.append((offset, by_pane(stream, levels, outcome, known_at(stream, values[0], before[index]))))
     return changes
+
+
+def ranked(rank: object) -> int:
+    """A declaration's rank, if it is one."""
+    if type(rank) is not int:
+        raise DeclarationError(f"rank(step) is {rank!r}; a rank is an integer")
+    return rank
 
 
 def _entity_rows(stream: Stream, generation: str, place: Place, part: Part, touched: Mapping[str, History]) -> pa.Table:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ioc.counting.results import check_lifecycle, check_rows
+from ioc.errors import DeclarationError
 from ioc.events.exact_lane import Reject
-from ioc.vocabulary import Dims, Measures, Row, Stream
-
-Contributions = dict[tuple[str, Dims, int], Measures]
-"""Summed by (indicator, dimensions, at)."""
+from ioc.times import iso
+from ioc.vocabulary import Contributions, Dims, Row, Stream
 
 
 class Item(NamedTuple):
@@ -30,6 +30,7 @@ class Item(NamedTuple):
     id: str
     offset: int
     hash: int
+    """Of data alone; time and `replaces` stand beside it."""
     replaces: str | None
     step: tuple[Any, ...]
     """The stream's own item (NamedTuple), as `contributions` sees it."""
@@ -50,33 +51,35 @@ class History:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
         for other in self.items:
             if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
-                if other.hash == item.hash:
-                    return None
-                return Reject(
-                    "id_reused",
-                    "id",
-                    f"{item.id!r} of {item.source!r} was used at offset {other.offset} with other data; send a new id",
-                )
-        if self.offset < item.offset:
-            return self._append(item)
-        # the stored row is ahead: look at the prefix only, and keep the row
-        before = [other for other in self.items if other.offset < item.offset]
-        after = sorted([*before, item])
+                changed = differing(other, item)
+                return id_reused(other.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
         try:
-            return difference(self._rows(after), self._rows(before))
-        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
+            if self.offset < item.offset:
+                return self._append(item)
+            # the stored row is ahead: look at the prefix only, and keep the row
+            before = [other for other in self.items if other.offset < item.offset]
+            return self._change(self._rows(sorted([*before, item])), self._rows(before))
+        except Exception as error:  # whatever a declaration raises or gives back is a reject, never a crash loop
             return raised(error)
 
-    def _append(self, item: Item) -> Contributions | Reject:
+    def _append(self, item: Item) -> Contributions:
         before = self._latest if self._latest is not None else self._rows(self.items)
         after = list(self.items)
         insort(after, item)
-        try:
-            latest = self._rows(after)
-        except Exception as error:  # whatever a declaration raises is a reject, never a crash loop
-            return raised(error)
+        latest = self._rows(after)
+        change = self._change(latest, before)
         self.items, self.offset, self._latest = after, item.offset, latest
-        return difference(latest, before)
+        return change
+
+    def _change(self, after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+        try:
+            change = difference(after, before)
+            check_rows(self.stream, change)
+        except Exception:  # said better of the row itself than of its difference to another
+            for indicator, dims, at, measures in after:
+                check_rows(self.stream, {(indicator, dims, at): measures})
+            raise
+        return change
 
     def _rows(self, items: Sequence[Item]) -> Sequence[Row]:
         assert self.stream.contributions is not None
@@ -88,7 +91,9 @@ class History:
         if self.stream.lifecycle is None:
             return nothing
         try:
-            return self.stream.lifecycle(steps(self.items))
+            found = self.stream.lifecycle(steps(self.items))
+            check_lifecycle(found)
+            return found
         except Exception:  # these columns only inform people: no reason to stop counting
             return nothing
 
@@ -122,12 +127,36 @@ def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
     for indicator, dims, at, measures in after:
         key = (indicator, dims, at)
         known = total.get(key)
+        if known is not None and len(known) != len(measures):
+            raise DeclarationError(f"{indicator}: rows of {len(known)} and of {len(measures)} measures")
         total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
     for indicator, dims, at, measures in before:
         key = (indicator, dims, at)
         known = total.get(key)
+        if known is not None and len(known) != len(measures):
+            raise DeclarationError(f"{indicator}: rows of {len(known)} and of {len(measures)} measures")
         total[key] = tuple(map(int.__neg__, measures)) if known is None else tuple(map(int.__sub__, known, measures))
     return {key: measures for key, measures in total.items() if any(measures)}
+
+
+def differing(first: Item, again: Item) -> list[str]:
+    """What a second event of one identity says otherwise, of all that counts: data, time, `replaces`. Nothing: a duplicate.
+
+    Not `sequence`: it only orders events of one time, and an import takes it from the place in the file, which moves as the
+    file grows; a file read again must say nothing new. The sequence that came first holds.
+    """
+    changed = [] if first.time == again.time else [f"another time ({iso(first.time)}, now {iso(again.time)})"]
+    if first.replaces != again.replaces:
+        changed.append(f"another `replaces` ({first.replaces!r}, now {again.replaces!r})")
+    if first.hash != again.hash:
+        changed.append("other data")
+    return changed
+
+
+def id_reused(offset: int, changed: Sequence[str], who: str, identity: str) -> Reject:
+    """The reject of an identity that was used before, at `offset`, for another event."""
+    said = f"{who} was used at offset {offset} for {' and '.join(changed)}"
+    return Reject("id_reused", "id", f"{said}; an event that corrects it has an id of its own and `replaces`: {identity!r}")
 
 
 def raised(error: Exception) -> Reject:

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ioc.counting.history import Contributions
 from ioc.times import floor
-from ioc.vocabulary import Dims, Measures, Stream
+from ioc.vocabulary import Contributions, Dims, Measures, Stream
 
 Key = tuple[str, Dims, int, int]
 """Indicator, dimensions, `at` (ms; a multiple of the grain but for levels), `known` (ms, a multiple of the grain)."""

@@ -1,6 +1,8 @@
 """Seen: which events of a stream without state were counted, by hour of event time. Pure.
 
 Identity is (source, id, time); an event is a duplicate only of a smaller offset, so a row that is ahead changes nothing.
+The time is part of it because marks are kept by hour: an id with another time would have to be sought in all hours there are.
+So a measurement sent again with a corrected time is another measurement, and both count; its sender must not send it twice.
 Marks are columns, 32 bytes each, in sorted runs that are merged as they grow: a batch is judged in a few searches.
 """
 

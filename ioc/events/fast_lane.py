@@ -59,7 +59,7 @@ def frame(shape: Shape, table: pa.Table) -> pl.DataFrame:
     """The frame both lanes end in, from a table of `o` (index) and `e` (document).
 
     Columns: `_i` index, `_id`, `_source`, `_time` (ms), `_sequence` (0 where there is none), `_replaces`, the fields of
-    data (times as ms), `_hash` (64-bit hash of data). Texts are in NFC.
+    data (times as ms), `_hash` (64-bit hash of data: of moments, not of how they were written). Texts are in NFC.
     """
     return _finish(shape, _flat(shape, table))
 

@@ -21,7 +21,7 @@ from ioc.times import HOUR, iso, to_ms
 from ioc.vocabulary import Row
 from streams import dossiers
 from tests.brute import Record
-from tests.counting import pipeline, real_store
+from tests.counting import pipeline, real_store, verdicts
 from tests.logs import batch, by_place
 
 TOPIC = "ioc.events.dossier"
@@ -96,3 +96,27 @@ def test_the_log_is_recognised_after_a_rebuild_by_the_record_that_was_counted_la
     old, new = load().generations["dossiers"], changed().generations["dossiers"]
     for partition in (0, 1):
         assert rows[new, TOPIC, partition] == rows[old, TOPIC, partition]
+
+
+def test_a_store_made_under_earlier_rules_of_the_kernel_is_counted_anew(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once identity was of data alone: an event with a corrected time was a duplicate. The archive holds it."""
+    first = next(r for r in log() if r.key == b"d30")
+    event = json.loads(first.value or b"")
+    later = json.dumps(event | {"time": iso(NOW - HOUR)}).encode()
+    again = replace(first, offset=max(r.offset for r in log() if r.partition == first.partition) + 1, value=later)
+    place = (TOPIC, first.partition, again.offset)
+    with monkeypatch.context() as before:
+        before.setattr("ioc.catalog.RULES", 2)
+        before.setattr("ioc.counting.history.differing", lambda a, b: ["data"] if a.hash != b.hash else [])
+        store = real_store(store_url, "rebuild_rules", load())
+        made = pipeline(store, catalog=load())
+        made.run([batch(records, 0) for records in by_place([*log(), again]).values()])
+        old = load().generations["dossiers"]
+    assert verdicts(store)[place] == ("duplicate", "")
+    with pytest.raises(WrongGeneration, match="run `ioc rebuild`"):
+        check_generations(store, load())
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database})
+    assert rebuild(settings, load(), lambda fed, known: None) == len(log()) + 1
+    check_generations(store, load())
+    assert verdicts(store)[place] == ("rejected", "id_reused")
+    assert panes(store, load().generations["dossiers"]) == panes(store, old) != []

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.counting.history import Contributions, History, Item, difference, raised
+from ioc.counting.history import History, Item, difference, raised
 from ioc.events.exact_lane import Reject
+from ioc.vocabulary import Contributions
 from streams.dossiers import RANK, STREAM, Step
 from tests import brute
 from tests.logs import START, dossier, random_history
@@ -82,6 +83,37 @@ def test_repeats_in_the_log_are_duplicates_and_other_data_under_a_used_id_is_ref
     assert isinstance(outcomes[-1], Reject)
     assert outcomes[-1].reason == "id_reused"
     assert len(history.items) == size
+
+
+@pytest.mark.parametrize(
+    ("again", "says"),
+    [
+        (dossier("D", "a", "completed", START + 20 * DAY), "another time (2022-10-08T00:00:00Z, now 2022-10-26T00:00:00Z);"),
+        (dossier("D", "a", "completed", START + 2 * DAY, replaces="b"), "another `replaces` (None, now 'b');"),
+        (dossier("D", "a", "stopped", START + 2 * DAY), "other data;"),
+        (dossier("D", "a", "stopped", START), "another time (2022-10-08T00:00:00Z, now 2022-10-06T00:00:00Z) and other data;"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_used_id_with_anything_else_that_counts_is_refused_and_the_message_says_what(
+    again: dict[str, Any], says: str, ahead: bool
+) -> None:
+    first = dossier("D", "a", "completed", START + 2 * DAY)
+    history = play([first, dossier("D", "c", "received", START)] if not ahead else [first])[0]
+    if ahead:  # the stored row is already beyond the event that is counted
+        history.add(item(dossier("D", "c", "received", START), 9))
+    before = history.pack()
+    outcome = history.add(item(again, 5))
+    assert isinstance(outcome, Reject)
+    assert (outcome.reason, outcome.field) == ("id_reused", "id")
+    assert f"'a' of '/s' was used at offset 0 for {says}" in outcome.message
+    assert "`replaces`: 'a'" in outcome.message
+    assert history.pack() == before
+
+
+def test_a_repeat_with_another_sequence_is_a_duplicate_for_a_file_that_grew_gives_its_rows_other_places() -> None:
+    first = dossier("D", "a", "received", START, sequence="3")
+    assert play([first, first | {"sequence": "4"}, {k: v for k, v in first.items() if k != "sequence"}])[2][1:] == [None, None]
 
 
 @given(st.integers(0, 10**9), st.integers(1, 9), st.booleans())

@@ -241,6 +241,7 @@ def test_the_hash_of_data_is_of_the_content_not_of_the_writing_and_no_separator_
 
     assert digest(agency="A", channel=None) == digest(channel=None, agency="A")
     assert digest(agency="A") != digest(procedure="A")
+    assert digest(due_at="2022-10-11T17:00:00+07:00") == digest(due_at="2022-10-11T10:00:00.000Z") != digest(due_at=None)
     assert digest(department="a", activity="b\x1f-") != digest(department="a\x1f+b", activity=None)
     assert digest(department="a", activity="1\x1f1+c") != digest(department="a\x1f1+1", activity="c")
 
