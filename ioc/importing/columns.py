@@ -10,6 +10,7 @@ from typing import Any
 
 from ioc.importing.logtimes import Moment, reader
 from ioc.importing.mapping import COLUMN, Clock, Map, Measure, Value
+from ioc.importing.rows import Reading
 
 Fields = dict[str, str]
 """A row by column."""
@@ -22,6 +23,8 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 class Statistics:
     """What happened on the way, for the user to see; columns are the log's."""
 
+    reading: Reading = field(default_factory=Reading)
+    """Where the lines of the files went."""
     rows: int = 0
     broken: int = 0
     """Rows with a wrong number of columns."""

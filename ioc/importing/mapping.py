@@ -3,7 +3,16 @@
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
     case = "case:concept:name"            # column naming the case, for `once = "case"`
-    [input]      null = ["", "-"], delimiter = ",", encoding = "utf-8-sig", decimal = ".", members = ["*.csv", "*.xes"]
+    [input]                               # how the file is written; every key may be left out
+    null = ["", "-"]                      # texts that mean "nothing here"; null_in = { column = ["0"] }: in one column only
+    encoding = "utf-8-sig"                # or utf-16, windows-1258, ...; all text becomes NFC
+    delimiter = ","                       # left out: that of , ; tab | with which all columns named below are found
+    quote = '"'                           # quote = "": a quote is a letter like any other
+    multiline = false                     # true: cells may hold lines that look like rows of their own
+    skip = 0                              # lines above the header; left out: those above the line that has all columns
+    trim = true                           # blanks around a cell are no part of it
+    decimal = "."
+    members = ["*.csv", "*.xes"]          # of a zip
     [time]       format = "iso" (or a list: yyyyMMddHHmmss, epoch_s, epoch_ms, a strptime pattern), zone = "Asia/Ho_Chi_Minh"
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
     Desk = "counter"
@@ -32,6 +41,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ioc.errors import UsageError
+from ioc.text import nfc
 from schemas import contracts
 
 Scalar = str | int | float | bool
@@ -99,10 +109,15 @@ class Input(_Strict):
     """How the file is written."""
 
     null: list[str] = [""]
+    null_in: dict[str, list[str]] = {}
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8-sig"
     decimal: Literal[".", ","] = "."
     members: list[str] = ["*.csv", "*.xes"]
+    skip: Annotated[int, Field(ge=0, le=1000)] | None = None
+    trim: bool = True
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    multiline: bool = False
 
 
 class Clock(_Strict):
@@ -167,16 +182,19 @@ def load_map(name_or_path: str) -> Map:
 
     path = Path(name_or_path)
     if name_or_path in shipped():
-        text = resources.files("streams").joinpath("maps", f"{name_or_path}.toml").read_text("utf-8")
+        data = resources.files("streams").joinpath("maps", f"{name_or_path}.toml").read_bytes()
     elif path.is_file():
-        text = path.read_text("utf-8")
+        data = path.read_bytes()
     else:
         raise UsageError(f"no map {name_or_path!r}: neither a file nor one of the shipped maps {', '.join(shipped())}")
     try:
-        found = Map.model_validate(tomllib.loads(text))
+        found = Map.model_validate(tomllib.loads(nfc(data.decode("utf-8-sig").replace("\r\n", "\n"))))
     except ValidationError as error:
         raise UsageError(f"map {name_or_path}: " + "; ".join(_said(e) for e in error.errors(include_url=False))) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"map {name_or_path}, line {line}, is not UTF-8: save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"map {name_or_path} is not TOML: {error}") from None
     if wrong := problems(found):
         raise UsageError(f"map {name_or_path}: " + "; ".join(wrong))

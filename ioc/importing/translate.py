@@ -15,7 +15,8 @@ import orjson
 from ioc.importing.columns import Fields, Nulls, Statistics, field_reader, measure_reader, text_reader, time_reader
 from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
-from ioc.importing.sources import Row, read_rows
+from ioc.importing.rows import Row
+from ioc.importing.sources import read_rows
 from schemas import contracts
 from schemas.envelope import MAX_BYTES
 
@@ -33,7 +34,8 @@ class Outgoing(NamedTuple):
 
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
     """The events of all files, in the order of the files.  Raises UsageError (`bad_file`)."""
-    return translate(read_rows(files, log_map), log_map, statistics or Statistics())
+    statistics = statistics or Statistics()
+    return translate(read_rows(files, log_map, statistics.reading), log_map, statistics)
 
 
 def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
