@@ -20,6 +20,7 @@ from ioc.errors import UsageError
 from ioc.gateway import validate
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
+from ioc.importing.mapping_check import told
 from ioc.kafka import bounds
 from ioc.replaying import new_run
 from ioc.settings import Settings
@@ -65,6 +66,8 @@ def import_files(
     quiet_libraries()
     settings, catalog, log_map = connected(data), load(), load_map(mapping)
     factor = speed_of(speed)
+    for line in told(log_map):
+        say(f"{mapping}: {line}")
     if run is None:
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
     new_run.open_import(settings, catalog, run)

@@ -72,9 +72,10 @@ def _maker(log_map: Map, event: EventMap, statistics: Statistics) -> Callable[[F
     nulls = frozenset({None, *log_map.input.null})
     wanted = _condition(event, nulls, log_map.case)
     read_id, read_sequence = text_reader(event.id, nulls), text_reader(event.sequence, nulls) if event.sequence else None
-    read_time = time_reader(event.time, log_map.time, nulls, statistics, "time")
+    read_time = time_reader(event.time, log_map, nulls, statistics, "time")
     stated = [(name, field_reader(v, types[name], name, log_map, nulls, statistics)) for name, v in log_map.fields(event).items()]
-    measures = [measure_reader(measure, nulls, log_map.input.decimal, statistics) for measure in event.measurements]
+    units = {name: limit.unit for name, limit in contract.limits.table.items()} if contract.limits else {}
+    measures = [measure_reader(m, units.get(m.name, m.unit), nulls, log_map.input, statistics) for m in event.measurements]
     named = contract.limits.field if contract.limits else ""
     head = {"specversion": "1.0", "id": "", "source": log_map.source, "type": contract.event_type}
     topic, entity_key = contract.topic, contract.entity_key
