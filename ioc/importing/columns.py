@@ -12,6 +12,7 @@ from ioc.importing.logtimes import Moment, reader
 from ioc.importing.mapping import COLUMN, Clock, Day, Input, Map, Measure, Value, day_of
 from ioc.importing.numbers import number_reader, times
 from ioc.importing.rows import Reading
+from ioc.importing.spoiled import Spoiled
 from ioc.importing.units import factor
 from ioc.times import to_ms
 
@@ -29,6 +30,8 @@ class Statistics:
 
     reading: Reading = field(default_factory=Reading)
     """Where the lines of the files went."""
+    spoiled: Spoiled = field(default_factory=lambda: Spoiled(set()))
+    """Ids that a spreadsheet has rewritten."""
     rows: int = 0
     broken: int = 0
     """Rows with a wrong number of columns."""

@@ -65,9 +65,12 @@ async def run_import(
     limit: int | None,
     topics: Callable[[str], str],
     progress: Callable[[int, int | None], None],
+    tell: Callable[[str], None] = lambda line: None,
+    strict: bool = False,
 ) -> Sent:
     """Read, sort, shift, pace and send. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in
-    the order of time; `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total once known.
+    the order of time; `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total once known;
+    `tell`: what was found out about the files, before anything is sent; `strict`: ids that a spreadsheet spoiled are refused.
 
     Nothing is sent before everything has been read.  Raises UsageError (`bad_file`), ServiceAway, KafkaError.
     """
@@ -78,6 +81,10 @@ async def run_import(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     ordered = await asyncio.to_thread(in_order, read_events(files, log_map, statistics), settings.data_dir)
     with ordered:
+        for line in (*statistics.reading.notes, *statistics.spoiled.lines()):
+            tell(line)
+        if strict and (lines := statistics.spoiled.lines()):
+            raise UsageError("bad_file: --strict: " + "; ".join(lines))
         total = len(ordered) if limit is None else min(limit, len(ordered))
         window = Window(from_datetime(datetime(settings.first_year, 1, 1, tzinfo=UTC)), int(time.time() * 1000))
         events: Callable[[], Iterator[Outgoing]] = lambda: (Outgoing(*item[2:]) for item in islice(ordered, total))  # noqa: E731

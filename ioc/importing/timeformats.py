@@ -50,7 +50,9 @@ def wrong(pattern: str) -> str | None:
     known = {*_NUMBERS, *_NAMES, "z"}
     for letter in found:
         if letter not in known:
-            why = _INSTEAD.get(letter, "there are " + " ".join(f"%{name}" for name in sorted(known, key=str.lower)))
+            why = _INSTEAD.get(
+                letter, "there are " + " ".join(f"%{name}" for name in sorted(known, key=lambda name: (name.lower(), name)))
+            )
             return f"%{letter} cannot be read exactly: {why}"
         if found.count(letter) > 1:
             return f"%{letter} stands twice"

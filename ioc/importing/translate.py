@@ -17,6 +17,7 @@ from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
 from ioc.importing.rows import Row
 from ioc.importing.sources import read_rows
+from ioc.importing.spoiled import Spoiled, id_columns
 from schemas import contracts
 from schemas.envelope import MAX_BYTES
 
@@ -41,8 +42,10 @@ def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | No
 def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
     """The events of rows, in their order; a row may give several events or none."""
     makers = [_maker(log_map, event, statistics) for event in log_map.event]
+    spoiled = statistics.spoiled = Spoiled(id_columns(log_map))
     for row in rows:
         statistics.rows += 1
+        spoiled.look(row.fields)
         if row.trouble:
             statistics.broken += 1
             made = [_broken(row, log_map)]
