@@ -20,6 +20,7 @@ from ioc.errors import UsageError
 from ioc.gateway import validate
 from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
+from ioc.importing.mapping_check import told
 from ioc.kafka import bounds
 from ioc.replaying import new_run
 from ioc.settings import Settings
@@ -56,6 +57,9 @@ def import_files(
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events in the order of time.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the events are counted.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse ids that a spreadsheet has spoiled, like 2.02601E+13.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring a log in through a mapping file; ends when its events are counted, with their verdicts.
@@ -65,11 +69,13 @@ def import_files(
     quiet_libraries()
     settings, catalog, log_map = connected(data), load(), load_map(mapping)
     factor = speed_of(speed)
+    for line in told(log_map):
+        say(f"{mapping}: {line}")
     if run is None:
-        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
+        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, strict, as_json)
     new_run.open_import(settings, catalog, run)
     with worker_of(settings, run):
-        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, as_json)
+        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, strict, as_json)
 
 
 def speed_of(text: str) -> float | None:
@@ -85,7 +91,7 @@ def speed_of(text: str) -> float | None:
     return factor
 
 
-def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait, as_json) -> None:  # type: ignore[no-untyped-def]
+def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait, strict, as_json) -> None:  # type: ignore[no-untyped-def]
     topics = runs.run_names(run)[1] if run else str
     back = {topics(name): name for name in catalog.topics}
     begins: dict[Place, int] = {(back[p.topic], p.partition): end for p, (_, end) in asyncio.run(bounds(settings, back)).items()}
@@ -95,7 +101,7 @@ def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait
         sent = asyncio.run(
             run_import(
                 settings, files, log_map, speed=speed, shift_to_now=shift, limit=limit, topics=topics,
-                progress=lambda done, total: shown.update(sending, completed=done, total=total),
+                progress=lambda done, total: shown.update(sending, completed=done, total=total), tell=say, strict=strict,
             )
         )  # fmt: skip
         wanted = {(back[topic], partition): position for (topic, partition), position in sent.next.items()}

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Any
 
 from ioc.importing.logtimes import Moment, reader
-from ioc.importing.mapping import COLUMN, Clock, Map, Measure, Value
+from ioc.importing.mapping import COLUMN, Clock, Day, Input, Map, Measure, Value, day_of
+from ioc.importing.numbers import number_reader, times
+from ioc.importing.rows import Reading
+from ioc.importing.spoiled import Spoiled
+from ioc.importing.units import factor
+from ioc.times import to_ms
 
 Fields = dict[str, str]
 """A row by column."""
 Getter = Callable[[Fields], Any]
 Nulls = frozenset[str | None]
+LAST = time(23, 59, 59, 999_000)
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -22,6 +28,10 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 class Statistics:
     """What happened on the way, for the user to see; columns are the log's."""
 
+    reading: Reading = field(default_factory=Reading)
+    """Where the lines of the files went."""
+    spoiled: Spoiled = field(default_factory=lambda: Spoiled(set()))
+    """Ids that a spreadsheet has rewritten."""
     rows: int = 0
     broken: int = 0
     """Rows with a wrong number of columns."""
@@ -37,7 +47,7 @@ class Statistics:
     unreadable: Counter[str] = field(default_factory=Counter)
     """Numbers, times and words of value tables that could not be read, by place in the map."""
     times: Counter[str] = field(default_factory=Counter)
-    """Local times that were `ambiguous` or `never was`, by the zone's clock changes."""
+    """Local times that were `ambiguous` or `never was`, by the zone's clock changes; days that were given a time."""
 
 
 def field_reader(value: Value, kind: str, name: str, log_map: Map, nulls: Nulls, statistics: Statistics) -> Getter:
@@ -45,7 +55,7 @@ def field_reader(value: Value, kind: str, name: str, log_map: Map, nulls: Nulls,
     if value.constant is not None:
         return lambda row: value.constant
     if kind == "time":
-        moment = time_reader(value, log_map.time, nulls, statistics, name)
+        moment = time_reader(value, log_map, nulls, statistics, name)
         return lambda row: found[1] if isinstance(found := moment(row), tuple) else found
     text = text_reader(value, nulls)
     if value.values is not None:
@@ -53,14 +63,21 @@ def field_reader(value: Value, kind: str, name: str, log_map: Map, nulls: Nulls,
     if kind == "string":
         return text
 
+    number = numbers_of(log_map.input)
+
     def convert(row: Fields) -> Any:
         if (found := text(row)) is None:
             return None
-        converted = TRUTH.get(found.lower()) if kind == "boolean" else _number(found, log_map.input.decimal)
+        converted = TRUTH.get(found.lower()) if kind == "boolean" else number(found)
         if converted is None:
             statistics.unreadable[name] += 1
             return found
-        return int(converted) if kind == "integer" and converted == int(converted) else converted
+        if kind == "boolean":
+            return converted
+        if value.factor is not None:
+            converted = times(converted, value.factor)
+        whole = kind == "integer" and converted == int(converted) and abs(converted) < 1 << 63
+        return int(converted) if whole else float(converted)
 
     return convert
 
@@ -80,9 +97,11 @@ def _looked_up(text: Getter, table: str, log_map: Map, statistics: Statistics) -
     return look_up
 
 
-def measure_reader(measure: Measure, nulls: Nulls, decimal: str, statistics: Statistics) -> Getter:
-    """The reader of one named quantity; null and what lies outside is left out and counted."""
+def measure_reader(measure: Measure, to: str, nulls: Nulls, given: Input, statistics: Statistics) -> Getter:
+    """The reader of one named quantity, in the unit `to`; null and what lies outside is left out and counted."""
     column, low, high = measure.column, measure.null_below, measure.null_above
+    scale = times(measure.factor, factor(measure.unit, to) or 1)
+    unit, number = to if factor(measure.unit, to) else measure.unit, numbers_of(given)
     nulls = nulls | {""}
 
     def read(row: Fields) -> Any:
@@ -90,33 +109,33 @@ def measure_reader(measure: Measure, nulls: Nulls, decimal: str, statistics: Sta
         if text is None or text in nulls:
             statistics.nulls[column] += 1
             return None
-        value = _number(text, decimal)
+        value = number(text)
         if value is None:
             statistics.unreadable[column] += 1
-            return {"name": measure.name, "value": text, "unit": measure.unit}
+            return {"name": measure.name, "value": text, "unit": unit}
         if not low <= value <= high:
             statistics.outside[column] += 1
             return None
-        return {"name": measure.name, "value": value, "unit": measure.unit}
+        return {"name": measure.name, "value": float(value if scale == 1 else times(value, scale)), "unit": unit}
 
     return read
 
 
-def _number(text: str, decimal: str) -> float | None:
-    """Python also takes `1_000`, `nan` and `inf` for numbers; a log does not mean them."""
-    try:
-        value = float(text if decimal == "." else text.replace(decimal, "."))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in text else None
+def numbers_of(given: Input) -> Callable[[str], int | float | None]:
+    """The reader of numbers; marks that group are certain only where the map says which mark is the decimal one."""
+    return number_reader(given.decimal, "decimal" in given.model_fields_set)
 
 
 def time_reader(
-    value: Value, clock: Clock, nulls: Nulls, statistics: Statistics, place: str
+    value: Value, log_map: Map, nulls: Nulls, statistics: Statistics, place: str
 ) -> Callable[[Fields], Moment | str | None]:
     """The reader of a moment, or of the text that is none. `place`: where it stands in the map, for the statistics."""
-    formats = value.format or clock.format
-    read = reader([formats] if isinstance(formats, str) else formats, value.zone or clock.zone, statistics.times)
+    clock, wanted = log_map.time, day_of(value, place)
+    formats, since = value.format or clock.format, value.since or clock.since
+    read = reader(
+        [formats] if isinstance(formats, str) else formats, value.zone or clock.zone, statistics.times, day=_time(wanted, clock),
+        midnight=value.time is not None, decimal=log_map.input.decimal, since=to_ms(since) if since else 0,
+    )  # fmt: skip
     text = text_reader(value, nulls)
 
     def read_time(row: Fields) -> Moment | str | None:
@@ -129,6 +148,12 @@ def time_reader(
         return moment
 
     return read_time
+
+
+def _time(wanted: Day, clock: Clock) -> time | None:
+    if wanted == "start-of-day":
+        return None
+    return LAST if wanted == "end-of-day" else time.fromisoformat(clock.office_close)
 
 
 def text_reader(value: Value, nulls: Nulls) -> Getter:

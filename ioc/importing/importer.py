@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -81,9 +82,11 @@ def read_log(
     shift_to_now: bool = False,
     limit: int | None = None,
     progress: Callable[[int], None] = lambda read: None,
+    tell: Callable[[str], None] = lambda line: None,
+    strict: bool = False,
 ) -> Iterator[Log]:
     """Read and sort. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in the order of time;
-    `progress`: events read.
+    `progress`: events read; `tell`: what was found out about the files; `strict`: ids that a spreadsheet spoiled are refused.
 
     Raises UsageError (`bad_file`), before anything was sent.
     """
@@ -92,6 +95,11 @@ def read_log(
     statistics = Statistics()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with Ordered(_told(read_events(files, log_map, statistics), progress), settings.data_dir) as ordered:
+        spoiled = statistics.spoiled.lines()
+        for line in (*statistics.reading.notes, *spoiled):
+            tell(line)
+        if strict and spoiled:
+            raise UsageError("bad_file: --strict: " + "; ".join(spoiled))
         total = len(ordered) if limit is None else min(limit, len(ordered))
         window = Window(from_datetime(datetime(settings.first_year, 1, 1, tzinfo=UTC)), int(time.time() * 1000))
         shift = 0
@@ -131,10 +139,12 @@ async def run_import(
     limit: int | None,
     topics: Callable[[str], str],
     progress: Callable[[int, int | None], None],
+    tell: Callable[[str], None] = lambda line: None,
+    strict: bool = False,
 ) -> Sent:
     """Both together: read, sort, shift, pace and send."""
-    options = {"speed": speed, "shift_to_now": shift_to_now, "limit": limit}
-    with read_log(settings, files, log_map, **options, progress=lambda read: progress(0, None)) as log:  # type: ignore[arg-type]
+    options: dict[str, Any] = {"speed": speed, "shift_to_now": shift_to_now, "limit": limit, "tell": tell, "strict": strict}
+    with read_log(settings, files, log_map, **options, progress=lambda read: progress(0, None)) as log:
         return await send_log(settings, log, log_map, topics, progress)
 
 

@@ -3,21 +3,40 @@
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
     case = "case:concept:name"            # column naming the case, for `once = "case"`
-    [input]      null = ["", "-"], delimiter = ",", encoding = "utf-8-sig", decimal = ".", members = ["*.csv", "*.xes"]
-    [time]       format = "iso" (or a list: yyyyMMddHHmmss, epoch_s, epoch_ms, a strptime pattern), zone = "Asia/Ho_Chi_Minh"
+    [input]                               # how the file is written; every key may be left out
+    null = ["", "-"]                      # texts that mean "nothing here"; null_in = { column = ["0"] }: in one column only
+    encoding = "utf-8-sig"                # or utf-16, windows-1258, ...; all text becomes NFC
+    delimiter = ","                       # left out: that of , ; tab | with which all columns named below are found
+    quote = '"'                           # quote = "": a quote is a letter like any other
+    multiline = false                     # true: cells may hold lines that look like rows of their own
+    skip = 0                              # lines above the header; left out: those above the line that has all columns
+    trim = true                           # blanks around a cell are no part of it
+    decimal = "."                         # or ","; stated: the other mark groups by threes (1.234,5); not stated: 1,234 is none
+    members = ["*.csv", "*.xes"]          # of a zip
+    [time]
+    format = "iso"                        # or yyyyMMddHHmmss, epoch_s, epoch_ms, serial (days of a spreadsheet), serial_1904,
+                                          # a pattern ("%d/%m/%Y %H:%M"), or a list: the first that fits
+    zone = "Asia/Ho_Chi_Minh"             # of readings without an offset
+    since = "2020-01-01T00:00:00Z"        # the moment from which epochs count, where that is not 1970
+    office_close = "17:00"                # what `time = "office-close"` means
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
     Desk = "counter"
     [data]                                # what every event states: field = value
     [[event]]                             # one event a row, or once = "case"; when = { column = "value" | [...] | true | false }
     id, time, sequence = value            # true: the column has a value, false: it has none
     data = { field = value }
-    [[event.measurements]]                # for contracts with named quantities: name, unit, column, null_below, null_above
+    [[event.measurements]]                # for contracts with named quantities: name, column, null_below, null_above,
+    unit = "Mbit/s"                       # the column's unit, converted to the contract's; factor = 0.1: taken so many times
 
 A value is a text in which `{column}` stands for the column (a null column: the field is left out), a number, or a table:
-`{ column = }` with `values =` (a table), `format =` and `zone =` (a time); `{ join = [texts], by = "/" }` joins what is not null;
-`{ first = [texts] }` takes the first without a null. `{@member}` is the file (in a zip: the member), `{@row}` the number of the
-data row in it, from 1. Times and numbers are recognised by the contract's field. XES: attributes are the columns; those of
-the trace begin with `case:`.
+`{ column = }` with `values =` (a table), `factor =` (a number), `format =`, `zone =`, `since =` and `time =` (a time);
+`{ join = [texts], by = "/" }` joins what is not null; `{ first = [texts] }` takes the first without a null. `{@member}` is the
+file (in a zip: the member), `{@row}` the number of the data row in it, from 1. Times and numbers are recognised by the
+contract's field. XES: attributes are the columns; those of the trace begin with `case:`.
+
+A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
+says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A
+%H %I %p %M %S %f %z; %Z and what depends on a machine's language are refused.
 """
 
 from __future__ import annotations
@@ -32,9 +51,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ioc.errors import UsageError
+from ioc.text import nfc
 from schemas import contracts
 
 Scalar = str | int | float | bool
+Day = Literal["start-of-day", "end-of-day", "office-close"]
+DUE = "due_at"
+"""The field that says until when: a day without a time there means its end."""
 COLUMN = re.compile(r"\{([^{}]+)\}")
 
 
@@ -59,6 +82,9 @@ class Value(_Strict):
     values: str | None = None
     format: str | list[str] | None = None
     zone: str | None = None
+    since: str | None = None
+    time: Day | None = None
+    factor: int | float | None = None
 
     def texts(self) -> list[str]:
         """The templates, whatever they are called."""
@@ -69,15 +95,22 @@ class Value(_Strict):
         return {name for text in self.texts() for name in COLUMN.findall(text)}
 
 
+def day_of(value: Value, place: str) -> Day:
+    """What a day without a time means at a place."""
+    return value.time or ("end-of-day" if place == DUE else "start-of-day")
+
+
 AnyValue = Annotated[Value, BeforeValidator(_value)]
 
 
 class Measure(_Strict):
-    """A named quantity in a column; below `null_below` or above `null_above` stands for "not measured"."""
+    """A named quantity in a column, in `unit` once taken `factor` times; below `null_below` or above `null_above` the column's
+    number stands for "not measured"."""
 
     name: str
     column: str
     unit: str
+    factor: int | float = 1
     null_below: float = float("-inf")
     null_above: float = float("inf")
 
@@ -99,10 +132,15 @@ class Input(_Strict):
     """How the file is written."""
 
     null: list[str] = [""]
+    null_in: dict[str, list[str]] = {}
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8-sig"
     decimal: Literal[".", ","] = "."
     members: list[str] = ["*.csv", "*.xes"]
+    skip: Annotated[int, Field(ge=0, le=1000)] | None = None
+    trim: bool = True
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    multiline: bool = False
 
 
 class Clock(_Strict):
@@ -110,6 +148,8 @@ class Clock(_Strict):
 
     format: str | list[str] = "iso"
     zone: str | None = None
+    since: str | None = None
+    office_close: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "17:00"
 
 
 class Map(_Strict):
@@ -167,16 +207,19 @@ def load_map(name_or_path: str) -> Map:
 
     path = Path(name_or_path)
     if name_or_path in shipped():
-        text = resources.files("streams").joinpath("maps", f"{name_or_path}.toml").read_text("utf-8")
+        data = resources.files("streams").joinpath("maps", f"{name_or_path}.toml").read_bytes()
     elif path.is_file():
-        text = path.read_text("utf-8")
+        data = path.read_bytes()
     else:
         raise UsageError(f"no map {name_or_path!r}: neither a file nor one of the shipped maps {', '.join(shipped())}")
     try:
-        found = Map.model_validate(tomllib.loads(text))
+        found = Map.model_validate(tomllib.loads(nfc(data.decode("utf-8-sig").replace("\r\n", "\n"))))
     except ValidationError as error:
         raise UsageError(f"map {name_or_path}: " + "; ".join(_said(e) for e in error.errors(include_url=False))) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"map {name_or_path}, line {line}, is not UTF-8: save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"map {name_or_path} is not TOML: {error}") from None
     if wrong := problems(found):
         raise UsageError(f"map {name_or_path}: " + "; ".join(wrong))

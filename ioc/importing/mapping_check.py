@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from ioc.importing.logtimes import check_format
-from ioc.importing.mapping import EventMap, Map, Value
+from ioc.importing.logtimes import EPOCHS, check_format, needs_zone
+from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Value, day_of
+from ioc.importing.units import alike, factor
 from schemas import Contract, contracts
-from schemas.envelope import TIMESTAMP
+from schemas.envelope import TIMESTAMP, calendar_date
+
+_NO_ZONES = frozenset({"localtime", "posixrules", "Factory", "right", "posix"})
+"""Files beside the zones that are this machine's, no zone, or count leap seconds."""
 
 
 @cache
@@ -39,6 +45,9 @@ def _values(found: Map) -> Iterator[str]:
             yield f"{key}.values: no table [values.{value.values}]; there are {', '.join(found.values) or 'none'}"
         if not field and (value.constant is not None or value.values is not None or not value.columns()):
             yield f"{key}: needs a text with a column, e.g. '{{case:concept:name}}/received'"
+        for text in value.texts():
+            if any(brace in COLUMN.sub("", text) for brace in "{}"):
+                yield f"{key}: {text!r} has a brace without its other half; a column is written {{name}}"
         yield from _clock(key, value)
     yield from _clock("time", found.time)
     try:
@@ -47,15 +56,80 @@ def _values(found: Map) -> Iterator[str]:
         yield f"input.encoding: {found.input.encoding!r} is not known; write e.g. utf-8-sig, cp1252, windows-1258"
 
 
-def _clock(key: str, clock: Any) -> Iterator[str]:
-    for text in [clock.format] if isinstance(clock.format, str) else clock.format or []:
+def _clock(key: str, clock: Value | Clock) -> Iterator[str]:
+    for text in _listed(clock.format):
         if wrong := check_format(text):
             yield f"{key}.format: {wrong}"
     if clock.zone is not None:
         try:
+            if clock.zone.split("/")[0] in _NO_ZONES:
+                raise ValueError(clock.zone)
             ZoneInfo(clock.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"{key}.zone: {clock.zone!r} is no time zone; write e.g. Asia/Ho_Chi_Minh or Europe/Dublin"
+    if clock.since is not None:
+        try:
+            calendar_date(clock.since)
+            fits = re.fullmatch(TIMESTAMP, clock.since)
+        except PydanticCustomError:
+            fits = None
+        if not fits:
+            yield f"{key}.since: {clock.since!r} is no time with an offset; write e.g. 2020-01-01T00:00:00Z"
+
+
+def _listed(formats: str | list[str] | None) -> list[str]:
+    return [formats] if isinstance(formats, str) else formats or []
+
+
+def _read_time(found: Map, value: Value, key: str) -> Iterator[str]:
+    """What contradicts itself in how one time is read."""
+    formats, near = _listed(value.format or found.time.format), f"{key}.format" if value.format else "time.format"
+    if not (value.zone or found.time.zone):
+        for text in formats:
+            if needs_zone(text) and not check_format(text):
+                yield f'{near}: {text!r} states no offset: write its zone, e.g. zone = "Asia/Ho_Chi_Minh"'
+    if (value.since or found.time.since) and not EPOCHS & set(formats):
+        yield f"{near}: `since` is for epoch_s and epoch_ms"
+    if value.time and EPOCHS & set(formats):
+        yield f"{key}.time: an epoch always states a time; `time` is for days without one"
+
+
+def told(found: Map) -> list[str]:
+    """What a map leaves open and how it is taken, one line each: for the user to see before anything is sent."""
+    lines = []
+    mark, group = found.input.decimal, "." if found.input.decimal == "," else ","
+    if reads_numbers(found):
+        if "decimal" in found.input.model_fields_set:
+            lines.append(f"input.decimal: 1{group}234{mark}5 is read as 1234.5, and 12{group}345 as 12345")
+        else:
+            lines.append(f"input.decimal: not stated; 12{mark}345 is read as 12.345, and 12{group}345 is no number")
+    for key, field, value in found.placed():
+        if field in times_of(found):
+            if (day := day_of(value, field)) == "end-of-day":
+                lines.append(f"{key}: a day without a time means its end (23:59:59.999)")
+            elif day == "office-close":
+                lines.append(f"{key}: a day without a time means the end of office hours ({found.time.office_close})")
+    clocks: list[Clock | Value] = [found.time, *(value for _, _, value in found.placed())]
+    if any("%y" in text for clock in clocks for text in _listed(clock.format)):
+        lines.append("time.format: %y from 00 to 68 is 2000 to 2068, from 69 to 99 it is 1969 to 1999")
+    return list(dict.fromkeys(lines))
+
+
+def reads_numbers(found: Map) -> bool:
+    """Whether a number is read from a column anywhere."""
+    return any(
+        event.measurements
+        or any(
+            kinds(contracts()[found.typed(event)]).get(field) in ("integer", "number") and value.columns()
+            for field, value in found.fields(event).items()
+        )
+        for event in found.event
+    )
+
+
+def times_of(found: Map) -> set[str]:
+    """Fields of `data` that are times."""
+    return {name for event in found.event for name, kind in kinds(contracts()[found.typed(event)]).items() if kind == "time"}
 
 
 def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
@@ -76,11 +150,16 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
             yield f"{place}: {model.__name__} has no field {field!r}; it has {', '.join(model.model_fields)}"
         else:
             yield from _fits(found, contract, field, value, place)
+            if kinds(contract)[field] == "time" and value.constant is None:
+                yield from _read_time(found, value, place)
+            elif value.time:
+                yield f"{place}.time: {field!r} is no time"
     stated = {*fields, named} if event.measurements else set(fields)
     for field, info in model.model_fields.items():
         if info.is_required() and field not in stated:
             yield f"{key}.data: {model.__name__} needs {field!r}"
     yield from _measurements(contract, event, key)
+    yield from _read_time(found, event.time, f"{key}.time")
 
 
 def _fits(found: Map, contract: Contract, field: str, value: Value, key: str) -> Iterator[str]:
@@ -106,5 +185,9 @@ def _measurements(contract: Contract, event: EventMap, key: str) -> Iterator[str
         return
     for n, measure in enumerate(event.measurements):
         limit = contract.limits.table.get(measure.name) if contract.limits else None
-        if limit and limit.unit != measure.unit:
-            yield f"{key}.measurements[{n}].unit: {measure.name} is measured in {limit.unit}, not {measure.unit}"
+        if limit and factor(measure.unit, limit.unit) is None:
+            known = ", ".join(alike(limit.unit))
+            yield (
+                f"{key}.measurements[{n}].unit: {measure.name} is measured in {limit.unit}, not {measure.unit}; "
+                f"what can be converted: {known}; else write `factor`"
+            )

@@ -1,12 +1,10 @@
 """Sources: logs in files (CSV and XES; plain, gzip, zip members) read row by row; no file is ever whole in memory.
 
-What a file is, its first bytes say, not its name. A file that cannot be read is a UsageError `bad_file`; a CSV line with too
-few or too many columns is a row all the same, with its trouble.
+What a file is, its first bytes say, not its name. A file that cannot be read is a UsageError `bad_file`. All text is NFC.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zipfile
@@ -14,13 +12,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from lxml.etree import XMLSyntaxError
 
 from ioc.errors import UsageError
+from ioc.importing.delimited import read_delimited
 from ioc.importing.mapping import Map
+from ioc.importing.rows import Reading, Row, keep, require
 from ioc.importing.xes import read_xes
+from ioc.text import nfc
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -34,33 +35,23 @@ FREE = 64 << 20
 MAX_MEMBERS = 100_000
 """Members of a zip; the directory is held in memory."""
 
-_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, csv.Error, XMLSyntaxError, RuntimeError)
+_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, XMLSyntaxError, RuntimeError)
 """RuntimeError: an encrypted member; NotImplementedError (below it): a compression Python does not know."""
 
 
-class Row(NamedTuple):
-    """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others."""
+def read_rows(files: Sequence[Path], log_map: Map, reading: Reading | None = None) -> Iterator[Row]:
+    """All rows of all files, in order; `reading` is told on the way what became of the lines.
 
-    member: str
-    number: int
-    fields: dict[str, str]
-    trouble: str = ""
-    cells: Sequence[str] = ()
-
-
-def read_rows(files: Sequence[Path], log_map: Map) -> Iterator[Row]:
-    """All rows of all files, in order.  Raises UsageError for what cannot be read, or lacks a column the map names."""
+    Raises UsageError for what cannot be read strictly, or lacks a column the map names.
+    """
+    reading = reading or Reading()
     for path in files:
         for member, stream in _streams(path, log_map):
             try:
-                yield from _rows(member, stream, log_map)
+                yield from _rows(member, stream, log_map, reading)
             except _UNREADABLE as error:
-                where = str(path) if member == path.name.removesuffix(".gz") else f"{path}, member {member}"
-                raise UsageError(f"bad_file: {where} cannot be read: {error or type(error).__name__}{_hint(error)}") from error
-
-
-def _hint(error: BaseException) -> str:
-    return "; set `encoding` under [input] of the map" if isinstance(error, UnicodeError) else ""
+                where = str(path) if member == nfc(path.name.removesuffix(".gz")) else f"{path}, member {member}"
+                raise UsageError(f"bad_file: {where} cannot be read: {error or type(error).__name__}") from error
 
 
 def _streams(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
@@ -73,9 +64,9 @@ def _streams(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
                 yield from _members(path, file, log_map.input.members)
             elif magic[:2] == b"\x1f\x8b":
                 with gzip.open(file) as packed:
-                    yield path.name.removesuffix(".gz"), _guarded(packed, path.stat().st_size)
+                    yield nfc(path.name.removesuffix(".gz")), _guarded(packed, path.stat().st_size)
             else:
-                yield path.name, file
+                yield nfc(path.name), file
     except (OSError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise UsageError(f"bad_file: {path} cannot be read: {error}") from error
 
@@ -91,13 +82,13 @@ def _members(path: Path, file: IO[bytes], patterns: Sequence[str]) -> Iterator[t
             raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {names}")
         for info in wanted:
             with archive.open(info) as member:
-                yield info.filename, _guarded(member, info.compress_size)
+                yield nfc(info.filename), _guarded(member, info.compress_size)
 
 
 def _wanted(info: zipfile.ZipInfo, patterns: Sequence[str]) -> bool:
     """macOS packs a `__MACOSX/._name` with resource data beside every file: never a log."""
     rubbish = info.is_dir() or info.filename.startswith("__MACOSX/") or Path(info.filename).name.startswith(".")
-    return not rubbish and any(fnmatch(info.filename, pattern) for pattern in patterns)
+    return not rubbish and any(fnmatch(nfc(info.filename), pattern) for pattern in patterns)
 
 
 class _Guard(io.RawIOBase):
@@ -126,48 +117,21 @@ def _guarded(inner: IO[bytes] | gzip.GzipFile, packed: int) -> IO[bytes]:
     return io.BufferedReader(_Guard(inner, packed), 1 << 17)
 
 
-def _rows(member: str, stream: IO[bytes], log_map: Map) -> Iterator[Row]:
+def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:
         raise UsageError(f"bad_file: {member} is empty; a log begins with a line of column names (CSV) or with <log> (XES)")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or head.startswith((b"\xff\xfe<", b"\xfe\xff\x00<")):
-        yield from _xes(member, stream, log_map.columns())
+        yield from _xes(member, stream, log_map, reading)
     else:
-        yield from _csv(member, stream, log_map)
+        yield from read_delimited(member, stream, head, log_map, reading)
 
 
-def _csv(member: str, stream: IO[bytes], log_map: Map) -> Iterator[Row]:
-    text = io.TextIOWrapper(stream, log_map.input.encoding, newline="")
-    lines = csv.reader(text, delimiter=log_map.input.delimiter)
-    header = next(lines, [])
-    _require(member, log_map.columns(), header)
-    if twice := sorted(name for name in log_map.columns() if header.count(name) > 1):
-        raise UsageError(f"bad_file: {member} has several columns named {', '.join(twice)}; rename all but one")
-    width, number = len(header), 0
-    for cells in lines:
-        if not cells:
-            continue
-        number += 1
-        if len(cells) == width:
-            fields = dict(zip(header, cells, strict=True))
-            fields["@member"], fields["@row"] = member, str(number)
-            yield Row(member, number, fields)
-        else:
-            trouble = f"row {number} (line {lines.line_num}) has {len(cells)} columns, the header has {width}"
-            yield Row(member, number, {"@member": member, "@row": str(number)}, trouble, cells)
-    text.detach()  # else closing the wrapper closes the archive's stream under us
-
-
-def _xes(member: str, stream: IO[bytes], wanted: set[str]) -> Iterator[Row]:
+def _xes(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
     """XES has no header: which attributes there are is known at the end, and nothing is sent before that."""
     seen: set[str] = set()
-    for number, fields in enumerate(read_xes(stream), 1):
+    for number, (line, fields) in enumerate(read_xes(stream), 1):
         seen.update(fields)
-        fields["@member"], fields["@row"] = member, str(number)
-        yield Row(member, number, fields)
-    _require(member, wanted, sorted(seen))
-
-
-def _require(member: str, wanted: set[str], there: Sequence[str]) -> None:
-    if missing := sorted(wanted - set(there)):
-        raise UsageError(f"bad_file: {member} has no column {', '.join(missing)}; it has {', '.join(there)}")
+        reading.rows += 1
+        yield Row(member, number, keep(fields, member, number, log_map.input), line=line)
+    require(member, log_map.columns(), sorted(seen))

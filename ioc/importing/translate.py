@@ -16,7 +16,9 @@ import orjson
 from ioc.importing.columns import Fields, Nulls, Statistics, field_reader, measure_reader, text_reader, time_reader
 from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
-from ioc.importing.sources import Row, read_rows
+from ioc.importing.rows import Row
+from ioc.importing.sources import read_rows
+from ioc.importing.spoiled import Spoiled, id_columns
 from schemas import contracts
 from schemas.envelope import MAX_BYTES
 
@@ -53,7 +55,8 @@ class Made(NamedTuple):
 
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
     """The events of all files, in the order of the files.  Raises UsageError (`bad_file`)."""
-    return translate(read_rows(files, log_map), log_map, statistics or Statistics())
+    statistics = statistics or Statistics()
+    return translate(read_rows(files, log_map, statistics.reading), log_map, statistics)
 
 
 def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
@@ -65,8 +68,10 @@ def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterat
     """The same with what each was made of."""
     by_rows = next((n for n, event in enumerate(log_map.event) if not event.once), len(log_map.event))
     makers = [(event, _maker(log_map, event, statistics), LAST * (n > by_rows)) for n, event in enumerate(log_map.event)]
+    spoiled = statistics.spoiled = Spoiled(id_columns(log_map))
     for row in rows:
         statistics.rows += 1
+        spoiled.look(row.fields)
         if row.trouble:
             statistics.broken += 1
             found = [Made(row, None, _broken(row, log_map))]
@@ -100,9 +105,10 @@ def _maker(log_map: Map, event: EventMap, statistics: Statistics) -> Callable[[F
     nulls = frozenset({None, *log_map.input.null})
     wanted = _condition(event, nulls, log_map.case)
     read_id, read_sequence = text_reader(event.id, nulls), text_reader(event.sequence, nulls) if event.sequence else None
-    read_time = time_reader(event.time, log_map.time, nulls, statistics, "time")
+    read_time = time_reader(event.time, log_map, nulls, statistics, "time")
     stated = [(name, field_reader(v, types[name], name, log_map, nulls, statistics)) for name, v in log_map.fields(event).items()]
-    measures = [measure_reader(measure, nulls, log_map.input.decimal, statistics) for measure in event.measurements]
+    units = {name: limit.unit for name, limit in contract.limits.table.items()} if contract.limits else {}
+    measures = [measure_reader(m, units.get(m.name, m.unit), nulls, log_map.input, statistics) for m in event.measurements]
     named = contract.limits.field if contract.limits else ""
     head = {"specversion": "1.0", "id": "", "source": log_map.source, "type": contract.event_type}
     topic, entity_key = contract.topic, contract.entity_key

@@ -1,7 +1,8 @@
-"""XES (IEEE 1849): a stream of event logs in XML, read event by event in bounded memory.
+"""XES (IEEE 1849): a stream of event logs in XML, read trace by trace in bounded memory.
 
-Attributes of the trace are named `case:<key>`, as pm4py does. Extensions, globals, classifiers, nested attributes, lists and
-containers are passed over. Entities are not resolved, a document type is refused, nothing is fetched.
+Attributes of the trace are named `case:<key>`, as pm4py does, and hold for all its events, wherever they stand in it. An event
+outside a trace belongs to none. Extensions, globals, classifiers, nested attributes, lists and containers are passed over.
+Entities are not resolved, a document type is refused, nothing is fetched.
 """
 
 from __future__ import annotations
@@ -12,19 +13,28 @@ from typing import IO
 from lxml import etree
 
 from ioc.errors import UsageError
+from ioc.text import nfc
 
 ATTRIBUTES = frozenset({"string", "date", "int", "float", "boolean", "id"})
+HELD = 100_000
+"""Events of a trace that wait for its end; an attribute of a longer trace that stands behind them is refused."""
 _PASSED_OVER = frozenset({"global", "extension", "classifier"})
 
+Event = tuple[int, dict[str, str]]
+"""The line it begins at, and its attributes."""
 
-def read_xes(stream: IO[bytes]) -> Iterator[dict[str, str]]:
-    """The attributes of every event, with those of its trace.  Raises lxml.etree.XMLSyntaxError, UsageError."""
+
+def read_xes(stream: IO[bytes]) -> Iterator[Event]:
+    """Every event with the attributes of its trace.  Raises lxml.etree.XMLSyntaxError, UsageError."""
     steps = etree.iterparse(
         stream, events=("start", "end"), resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
         remove_comments=True, remove_pis=True,
     )  # fmt: skip
     trace: dict[str, str] = {}
     event: dict[str, str] = {}
+    held: list[Event] = []
+    begun = False
+    """Whether events of this trace have gone out already."""
     path: list[str] = []
     for step, element in steps:
         name = etree.QName(element).localname
@@ -33,7 +43,7 @@ def read_xes(stream: IO[bytes]) -> Iterator[dict[str, str]]:
                 _check_root(element, name)
             path.append(name)
             if name == "trace":
-                trace = {}
+                trace, begun = {}, False
             elif name == "event":
                 event = {}
             continue
@@ -42,16 +52,32 @@ def read_xes(stream: IO[bytes]) -> Iterator[dict[str, str]]:
         if name in ATTRIBUTES and parent in ("trace", "event"):
             key, value = element.get("key"), element.get("value")
             if key is not None and value is not None:
-                if parent == "trace":
-                    trace[f"case:{key}"] = value
+                if parent == "event":
+                    event[nfc(key)] = nfc(value)
+                elif begun:
+                    raise UsageError(_too_long(element, key))
                 else:
-                    event[key] = value
+                    trace[f"case:{nfc(key)}"] = nfc(value)
         elif name == "event":
-            yield {**trace, **event}
+            held.append((element.sourceline or 0, event))
+        within = name == "event" and parent == "trace"
+        if name == "trace" or (name == "event" and not within) or len(held) >= HELD:
+            begun = within
+            yield from ((line, {**trace, **found}) for line, found in held)
+            held = []
+        if name == "trace":
+            trace = {}
         if parent in ("log", "trace") or name in _PASSED_OVER:
             element.clear()  # the memory of what has been read
             while element.getprevious() is not None:
                 del element.getparent()[0]
+
+
+def _too_long(element: etree._Element, key: str) -> str:
+    return (
+        f"bad_file: line {element.sourceline}: the attribute {key!r} of a trace stands behind more than {HELD:,} of its events; "
+        "write attributes of a trace before its events"
+    )
 
 
 def _check_root(element: etree._Element, name: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from ioc.errors import UsageError
 from ioc.importing import sources
 from ioc.importing.mapping import Map, load_map
-from ioc.importing.sources import Row, read_rows
+from ioc.importing.rows import Row
+from ioc.importing.sources import read_rows
 from ioc.importing.translate import read_events
 from tests.ioc.importing.test_mapping import verdict
 
@@ -96,7 +97,7 @@ def test_delimiter_and_encoding_are_the_maps(tmp_path: Path) -> None:
         (b"", "is empty; a log begins with"),
         (b"nr,what\n", "has no column no; it has nr, what"),
         (b"no,what,what\n", "has several columns named what"),
-        (b"no,what\n\xff,x\n", "set `encoding` under [input]"),
+        (b"no,what\n\xff,x\n", 'a.csv, line 2, is not utf-8-sig; it may be windows-1252: write encoding = "windows-1252"'),
         (b'no,what\n"' + b"x" * 140_000, "field larger than field limit"),
         (gzip.compress(CSV.encode())[:-12], "cannot be read: Compressed file ended"),
         (b"\x1f\x8bnonsense", "cannot be read"),

@@ -1,0 +1,57 @@
+"""Rows: what a reader of logs gives: a row by column, where it stood in its file, and what became of all lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ioc.errors import UsageError
+from ioc.importing.mapping import Input
+
+
+class Row(NamedTuple):
+    """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others.
+
+    `line` is the line of the file at which the row begins, from 1 (of a zip: of the member).
+    """
+
+    member: str
+    number: int
+    fields: dict[str, str]
+    trouble: str = ""
+    cells: Sequence[str] = ()
+    line: int = 0
+
+
+@dataclass
+class Reading:
+    """Where the lines of the CSV files went: lines = above + blank + rows + within. (XES has no lines: rows are events.)"""
+
+    lines: int = 0
+    rows: int = 0
+    above: int = 0
+    """The header and what stands above it."""
+    blank: int = 0
+    """Lines without a word in any cell."""
+    within: int = 0
+    """Further lines of rows that reach over several."""
+    notes: list[str] = field(default_factory=list)
+    """What was not in the map and found out, for the user to see."""
+
+
+def keep(fields: dict[str, str], member: str, number: int, given: Input) -> dict[str, str]:
+    """The fields of a row as the map wants them: trimmed, without what is null in their column, with @member and @row."""
+    if given.trim:
+        fields = {name: text.strip() for name, text in fields.items()}
+    for name, words in given.null_in.items():
+        if fields.get(name) in words:
+            del fields[name]
+    fields["@member"], fields["@row"] = member, str(number)
+    return fields
+
+
+def require(member: str, wanted: set[str], there: Iterable[str], more: str = "") -> None:
+    """Raises UsageError where a column is missing, with those there are."""
+    if missing := sorted(wanted - set(there)):
+        raise UsageError(f"bad_file: {member} has no column {', '.join(missing)}; it has {', '.join(there)}{more}")
