@@ -78,7 +78,7 @@ def _check_numbers(indicator: str, frame: pl.DataFrame, part: pl.DataFrame, meas
     for name, least, most in (("at", FIRST, LAST), *((name, -MOST, MOST) for name in measures)):
         low, high = part[name].min(), part[name].max()
         if low < least or high > most:  # type: ignore[operator]
-            raise DeclarationError(f"{indicator}: {name} lies between {low!r} and {high!r}; it must lie between {least} and {most}")
+            raise DeclarationError(f"{indicator}: {name} lies between {low!r} and {high!r}; not between {least} and {most}")
     there = np.zeros(int(frame["_i"].max() or 0) + 2, np.bool_)  # type: ignore[arg-type]
     there[frame["_i"].to_numpy()] = True
     if not there[part["_i"].to_numpy().clip(-1, len(there) - 1)].all():
