@@ -46,7 +46,7 @@ def centre(tmp_path: Path) -> Iterator[Path]:
 
 def in_bash(text: str, folder: Path) -> tuple[int, str]:
     """A block as it stands; `ioc` is the program of this checkout."""
-    script = f'ioc() {{ "{sys.executable}" -m ioc "$@"; }}\npython() {{ "{sys.executable}" "$@"; }}\n{text}'
+    script = f'ioc() {{ "{sys.executable}" -m ioc "$@"; }}\n{text}'
     env = {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(folder)}
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
@@ -54,10 +54,13 @@ def in_bash(text: str, folder: Path) -> tuple[int, str]:
 
 
 def ran() -> list[Block]:
-    """The blocks that are run here, those about a past first; what two pages show is run once."""
+    """The blocks that are run here: those about a past first, going live last, for it rolls every minute since that past.
+
+    What two pages show is run once.
+    """
     here = [block for block in blocks("sh") if not block.why_not and block.remark != "after the edits"]
     once: dict[str, Block] = {}
-    for block in sorted(here, key=lambda block: block.page != FIRST):
+    for block in sorted(here, key=lambda block: (block.text.startswith("ioc live"), block.page != FIRST)):
         once.setdefault(re.sub(r" +#.*", "", block.text), block)
     return list(once.values())
 
