@@ -28,7 +28,7 @@ def program(*arguments: str, folder: Path) -> str:
     """`ioc ARGUMENTS` as a process of its own; what it printed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-m", "ioc", *arguments], env=env, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "ioc", *arguments], env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -49,7 +49,7 @@ def in_bash(text: str, folder: Path) -> tuple[int, str]:
     script = f'ioc() {{ "{sys.executable}" -m ioc "$@"; }}\n{text}'
     env = {**os.environ, "PYTHONPATH": str(ROOT), "IOC_DATA_DIR": str(folder)}
     command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -70,6 +70,7 @@ def test_every_block_of_commands_is_run_or_says_why_not() -> None:
     assert [str(b) for b in blocks("bash", "shell", "console")] == [], "blocks of commands are ```sh"
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_docs_do_what_the_docs_say(
     centre: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
