@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from ioc.catalog import load
 from ioc.events.exact_lane import REASONS
+from ioc.importing import mapping
 from ioc.settings import Settings
 from ioc.store.tables import HOLDS, TABLES, board_views
 from ioc.store.views import AHEAD, DAYS, LAST, TELLS
@@ -34,6 +35,7 @@ def pages() -> dict[str, str]:
         "commands": commands(),
         "settings": settings(),
         "rejects": rejects(),
+        "maps": maps(),
         "views": views(),
         "tables": tables(),
     }
@@ -157,6 +159,14 @@ def rejects() -> str:
         "`ioc rejects list --reason NAME` lists them. [Producers](../producers.md) says how to mend an event.\n\n"
         + _table(("reason", "what it means"), rows)
     )
+
+
+def maps() -> str:
+    """The keys of a mapping file, from the docstring of the module that reads it."""
+    head = (
+        "# Keys of a map\n\n[Importing](../importing.md) has a worked example; `streams/maps/` has the maps that are shipped.\n\n"
+    )
+    return f"{head}{inspect.getdoc(mapping)}\n"
 
 
 # ---- the store

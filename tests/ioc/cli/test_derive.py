@@ -122,6 +122,9 @@ def test_every_indicator_stands_in_the_reference() -> None:
 def test_every_reason_of_a_reject_is_explained() -> None:
     assert first_cells("rejects") == list(REASONS)
     assert all(REASONS.values())
+    given = {name for path in (ROOT / "ioc").rglob("*.py") for name in re.findall(r'Reject\(\s*"(\w+)"', path.read_text("utf-8"))}
+    assert len(given) > 5
+    assert given <= set(REASONS)
 
 
 def test_every_table_and_every_view_is_explained() -> None:
