@@ -14,6 +14,8 @@ from ioc.store.views import AHEAD, LAST
 from ioc.vocabulary import ALL, Count, Indicator, Stream
 from ioc.windows import LEVEL
 
+NAME = 36
+"""Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
 RUN = '"${run:percentencode}"'
 
 
@@ -67,14 +69,22 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
 
 
-def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int) -> str:
-    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns."""
+def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int, nothing: str) -> str:
+    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns.
+
+    Where there are none one row says so (`nothing`): Grafana takes an answer without rows for one without columns.
+    """
     others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
-    return (
-        f"SELECT if(u.name = '', r.{dimension}, u.name) AS {quoted(titles[0])}, r.value AS {quoted(titles[1])} "
+    found = (
+        f"SELECT 1 AS one, if(u.name = '', r.{dimension}, u.name) AS full, r.{dimension} AS code, r.value AS high "
         f"FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{dimension} "
         f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
         f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
+    )
+    name = f"multiIf(full = '', {literal(nothing)}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
+    return (
+        f"SELECT {name} AS {quoted(titles[0])}, high AS {quoted(titles[1])} FROM (SELECT 1 AS one) AS o "
+        f"LEFT JOIN ({found}) AS f ON o.one = f.one ORDER BY high DESC, code"
     )
 
 

@@ -123,6 +123,16 @@ def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, 
         assert (row["value"], from_datetime(row["until"])) == (shown.value, shown.until), window
 
 
+def test_a_ranking_without_groups_has_a_row_that_says_so_and_long_names_keep_their_beginning(store: Store) -> None:
+    stream = CATALOG.stream_of("dossier.backlog")
+    query = sql.ranking(stream, stream.indicator("dossier.backlog"), "agency", ("Đơn vị", "Đang tồn"), 15, "Không có")
+    assert store.query(asked(query))["Đơn vị"].to_list() == ["A", "B", "C"]
+    empty = store.query(asked(query.replace("isNotNull(r.value)", "r.value > 999"))).rows()
+    assert empty == [("Không có", None)]
+    named = store.query(asked(query.replace("r.agency, u.name) AS full", f"'{'Thủ tục ' * 9}', u.name) AS full")))
+    assert named["Đơn vị"][0] == ("Thủ tục " * 9)[:35] + "…"
+
+
 @pytest.mark.parametrize("agency", ["*", "A", "nobody"])
 def test_the_coming_days_are_the_next_five_working_days_as_known_now(store: Store, agency: str) -> None:
     frame = store.query(f"SELECT day, at, value FROM v_dossier_overdue_ahead WHERE dims = ['{agency}', '*', '*'] ORDER BY day")
