@@ -134,6 +134,7 @@ class Builder:
                 defaults=LineDefaults(
                     unit=unit,
                     decimals=decimals,
+                    max=100 if unit == "percent" else None,
                     color=Color(mode="palette-classic"),
                     custom=custom,
                 )
@@ -146,7 +147,7 @@ class Builder:
             raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
         unit, decimals = self._unit(indicator)
         titles = (self.dimension(stream, dimension), self.title(indicator))
-        query = sql.ranking(stream, indicator, dimension, titles, RANKED, self.words.nothing)
+        query = sql.ranking(stream, indicator, dimension, titles, RANKED, self.words)
         steps = [Step(color="blue", value=None)]
         alert = getattr(indicator, "alert", None)
         if alert is not None and alert.by == (dimension,):

@@ -120,6 +120,7 @@ def test_a_ranking_keeps_the_order_of_its_query_from_the_top() -> None:
     )
     assert (option["yAxis"]["data"], option["yAxis"]["inverse"]) == (["A", "B"], True)
     (bars,) = option["series"]
+    assert bars["barMaxWidth"] == draw.THICK, "one alone would fill its panel"
     assert [(b["value"], b["label"]["formatter"], b["itemStyle"]["color"]) for b in bars["data"]] == [
         (683, "683", VN.colours.names["red"]), (12, "12", VN.colours.names["text"]),
     ]  # fmt: skip
