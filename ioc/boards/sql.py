@@ -81,7 +81,8 @@ def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[
         f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
         f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
     )
-    name = f"multiIf(full = '', {literal(words.nothing)}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
+    nothing = literal(words.nothing if isinstance(indicator.value, Count) else words.no_data)
+    name = f"multiIf(full = '', {nothing}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
     return (
         f"SELECT {name} AS {quoted(titles[0])}, high AS {quoted(titles[1])} FROM (SELECT 1 AS one) AS o "
         f"LEFT JOIN ({found}) AS f ON o.one = f.one ORDER BY high DESC, code"

@@ -136,6 +136,12 @@ def test_lines_run_on_the_provinces_clock() -> None:
     assert seconds["series"][0]["data"] == [[MS + 7 * HOUR, 7.0]]
 
 
+def test_an_axis_with_an_end_is_cut_into_even_parts() -> None:
+    axis = drawn(panel("timeseries", unit="percent", max=100.0), time=[AT], share=[93.5])["yAxis"]
+    assert (axis["max"], axis["interval"]) == (100, 25)
+    assert drawn(panel("timeseries"), time=[AT], v=[1.0])["yAxis"]["interval"] is None
+
+
 def test_a_text_column_makes_a_line_of_every_text() -> None:
     option = drawn(panel("timeseries"), time=[AT, AT], site=["A", "B"], load=[1.0, 2.0])
     assert [(s["name"], s["data"][0][1]) for s in option["series"]] == [("A", 1.0), ("B", 2.0)]
