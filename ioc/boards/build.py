@@ -15,7 +15,6 @@ from ioc.boards.fields import (
     CellOptions,
     CellProperty,
     Color,
-    ColorProperty,
     Colour,
     DataLink,
     Defaults,
@@ -47,6 +46,7 @@ from ioc.boards.panels import (
     GridPos,
     LinePanel,
     Reduce,
+    Sizes,
     StatOptions,
     StatPanel,
     TablePanel,
@@ -58,7 +58,7 @@ from ioc.errors import DeclarationError
 from ioc.vocabulary import Indicator, Stream
 
 UNITS: dict[str, tuple[Unit, int | None]] = {
-    "hồ sơ": ("locale", 0),
+    "hồ sơ": ("none", 0),
     "%": ("percent", 1),
     "kbit/s": ("Kbits", 1),
     "dBm": ("dBm", 1),
@@ -67,6 +67,8 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
 """Grafana's unit and decimals by the unit of an indicator; the count's own unit stands in its title."""
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
+LETTER = 9
+"""Pixels of a letter in the heading of a table."""
 NOWHERE = GridPos(x=0, y=0, w=24, h=1)
 TIME: Unit = "time:DD/MM HH:mm"
 CLOCK: Unit = "time:HH:mm:ss DD/MM"
@@ -96,20 +98,18 @@ class Builder:
         return self.words.of(*stream.board.names[name]) if stream.board and name in stream.board.names else name
 
     def tile(self, stream: Stream, indicator: Indicator) -> StatPanel:
-        """The value now, and below it the instant it counts to."""
+        """The value now, and small beside it the instant it counts to."""
         unit, decimals = self._unit(indicator)
-        name = NameProperty(value=self.words.until)
-        until = _override("until", UnitProperty(value=CLOCK), name, ColorProperty(value=_fixed("text")))
         return StatPanel(
             id=panel_id(f"tile {indicator.name}"),
             title=self.title(indicator),
             description=_described(indicator),
             gridPos=NOWHERE,
             targets=_table(sql.tile(stream, indicator)),
-            options=StatOptions(textMode="value"),
+            options=StatOptions(reduceOptions=Reduce(fields=""), textMode="value_and_name", text=Sizes(titleSize=14)),
             fieldConfig=StatFields(
                 defaults=Defaults(unit=unit, decimals=decimals, noValue=self.words.no_data, color=_fixed("blue")),
-                overrides=(until,),
+                overrides=self._until("value"),
             ),
         )
 
@@ -134,7 +134,7 @@ class Builder:
                 defaults=LineDefaults(
                     unit=unit,
                     decimals=decimals,
-                    noValue=self.words.no_data,
+                    max=100 if unit == "percent" else None,
                     color=Color(mode="palette-classic"),
                     custom=custom,
                 )
@@ -147,7 +147,7 @@ class Builder:
             raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
         unit, decimals = self._unit(indicator)
         titles = (self.dimension(stream, dimension), self.title(indicator))
-        query = sql.ranking(stream, indicator, dimension, titles, RANKED)
+        query = sql.ranking(stream, indicator, dimension, titles, RANKED, self.words)
         steps = [Step(color="blue", value=None)]
         alert = getattr(indicator, "alert", None)
         if alert is not None and alert.by == (dimension,):
@@ -158,13 +158,12 @@ class Builder:
             description=_described(indicator),
             gridPos=NOWHERE,
             targets=_table(query),
-            options=BarOptions(xField=titles[0]),
+            options=BarOptions(xField=titles[0], colorByField=titles[1]),
             fieldConfig=BarFields(
                 defaults=BarDefaults(
                     unit=unit,
                     decimals=decimals,
                     min=0 if indicator.unit != "dBm" else None,
-                    noValue=self.words.no_data,
                     thresholds=Thresholds(steps=tuple(steps)),
                 )
             ),
@@ -180,31 +179,33 @@ class Builder:
             gridPos=NOWHERE,
             targets=_table(sql.ahead(stream, indicator, self.words, title)),
             options=BarOptions(xField=self.words.day),
-            fieldConfig=BarFields(
-                defaults=BarDefaults(unit="locale", decimals=0, min=0, noValue=self.words.no_data, color=_fixed("orange"))
-            ),
+            fieldConfig=BarFields(defaults=BarDefaults(unit="none", decimals=0, min=0, color=_fixed("orange"))),
         )
 
-    def state(self) -> StatPanel:
-        """Live, a run, or nothing comes in: coloured, over everything else. A click shows the time the data are of."""
+    def state(self, uid: str) -> StatPanel:
+        """Live, a run, or nothing comes in: coloured, over everything else. A click shows the board over the time of the data."""
         words = self.words
         colours: tuple[tuple[str, Colour], ...] = ((words.live, "green"), (words.no_data, "red"), (words.replay, "purple"))
         mappings = tuple(
             PatternMapping(options=Pattern(pattern=f"/^({text}.*)$/", result=Shown(text="$1", color=colour, index=n)))
             for n, (text, colour) in enumerate(colours)
         )
-        link = DataLink(title=words.show_range, url="?${__all_variables}&from=${__data.fields.begin}&to=${__data.fields.last}")
+        span = "from=${__data.fields.begin}&to=${__data.fields.last}"
+        link = DataLink(title=words.show_range, url=f"/d/{uid}?${{__all_variables}}&{span}")
         return StatPanel(
             id=panel_id("state"),
             title=words.state,
             gridPos=NOWHERE,
             targets=_table(sql.state(words)),
             options=StatOptions(
-                reduceOptions=Reduce(fields="/^(state|until)$/"), colorMode="background", textMode="value", orientation="vertical"
+                reduceOptions=Reduce(fields="/^(?!(until|begin|last)$)/"),
+                colorMode="background",
+                textMode="value_and_name",
+                text=Sizes(titleSize=14, valueSize=20),
             ),
             fieldConfig=StatFields(
                 defaults=Defaults(noValue=words.no_data, mappings=mappings, links=(link,)),
-                overrides=(_override("until", UnitProperty(value=CLOCK), NameProperty(value=words.until)),),
+                overrides=self._until("state"),
             ),
         )
 
@@ -212,12 +213,7 @@ class Builder:
         """Alerts, those that hold first."""
         words = self.words
         since, state, _, _, value, threshold, until = words.alert_columns
-        states = ValueMapping(
-            options={
-                "firing": Shown(text=words.firing, color="red", index=0),
-                "resolved": Shown(text=words.resolved, color="green", index=1),
-            }
-        )
+        states = {"firing": Shown(text=words.firing, color="red"), "resolved": Shown(text=words.resolved, color="green", index=1)}
         coloured = CellProperty(value=CellOptions(type="color-background"))
         return TablePanel(
             id=panel_id("alerts"),
@@ -227,11 +223,11 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_alerts),
                 overrides=(
-                    _override(since, UnitProperty(value=TIME), WidthProperty(value=95)),
-                    _override(state, MappingsProperty(value=(states,)), coloured, WidthProperty(value=115)),
-                    _override(value, UnitProperty(value="locale"), WidthProperty(value=70)),
-                    _override(threshold, UnitProperty(value="locale"), WidthProperty(value=75)),
-                    _override(until, UnitProperty(value=TIME), NoValueProperty(value="–"), WidthProperty(value=95)),
+                    _column(since, 95, UnitProperty(value=TIME)),
+                    _column(state, 115, MappingsProperty(value=(ValueMapping(options=states),)), coloured),
+                    _column(value, 70, UnitProperty(value="none")),
+                    _column(threshold, 70, UnitProperty(value="none")),
+                    _column(until, 95, UnitProperty(value=TIME), NoValueProperty(value="–")),
                 ),
             ),
         )
@@ -242,7 +238,6 @@ class Builder:
         _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
         titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board} | {REJECTS: words.unknown}
         refused = Thresholds(steps=(Step(color="text", value=None), Step(color="red", value=1)))
-        counts = [_override(name, UnitProperty(value="locale"), WidthProperty(value=65)) for name in (accepted, duplicate)]
         coloured = CellProperty(value=CellOptions(type="color-text"))
         return TablePanel(
             id=panel_id("feeds"),
@@ -252,19 +247,18 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_data),
                 overrides=(
-                    _override(last, UnitProperty(value=CLOCK), WidthProperty(value=115)),
-                    _override(freshness, UnitProperty(value="s"), WidthProperty(value=75)),
-                    *counts,
-                    _override(
-                        rejected,
-                        UnitProperty(value="locale"),
-                        ThresholdsProperty(value=refused),
-                        coloured,
-                        WidthProperty(value=75),
-                    ),
+                    _column(last, 125, UnitProperty(value=CLOCK)),
+                    _column(freshness, 75, UnitProperty(value="s")),
+                    *(_column(name, 65, UnitProperty(value="none")) for name in (accepted, duplicate)),
+                    _column(rejected, 75, UnitProperty(value="none"), ThresholdsProperty(value=refused), coloured),
                 ),
             ),
         )
+
+    def _until(self, shown: str) -> tuple[Override, ...]:
+        """The time a row counts to is the name of its value: Grafana would draw a field of its own as large as the value."""
+        name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}")
+        return _override(shown, name), _override("until", UnitProperty(value=CLOCK))
 
     def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
         unit, decimals = UNITS.get(indicator.unit, ("none", None))
@@ -289,6 +283,11 @@ def _table(query: str) -> tuple[Target]:
 
 def _override(field: str, *properties: Property) -> Override:
     return Override(matcher=Matcher(options=field), properties=properties)
+
+
+def _column(field: str, width: int, *properties: Property) -> Override:
+    """A column of a table that is wide enough for what it holds, and for its heading."""
+    return _override(field, *properties, WidthProperty(value=max(width, LETTER * len(field) + 20)))
 
 
 def _fixed(colour: Colour) -> Color:

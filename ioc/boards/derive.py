@@ -57,7 +57,7 @@ def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream,
     alerts = make.alerts([i for s in streams for i in s.indicators])
     panels = placed(
         [
-            (2, [make.state()]),
+            (2, [make.state(uid(OVERVIEW, words))]),
             (5, [make.tile(stream, indicator) for stream, indicator in tiles]),
             (11, [*rankings, *ahead]),
             (9, [alerts, make.feeds(streams)]),
@@ -74,7 +74,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     ahead = [make.ahead(stream, stream.indicator(name)) for name in board.ahead]
     panels = placed(
         [
-            (2, [make.state()]),
+            (2, [make.state(uid(board.name, words))]),
             (5, [make.tile(stream, indicator) for indicator in tiles]),
             (9, [make.lines(stream, some) for some in lines]),
             (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),

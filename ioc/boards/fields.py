@@ -21,8 +21,7 @@ class Part(BaseModel):
 
 Colour = Literal["green", "yellow", "orange", "red", "blue", "purple", "text", "transparent"]
 Unit = Literal[
-    "none",  # as it is
-    "locale",  # a count, with the separators of the reader's language
+    "none",  # a number as it is: Grafana separates no thousands, so that its point is a decimal one everywhere
     "percent",  # 0 to 100
     "suffix: ngày",  # days
     "suffix: days",

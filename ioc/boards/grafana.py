@@ -1,6 +1,7 @@
 """Grafana: the only file that knows grafana_api. Boards are pushed into a folder of their own, and compared with what is there.
 
-Both use Grafana's HTTP API (folders, dashboards by uid, `/api/dashboards/db`); neither needs more than an editor's token.
+Both use Grafana's HTTP API (folders, dashboards by uid, `/api/dashboards/db`); neither needs more than an editor's token. To an
+editor Grafana answers 403 for what is not there, and 404 to an admin alone: its rights are looked up by the thing itself.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Grafana:
         """In which way the board there differs, or nothing."""
         there = self._found(lambda: self._face.dashboard.get_dashboard(board.uid))
         if there is None:
-            return "is missing"
+            return "is missing, or the token may not see it"
         if there["meta"].get("folderUid") != FOLDER:
             return f"lies in folder {there['meta'].get('folderUid') or 'General'!r}, not in {FOLDER!r}"
         wanted: dict[str, Any] = json.loads(board.text())
@@ -74,10 +75,10 @@ class Grafana:
         return f"differs in {', '.join(keys)}" if keys else ""
 
     def _found(self, ask: Callable[[], T]) -> T | None:
-        """The answer, or None where Grafana says 404."""
+        """The answer, or None where Grafana says that there is none, or none for this token."""
         try:
             return self._call(ask)
-        except _Missing:
+        except _Hidden:
             return None
 
     def _call(self, ask: Callable[[], T]) -> T:
@@ -86,17 +87,16 @@ class Grafana:
         except GrafanaUnauthorizedError:
             raise IocError(f"Grafana at {self.address} refuses the token or password; IOC_GRAFANA_TOKEN must be valid") from None
         except GrafanaClientError as error:
-            if error.status_code == 404:
-                raise _Missing(f"Grafana at {self.address} has no such thing: {error.message}") from None
             said = "the token's role must be Editor" if error.status_code == 403 else error.message
             if "provisioned" in str(error.message).lower():
                 said = "these boards were provisioned from files, so they change with the files (`ioc derive`), not by a push"
-            raise IocError(f"Grafana at {self.address} refused: {said}") from None
+            kind = _Hidden if error.status_code in (403, 404) else IocError
+            raise kind(f"Grafana at {self.address} refused: {said}") from None
         except GrafanaException as error:
             raise ServiceAway(f"Grafana at {self.address} failed: {error.message}") from None
         except requests.RequestException as error:
             raise ServiceAway(f"Grafana at {self.address} does not answer ({type(error).__name__})") from None
 
 
-class _Missing(IocError):
-    """Grafana answered 404."""
+class _Hidden(IocError):
+    """Grafana answered 404, or 403."""

@@ -79,20 +79,28 @@ class Queried(Panel):
 
 
 class Reduce(Part):
-    """Which fields of the row a tile shows: those whose names match."""
+    """Which fields of the row a tile shows: those whose names match, as they are displayed; without a pattern the numbers."""
 
     values: Literal[True] = True
     calcs: tuple[Literal["lastNotNull"]] = ("lastNotNull",)
     fields: str = "/.*/"
 
 
+class Sizes(Part):
+    """Sizes of letters in pixels; what is not said fits itself into the panel."""
+
+    titleSize: int | None = None
+    valueSize: int | None = None
+
+
 class StatOptions(Part):
-    """How a tile looks."""
+    """How a tile looks; the value's name stands beside it."""
 
     reduceOptions: Reduce = Reduce()
     colorMode: Literal["value", "background", "none"] = "value"
     graphMode: Literal["none"] = "none"
     textMode: Literal["auto", "value", "value_and_name"] = "auto"
+    text: Sizes | None = None
     justifyMode: Literal["auto", "center"] = "auto"
     orientation: Literal["auto", "horizontal", "vertical"] = "horizontal"
 
@@ -137,10 +145,12 @@ class LinePanel(Queried):
 
 
 class BarOptions(Part):
-    """A ranking: a bar for each row, from the top, named by the column `xField`."""
+    """A ranking: a bar for each row, from the top, named by the column `xField`, coloured by the value of `colorByField`."""
 
     orientation: Literal["horizontal"] = "horizontal"
     xField: str
+    colorByField: str | None = None
+    text: Sizes = Sizes(valueSize=14)
     showValue: Literal["always"] = "always"
     stacking: Literal["none"] = "none"
     barWidth: float = 0.8

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from ioc.boards.words import Words
 from ioc.store.clickhouse import literal
 from ioc.store.views import AHEAD, LAST
-from ioc.vocabulary import ALL, Count, Indicator, Stream
+from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Stream
 from ioc.windows import LEVEL
 
+NAME = 36
+"""Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
 RUN = '"${run:percentencode}"'
 
 
@@ -67,14 +69,23 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
 
 
-def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int) -> str:
-    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns."""
+def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int, words: Words) -> str:
+    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns.
+
+    Where there are none one row says so: Grafana takes an answer without rows for one without columns.
+    """
     others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
-    return (
-        f"SELECT if(u.name = '', r.{dimension}, u.name) AS {quoted(titles[0])}, r.value AS {quoted(titles[1])} "
+    found = (
+        f"SELECT 1 AS one, {_named(f'r.{dimension}', words)} AS full, r.{dimension} AS code, r.value AS high "
         f"FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{dimension} "
         f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
         f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
+    )
+    nothing = literal(words.nothing if isinstance(indicator.value, Count) else words.no_data)
+    name = f"multiIf(full = '', {nothing}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
+    return (
+        f"SELECT {name} AS {quoted(titles[0])}, high AS {quoted(titles[1])} FROM (SELECT 1 AS one) AS o "
+        f"LEFT JOIN ({found}) AS f ON o.one = f.one ORDER BY high DESC, code"
     )
 
 
@@ -131,10 +142,15 @@ def groups(stream: Stream, words: Words) -> str:
     indicator = next(i for i in stream.indicators if (first,) in i.groupings)
     others = "".join(f" AND r.{d} = {literal(ALL)}" for d in rest)
     return (
-        f"SELECT DISTINCT r.{first} AS value, multiIf(r.{first} = {literal(ALL)}, {literal(words.everything)}, u.name = '', r.{first}, u.name) "
+        f"SELECT DISTINCT r.{first} AS value, if(r.{first} = {literal(ALL)}, {literal(words.everything)}, {_named(f'r.{first}', words)}) "
         f"AS text FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{first} "
         f"WHERE r.window = {literal(LEVEL if indicator.level else indicator.windows[-1])}{others} ORDER BY value != {literal(ALL)}, text"
     )
+
+
+def _named(code: str, words: Words) -> str:
+    """The name of a value of a dimension, `u` being its row of the units."""
+    return f"multiIf({code} = {literal(UNKNOWN)}, {literal(words.unknown)}, u.name = '', {code}, u.name)"
 
 
 def quoted(name: str) -> str:

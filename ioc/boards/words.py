@@ -19,6 +19,7 @@ class Words:
     live: str
     replay: str
     no_data: str
+    nothing: str
     source: str
     window: str
     state: str
@@ -53,6 +54,7 @@ VI = Words(
     live="Trực tiếp",
     replay="DIỄN LẠI",
     no_data="Không có dữ liệu",
+    nothing="Không có",
     source="Nguồn",
     window="Kỳ",
     state="Trạng thái",
@@ -91,6 +93,7 @@ EN = Words(
     live="Live",
     replay="REPLAY",
     no_data="No data",
+    nothing="None",
     source="Source",
     window="Window",
     state="State",

@@ -10,11 +10,24 @@ from pathlib import Path
 from ioc.embedded.ports import answers
 from ioc.embedded.supervise import Child
 from ioc.settings import Settings
+from ioc.times import PROVINCE
 
 FOLDER = Path(__file__).parents[2] / "grafana"
 """Provisioning and boards, in the checkout."""
 PLUGIN = "grafana-clickhouse-datasource"
 USUAL = (Path("/usr/share/grafana"), Path("/usr/local/share/grafana"), Path("/opt/grafana"))
+DATES = {
+    "FULL_DATE": "DD/MM/YYYY HH:mm:ss",
+    "INTERVAL_SECOND": "HH:mm:ss",
+    "INTERVAL_MINUTE": "HH:mm",
+    "INTERVAL_HOUR": "HH:mm DD/MM",
+    "INTERVAL_DAY": "DD/MM",
+    "INTERVAL_MONTH": "MM/YYYY",
+    "INTERVAL_YEAR": "YYYY",
+    "DEFAULT_TIMEZONE": PROVINCE.key,
+    "DEFAULT_WEEK_START": "monday",
+}
+"""Dates on axes as they stand in tables: the day first. `deploy/compose.yaml` says the same."""
 SHARED_PLUGINS = Path("/var/lib/grafana/plugins")
 
 
@@ -73,6 +86,7 @@ def environment(own: Path, plugins: Path, port: int, store_port: int, database: 
         "ANALYTICS_CHECK_FOR_UPDATES": "false",
         "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         "PLUGINS_PREINSTALL_DISABLED": "true",  # it would ask the network at every start
+        **{f"DATE_FORMATS_{name}": form for name, form in DATES.items()},
     }
     store = {"HOST": "127.0.0.1", "PORT": store_port, "DATABASE": database, "READER_PASSWORD": "none"}  # the store has none
     variables = {"BOARDS_DIR": FOLDER / "boards"} | {f"STORE_{name}": value for name, value in store.items()}

@@ -20,6 +20,8 @@ from ioc.wall.words import LANGUAGES, Words
 OLD = 180_000
 """A live value that ends longer ago (ms) is marked: the feed or the counting of it lags. Where nothing happens it moves on
 with every heartbeat that is counted."""
+THICK = 48
+"""Pixels of a bar at most: one alone would fill its panel."""
 Chart = dict[str, Any]
 
 
@@ -159,6 +161,7 @@ def _bars(panel: BarPanel, frame: pl.DataFrame, look: Look) -> Chart:
                 "type": "bar",
                 "name": shown[name].name,
                 "barWidth": f"{panel.options.barWidth * 100 / len(values):.0f}%",
+                "barMaxWidth": THICK,
                 "data": _bar_data(frame[name].to_list(), shown[name], number, look.words, colours),
                 "label": font | {"show": True, "position": "right"},
             }

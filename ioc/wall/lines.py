@@ -63,7 +63,8 @@ def chart(panel: LinePanel, frame: pl.DataFrame, words: Words, colours: Theme, b
         },
         "yAxis": {
             "type": "value", "scale": defaults.custom.axisSoftMin is None, "min": defaults.min, "max": defaults.max,
-            "splitNumber": 4, "axisLabel": font | {":formatter": formatter(replace(main, decimals=None), words)},
+            "splitNumber": 4, "interval": None if defaults.max is None else defaults.max / 4,
+            "axisLabel": font | {":formatter": formatter(replace(main, decimals=None), words)},
             "splitLine": {"lineStyle": {"color": colours.line}},
         },
         "series": drawn,

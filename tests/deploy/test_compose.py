@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ioc.catalog import load
-from ioc.embedded import broker
+from ioc.embedded import broker, grafana
 from ioc.settings import Settings
 from ioc.store.clickhouse import StoreError
 from ioc.store.tables import migrate
@@ -50,6 +50,14 @@ def test_the_centre_is_whole_and_every_service_waits_for_what_it_needs() -> None
             assert how["condition"] == ("service_completed_successfully" if once else "service_healthy"), (name, needed)
             assert once or "healthcheck" in SERVICES[needed]
         assert ("healthcheck" in service) == (service["restart"] == "unless-stopped")
+
+
+def test_dates_on_axes_have_the_day_first_in_either_grafana() -> None:
+    given = SERVICES["grafana"]["environment"]
+    own = grafana.environment(Path("/own"), Path("/plugins"), 3000, 8123, "ioc")
+    dates = {name: form for name, form in own.items() if name.startswith("GF_DATE_FORMATS_")}
+    assert dates == {name: form for name, form in given.items() if name.startswith("GF_DATE_FORMATS_")}
+    assert dates["GF_DATE_FORMATS_INTERVAL_DAY"] == "DD/MM"
 
 
 @pytest.mark.parametrize("name", OURS)

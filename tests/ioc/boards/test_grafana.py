@@ -1,6 +1,7 @@
 """Boards in a Grafana. No Grafana runs here: a small server answers as Grafana's HTTP API is documented for the endpoints used.
 
 Folder API: GET/POST /api/folders. Dashboard API: GET /api/dashboards/uid/:uid, POST /api/dashboards/db. Search: GET /api/search.
+As a real one it answers an editor 403 for what is not there: rights are looked up by the thing.
 What is not in the documentation (rendering, provisioning) is not proved by these tests.
 """
 
@@ -24,7 +25,7 @@ from ioc.errors import IocError, ServiceAway, UsageError
 from tests.services import free_port
 
 BOARDS = boards(load())
-TOKEN = "glsa_test"
+TOKEN, ADMIN, VIEWER = "glsa_editor", "glsa_admin", "glsa_viewer"
 
 
 class Server(ThreadingHTTPServer):
@@ -56,11 +57,25 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    @property
+    def token(self) -> str:
+        return str(self.headers["Authorization"]).removeprefix("Bearer ")
+
     def allowed(self) -> bool:
-        if self.headers["Authorization"] == f"Bearer {TOKEN}":
+        if self.token in (TOKEN, ADMIN, VIEWER):
             return True
         self.answer({"message": "Invalid API key"}, 401)
         return False
+
+    def denied(self, right: str) -> None:
+        said = f"You'll need additional permissions to perform this action. Permissions needed: {right}"
+        self.answer({"accessErrorId": "ACE0123456789", "message": said, "title": "Access denied"}, 403)
+
+    def missing(self, said: str, right: str) -> None:
+        if self.token == ADMIN:
+            self.answer({"message": said}, 404)
+        else:
+            self.denied(right)
 
     def do_GET(self) -> None:
         if not self.allowed():
@@ -68,11 +83,13 @@ class Answers(BaseHTTPRequestHandler):
         url, held = urlsplit(self.path), self.server
         last = url.path.rpartition("/")[2]
         if url.path.startswith("/api/folders/"):
-            there = held.folders.get(last)
-            self.answer({"uid": last, "title": there} if there else {"message": "folder not found"}, 200 if there else 404)
+            if last not in held.folders:
+                self.missing("folder not found", "folders:read")
+                return
+            self.answer({"uid": last, "title": held.folders[last]})
         elif url.path.startswith("/api/dashboards/uid/"):
             if last not in held.boards:
-                self.answer({"message": "Dashboard not found"}, 404)
+                self.missing("Dashboard not found", "dashboards:read")
                 return
             folder, board = held.boards[last]
             self.answer({"dashboard": board, "meta": {"folderUid": folder, "version": board["version"]}})
@@ -90,7 +107,9 @@ class Answers(BaseHTTPRequestHandler):
             return
         held = self.server
         held.writes += 1
-        if held.refusing:
+        if self.token == VIEWER:
+            self.denied("dashboards:write")
+        elif held.refusing:
             self.answer({"message": held.refusing[1]}, held.refusing[0])
         elif self.path == "/api/folders":
             held.folders[body["uid"]] = body["title"]
@@ -118,8 +137,9 @@ def server() -> Iterator[Server]:
     made.server_close()
 
 
-def test_a_push_writes_all_boards_into_their_folder_and_a_second_one_writes_nothing(server: Server) -> None:
-    grafana = Grafana(server.url, TOKEN)
+@pytest.mark.parametrize("token", [TOKEN, ADMIN])
+def test_a_push_writes_all_boards_into_their_folder_and_a_second_one_writes_nothing(server: Server, token: str) -> None:
+    grafana = Grafana(server.url, token)
     assert len(grafana.differences(BOARDS)) == len(BOARDS)
     assert grafana.push(BOARDS) == [board.uid for board in BOARDS]
     assert server.folders == {"ioc": "IOC"}
@@ -148,10 +168,9 @@ def test_what_someone_changed_is_told_and_put_right_and_the_rest_left_alone(serv
 def test_a_refusal_is_told_in_words_that_say_what_is_right(server: Server) -> None:
     with pytest.raises(IocError, match="IOC_GRAFANA_TOKEN must be valid"):
         Grafana(server.url, "wrong").push(BOARDS)
-    grafana = Grafana(server.url, TOKEN)
-    server.refusing = (403, "permission denied")
     with pytest.raises(IocError, match="role must be Editor"):
-        grafana.push(BOARDS)
+        Grafana(server.url, VIEWER).push(BOARDS)
+    grafana = Grafana(server.url, TOKEN)
     server.refusing = (400, "Cannot save provisioned dashboard")
     with pytest.raises(IocError, match="provisioned from files"):
         grafana.push(BOARDS)

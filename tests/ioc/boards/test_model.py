@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +74,53 @@ def test_links_lead_to_the_other_boards_and_the_other_language_and_take_time_and
         assert len(board.links) == 3
         assert {link.url.removeprefix("/d/") for link in board.links} <= uids - {board.uid}
         assert all(link.keepTime and link.includeVars for link in board.links)
+
+
+def test_a_click_on_the_state_opens_this_board_over_the_time_of_the_data() -> None:
+    for board in BOARDS:
+        (link,) = parts(board, "state")["fieldConfig"]["defaults"]["links"]
+        assert link["url"].startswith(f"/d/{board.uid}?${{__all_variables}}&from="), (
+            "Grafana resolves `?...` against its home page"
+        )
+
+
+def test_the_time_of_a_tile_is_the_name_of_its_value_and_no_field_of_its_own() -> None:
+    """Grafana draws every field that is displayed as large as the value; a pattern is held against names as displayed."""
+    for board in BOARDS:
+        for panel in json.loads(board.text())["panels"]:
+            if panel["type"] != "stat":
+                continue
+            value, until = panel["fieldConfig"]["overrides"]
+            (name,) = [p["value"] for p in value["properties"] if p["id"] == "displayName"]
+            assert name == f"{'đến' if board.language == 'vi' else 'until'} ${{__data.fields.until}}"
+            assert [p["id"] for p in until["properties"]] == ["unit"]
+            options = panel["options"]
+            assert (options["textMode"], options["text"]["titleSize"]) == ("value_and_name", 14)
+            pattern = options["reduceOptions"]["fields"].strip("/")
+            assert not pattern or [n for n in (name, "until", "begin", "last") if re.search(pattern, n)] == [name]
+
+
+def test_a_ranking_is_coloured_by_its_values_and_charts_label_no_half_dossiers() -> None:
+    for board in BOARDS:
+        for panel in json.loads(board.text())["panels"]:
+            if panel["type"] == "barchart":
+                ranking = len(panel["fieldConfig"]["defaults"]["thresholds"]["steps"]) > 1
+                assert panel["options"].get("colorByField") or not ranking
+                assert panel["options"]["text"]["valueSize"] == 14
+            if panel["type"] in ("barchart", "timeseries"):
+                # with no decimals Grafana has no text for 0.5, and writes this one
+                assert "noValue" not in panel["fieldConfig"]["defaults"]
+
+
+def test_columns_are_wide_enough_for_their_headings_and_numbers_have_one_form() -> None:
+    for board in BOARDS:
+        assert '"locale"' not in board.text(), "Grafana groups thousands by it with what is the decimal point everywhere else"
+        for panel in json.loads(board.text())["panels"]:
+            for override in panel["fieldConfig"]["overrides"] if panel["type"] == "table" else ():
+                widths = [p["value"] for p in override["properties"] if p["id"] == "custom.width"]
+                assert all(width >= 9 * len(override["matcher"]["options"]) + 20 for width in widths)
+
+
+def parts(board: Dashboard, key: str) -> Any:
+    """A panel as JSON."""
+    return next(p for p in json.loads(board.text())["panels"] if p["id"] == panel_id(key))

@@ -13,6 +13,7 @@ from ioc.boards import sql
 from ioc.boards.derive import boards
 from ioc.boards.expand import filled, timed
 from ioc.boards.lint import queries
+from ioc.boards.words import VI
 from ioc.catalog import REJECTS
 from ioc.events.rejects import Reject, pack, refused
 from ioc.rolling.roll import Roller
@@ -121,6 +122,18 @@ def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, 
         row = store.query(asked(query, agency, window or "")).row(0, named=True)
         (shown,) = read.value(store, CATALOG, indicator.name, None, window, where)
         assert (row["value"], from_datetime(row["until"])) == (shown.value, shown.until), window
+
+
+def test_a_ranking_without_groups_has_a_row_that_says_so_and_long_names_keep_their_beginning(store: Store) -> None:
+    stream = CATALOG.stream_of("dossier.backlog")
+    query = sql.ranking(stream, stream.indicator("dossier.backlog"), "agency", ("Đơn vị", "Đang tồn"), 15, VI)
+    assert store.query(asked(query))["Đơn vị"].to_list() == ["A", "B", "C"]
+    empty = store.query(asked(query.replace("isNotNull(r.value)", "r.value > 999"))).rows()
+    assert empty == [("Không có", None)]
+    named = store.query(asked(query.replace("r.agency, u.name) AS full", f"'{'Thủ tục ' * 9}', u.name) AS full")))
+    assert named["Đơn vị"][0] == ("Thủ tục " * 9)[:35] + "…"
+    query = sql.ranking(stream, stream.indicator("dossier.backlog"), "procedure", ("Thủ tục", "Đang tồn"), 15, VI)
+    assert store.query(asked(query))["Thủ tục"].to_list() == ["(không rõ)"], "no dossier names its procedure"
 
 
 @pytest.mark.parametrize("agency", ["*", "A", "nobody"])

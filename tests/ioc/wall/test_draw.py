@@ -44,7 +44,7 @@ def test_numbers_have_the_languages_separators() -> None:
         (48_250.0, "Kbits", "48,2 Mbit/s"),
         (-97.5, "dBm", "−97,5 dBm"), (150.0, "s", "2 phút"), (AT, "time:HH:mm:ss DD/MM", "08:30:05 05/01"),
         (MS, "time:DD/MM/YYYY", "05/01/2026"), (MS // 1000, "time:DD/MM HH:mm", "05/01 08:30"),
-        (None, "locale", "Không có dữ liệu"),
+        (None, "none", "Không có dữ liệu"),
     ],
 )  # fmt: skip
 def test_values_have_their_unit_and_the_provinces_time(value: Any, unit: str, shown: str) -> None:
@@ -52,7 +52,7 @@ def test_values_have_their_unit_and_the_provinces_time(value: Any, unit: str, sh
 
 
 def test_a_tile_shows_the_value_large_and_carries_it_for_scripts() -> None:
-    html = drawn(panel("stat", unit="locale", thresholds=RED), backlog=[1434], until=[AT])
+    html = drawn(panel("stat", unit="none", thresholds=RED), backlog=[1434], until=[AT])
     assert '<div class="value" style="color:var(--red)" data-value="1434" data-until="2026-01-05T01:30:05Z">1.434</div>' in html
     html = drawn(panel("stat", unit="percent", decimals=1, thresholds=RED), share=[93.46], until=[AT])
     assert 'data-value="93.46"' in html
@@ -116,23 +116,30 @@ def test_a_links_variables_come_from_the_row_and_the_rest_from_the_page() -> Non
 
 def test_a_ranking_keeps_the_order_of_its_query_from_the_top() -> None:
     option = drawn(
-        panel("barchart", unit="locale", thresholds=RED, options={"xField": "agency"}), agency=["A", "B"], backlog=[683, 12]
+        panel("barchart", unit="none", thresholds=RED, options={"xField": "agency"}), agency=["A", "B"], backlog=[683, 12]
     )
     assert (option["yAxis"]["data"], option["yAxis"]["inverse"]) == (["A", "B"], True)
     (bars,) = option["series"]
+    assert bars["barMaxWidth"] == draw.THICK, "one alone would fill its panel"
     assert [(b["value"], b["label"]["formatter"], b["itemStyle"]["color"]) for b in bars["data"]] == [
         (683, "683", VN.colours.names["red"]), (12, "12", VN.colours.names["text"]),
     ]  # fmt: skip
 
 
 def test_lines_run_on_the_provinces_clock() -> None:
-    option = drawn(panel("timeseries", unit="locale", color={"mode": "palette-classic"}), time=[AT], backlog=[7.0], overdue=[1.0])
+    option = drawn(panel("timeseries", unit="none", color={"mode": "palette-classic"}), time=[AT], backlog=[7.0], overdue=[1.0])
     assert option["useUTC"]
     assert [s["name"] for s in option["series"]] == ["backlog", "overdue"]
     at, value = option["series"][0]["data"][0]
     assert (clock(at - 7 * HOUR, "HH:mm"), at, value) == ("08:30", MS + 7 * HOUR, 7.0)
     seconds = drawn(panel("timeseries"), time=pl.Series([MS // 1000], dtype=pl.UInt32), backlog=[7.0])
     assert seconds["series"][0]["data"] == [[MS + 7 * HOUR, 7.0]]
+
+
+def test_an_axis_with_an_end_is_cut_into_even_parts() -> None:
+    axis = drawn(panel("timeseries", unit="percent", max=100.0), time=[AT], share=[93.5])["yAxis"]
+    assert (axis["max"], axis["interval"]) == (100, 25)
+    assert drawn(panel("timeseries"), time=[AT], v=[1.0])["yAxis"]["interval"] is None
 
 
 def test_a_text_column_makes_a_line_of_every_text() -> None:
