@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ioc.errors import DeclarationError, UsageError
+from ioc.text import nfc
 from ioc.vocabulary import Indicator, Stream
 from schemas import Contract, contracts
 from schemas.heartbeat import Heartbeat
@@ -100,7 +101,7 @@ class Catalog:
         for path in dict.fromkeys(path for stream in self.streams for path in stream.units):
             for rows in tomllib.loads(path.read_text(encoding="utf-8")).values():
                 found |= dict((row["code"], row["name"]) if isinstance(row, dict) else row[:2] for row in rows)
-        return found
+        return {nfc(code): nfc(name) for code, name in found.items()}
 
 
 def load(package: str = "streams") -> Catalog:

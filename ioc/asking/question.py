@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ioc.catalog import Catalog
 from ioc.errors import IocError, UsageError
 from ioc.store.clickhouse import Store, literal
+from ioc.text import nfc
 from ioc.times import DAY, floor, iso
 from ioc.vocabulary import WINDOWS, Indicator, Stream
 from ioc.windows import window_start
@@ -75,10 +76,11 @@ def scope(
     known: int | None = None,
 ) -> Scope:
     """What is asked. Without `at`: as known at `known`, else now.  Raises UsageError naming what there is."""
+    where = {dimension: nfc(wanted) for dimension, wanted in (where or {}).items()}
     stream = catalog.stream_of(name)
     indicator = stream.indicator(name)
     window = _window(indicator, window)
-    _dimensions(stream, (where or {}).keys())
+    _dimensions(stream, where.keys())
     if first and known is not None:
         raise UsageError("--first and --known exclude each other: first is what was known at T itself")
     for given in (at, known):
@@ -103,7 +105,7 @@ def scope(
         notes.append("nothing has been counted yet")
     start = None if window == EVERYTHING else window_start(window, at)
     limit = at if first else known
-    return Scope(stream, indicator, generation, window, start, until, at, limit, kind, dict(where or {}), tuple(notes))
+    return Scope(stream, indicator, generation, window, start, until, at, limit, kind, where, tuple(notes))
 
 
 def checked_by(stream: Stream, by: list[str], where: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from schemas import Contract, contracts
 HEAD = "# Derived from the contracts in schemas/ by `ioc derive`; do not edit.\n"
 DESCRIPTION = """\
 Events of an Intelligent Operations Center. Each is a CloudEvents 1.0 JSON document (structured mode; binary mode is accepted).
+Further attributes, as brokers and SDKs add them, are kept and change nothing. Texts are compared in Unicode's form NFC.
 The Kafka key is the entity named in the message's key, partitioned by murmur2 (librdkafka: partitioner=murmur2_random);
 topics stamp the time of reception (LogAppendTime). Those who do not speak Kafka send the same documents to the gateway.
 """
@@ -84,7 +85,7 @@ def _channel(topic: str, messages: list[Contract]) -> dict[str, Any]:
 
 def _message(contract: Contract) -> dict[str, Any]:
     entity = contract.entity_key
-    key = {"type": "string", "description": f"equals data.{entity}, in UTF-8" if entity else "free"}
+    key = {"type": "string", "description": f"equals data.{entity}, in UTF-8 and Unicode's form NFC" if entity else "free"}
     return {
         "name": contract.event_type,
         "title": contract.__name__,

@@ -26,6 +26,8 @@ _CLOSE = b"}\n"
 _PREFIX: list[bytes] = []
 SAMPLE = 32
 """Values looked at to guess which fields a block has: pyarrow spends a third of its time on fields that are not there."""
+EXTENSIONS = 32
+"""More attributes than brokers and SDKs add are no guess any more, and each would be a column of a whole block."""
 SMALL = 32
 """A failing block of so few values is not halved again: pydantic is faster than so many parses (a flood of bad events)."""
 
@@ -144,7 +146,7 @@ def _usual(shape: Shape, sample: Sequence[bytes]) -> pa.Schema:
         return shape.schema
     kept = [field for field in shape.schema if field.name in names and field.name != "data"]
     data = [field for field in shape.schema.field("data").type if field.name in inner]
-    kept += [pa.field(name, pa.string()) for name in sorted(extensions)]
+    kept += [pa.field(name, pa.string()) for name in sorted(extensions)] if len(extensions) <= EXTENSIONS else []
     return pa.schema([*kept, pa.field("data", pa.struct(data))]) if data else shape.schema
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from ioc.boards.expand import span
 from ioc.boards.model import AnyVariable, CustomVariable, Dashboard
+from ioc.text import nfc
 from ioc.wall.colours import THEMES
 from ioc.wall.draw import Look
 from ioc.wall.shown import clock
@@ -50,7 +51,7 @@ def view(boards: Mapping[str, Dashboard], query: Mapping[str, str]) -> View:
     uid = query.get("board", FIRST)
     board = next((boards[name] for name in (named(uid, lang), named(FIRST, lang), FIRST) if name in boards), None)
     board = board or next(iter(boards.values()))
-    values = {v.name: query.get(v.name) or v.current.value for v in board.templating.list}
+    values = {v.name: nfc(query.get(v.name) or v.current.value) for v in board.templating.list}
     words = LANGUAGES[lang]
     opened = board.time.begin.removeprefix("now-")
     chosen = query.get("range", opened)

@@ -193,3 +193,11 @@ def test_an_event_with_one_field_changed_to_anything(place: tuple[str, str], val
 @given(st.integers(0, len(SHORT) - 1), st.binary(min_size=1, max_size=3))
 def test_an_event_with_some_bytes_changed(place: int, rubbish: bytes) -> None:
     judged(SHORT[:place] + rubbish + SHORT[place + len(rubbish) :])
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
+def test_every_integer_of_a_contract_is_one_as_json_schema_has_it(contract: type[Envelope[Any]]) -> None:
+    """A plain `int` would refuse 60.0, which the published schema takes."""
+    fields = contract.data_model().model_fields
+    integers = {n for n, s in contract.data_model().model_json_schema()["properties"].items() if "integer" in str(s)}
+    assert integers <= {n for n, info in fields.items() if "func=<function whole" in repr((info.annotation, info.metadata))}

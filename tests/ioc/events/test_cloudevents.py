@@ -141,6 +141,17 @@ def test_a_log_that_came_through_a_broker_stays_in_the_fast_lane(count: int) -> 
     assert frame.equals(fast_lane.parse(shape(CONTRACTS[EVENT["type"]]), list(range(count)), plain)[0])
 
 
+def test_an_event_of_very_many_attributes_makes_no_columns_of_them() -> None:
+    values = [json.dumps({**EVENT, "id": f"e{i}"}).encode() for i in range(400)]
+    values[0] = json.dumps({**EVENT, **{f"x{i}": "" for i in range(50_000)}}).encode()
+    fields = fast_lane._usual(shape(CONTRACTS[EVENT["type"]]), values[::12])
+    assert len(fields) < 20
+    frame, refused = fast_lane.parse(shape(CONTRACTS[EVENT["type"]]), list(range(400)), values)
+    assert 0 in refused
+    assert len(frame) >= 400 - fast_lane.SMALL
+    assert not isinstance(exact(values[0], (), CONTRACTS), Reject)
+
+
 @pytest.mark.parametrize("odd", ['"a-b": "1"', '"X": "1"', '"x": {}', '"x": []', '"data_base64": "e30="', '"": "1"'])
 @pytest.mark.parametrize("count", [40, 300])
 def test_what_is_no_extension_never_passes_the_fast_lane(odd: str, count: int) -> None:
