@@ -2,7 +2,7 @@
 
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
-    case = "case:concept:name"            # column naming the case, for `once = "case"`
+    case = "case:concept:name"            # column naming the case, for `once`
     [input]                               # how the file is written; every key may be left out
     null = ["", "-"]                      # texts that mean "nothing here"; null_in = { column = ["0"] }: in one column only
     encoding = "utf-8-sig"                # or utf-16, windows-1258, ...; all text becomes NFC
@@ -22,8 +22,9 @@
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
     Desk = "counter"
     [data]                                # what every event states: field = value
-    [[event]]                             # one event a row, or once = "case"; when = { column = "value" | [...] | true | false }
-    id, time, sequence = value            # true: the column has a value, false: it has none
+    [[event]]                             # one event a row; once = "case": of the first row of a case, once = "last": of its last
+    when = { column = "value" }           # or ["a", "b"], or { not = ... } of them; true: has a value, false: has none
+    id, time, sequence = value
     data = { field = value }
     [[event.measurements]]                # for contracts with named quantities: name, column, null_below, null_above,
     unit = "Mbit/s"                       # the column's unit, converted to the contract's; factor = 0.1: taken so many times
@@ -115,12 +116,18 @@ class Measure(_Strict):
     null_above: float = float("inf")
 
 
+class Not(_Strict):
+    """Every text but these, and also none."""
+
+    words: str | list[str] = Field(alias="not")
+
+
 class EventMap(_Strict):
-    """One event made of a row, or of the first row of a case."""
+    """One event made of a row, or of the first or last row of a case."""
 
     type: str = ""
-    once: Literal["case"] | None = None
-    when: dict[str, bool | str | list[str]] = {}
+    once: Literal["case", "last"] | None = None
+    when: dict[str, bool | str | list[str] | Not] = {}
     id: AnyValue
     time: AnyValue
     sequence: AnyValue | None = None
