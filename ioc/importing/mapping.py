@@ -26,7 +26,8 @@
     when = { column = "value" }           # or ["a", "b"], or { not = ... } of them; true: has a value, false: has none
     id, time, sequence = value
     data = { field = value }
-    [[event.measurements]]                # for contracts with named quantities: name, column, null_below, null_above,
+    [[event.measurements]]                # for contracts with named quantities: name, column; null_below, null_above: beyond them
+                                          # the column's own number stands for "not measured"
     unit = "Mbit/s"                       # the column's unit, converted to the contract's; factor = 0.1: taken so many times
 
 A value is a text in which `{column}` stands for the column (a null column: the field is left out), a number, or a table:
@@ -197,7 +198,8 @@ class Map(_Strict):
 
     def columns(self) -> set[str]:
         """All columns the log must have."""
-        found = {column for _, _, value in self.placed() for column in value.columns()} | ({self.case} if self.case else set())
+        found = {column for _, _, value in self.placed() for column in value.columns()} | set(self.input.null_in)
+        found |= {self.case} if self.case else set()
         for event in self.event:
             found |= set(event.when) | {measure.column for measure in event.measurements}
         return found - {"@row", "@member"}

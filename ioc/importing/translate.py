@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ioc.errors import UsageError
 from ioc.importing.columns import Fields, Statistics, field_reader, measure_reader, text_reader, time_reader
 from ioc.importing.conditions import Lasts, count_lasts, nulls_of, wanting
+from ioc.importing.logtimes import NO_OFFSET
 from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
 from ioc.importing.rows import Row
@@ -41,6 +43,11 @@ def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | No
     asked = any(event.once == "last" for event in log_map.event)
     lasts = count_lasts(read_rows(files, log_map), log_map) if asked else None
     yield from translate(read_rows(files, log_map, statistics.reading), log_map, statistics, lasts)
+    if naive := statistics.times[NO_OFFSET]:
+        raise UsageError(
+            f"bad_file: {naive:,} times of the log state no offset, and the map no zone: "
+            'write e.g. zone = "Asia/Ho_Chi_Minh" under [time]'
+        )
 
 
 def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: Lasts | None = None) -> Iterator[Outgoing]:
