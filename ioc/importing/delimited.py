@@ -40,7 +40,7 @@ def read_delimited(member: str, stream: IO[bytes], head: bytes, log_map: Map, re
     width, most, number = len(header), 0, 0
     for first, raw, cells in _records(member, lines, delimiter, width, log_map.input):
         reading.lines += len(raw)
-        if not any(cell.strip() for cell in cells):
+        if not any(cells):
             reading.blank += len(raw)
             number += bool(cells)  # a row of empty cells has its number, as {@row} may be in ids
             continue
@@ -215,8 +215,10 @@ def _records(member: str, lines: _Lines, delimiter: str, width: int, given: Inpu
                 'between look like rows of their own; close the quote, or write under [input] of the map quote = "" if a quote '
                 "is a letter like any other, or multiline = true if a cell does hold such lines"
             )
-        if not all(map(str.isascii, raw)):
+        if not raw[0].isascii() or len(raw) > 1:
             cells = [nfc(cell) for cell in cells]
+        if given.trim:
+            cells = list(map(str.strip, cells))
         yield first, raw, cells
         first = lines.begin()
 

@@ -140,5 +140,7 @@ def _xes(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iter
     for number, (line, fields) in enumerate(read_xes(stream), 1):
         seen.update(fields)
         reading.rows += 1
+        if log_map.input.trim:
+            fields = {name: text.strip() for name, text in fields.items()}
         yield Row(member, number, keep(fields, member, number, log_map.input), line=line)
     require(member, log_map.columns(), sorted(seen))
