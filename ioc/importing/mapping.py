@@ -249,7 +249,7 @@ def _owner(loc: tuple[Any, ...]) -> list[str]:
     """The keys allowed where an unknown one stands."""
     names = [part for part in loc[:-1] if isinstance(part, str)]
     model: type[BaseModel] = Map
-    tables: dict[str, type[BaseModel]] = {"input": Input, "time": Clock, "event": EventMap, "measurements": Measure}
+    tables: dict[str, type[BaseModel]] = {"input": Input, "time": Clock, "event": EventMap, "measurements": Measure, "Not": Not}
     for name in names:
         model = tables.get(name, Value)
-    return sorted(model.model_fields)
+    return sorted(field.alias or name for name, field in model.model_fields.items())

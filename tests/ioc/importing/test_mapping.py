@@ -199,6 +199,7 @@ null_below = -156
         ('once = "case"', 'onec = "case"', "event[0].onec: Extra inputs are not permitted; there are data, id"),
         ('column = "channel",', "", "data.channel: needs exactly one of column, join, first"),
         ("[[event]]", "[[event", "is not TOML"),
+        ('["done", "finished"]', '{ nto = "done" }', "nto: Extra inputs are not permitted; there are not"),
         ("[time]", '[input]\nnull = ["", " "]\n[time]', "input.null: ' ' stands in no cell without blanks at its ends: write ''"),
         ('web = "online"', '"web " = "online"', "values.channel: 'web ' stands in no cell without blanks"),
         ('["done", "finished"]', '{ not = " done" }', "event[1].when.step: ' done' stands in no cell without blanks"),
