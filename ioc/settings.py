@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         description="user of your ClickHouse to whom `ioc store migrate` and new runs grant the board views; empty: nobody",
     )
     partitions: int = Field(4, ge=1, le=1024, description="partitions of each event topic when it is created")
-    first_year: int = Field(2000, ge=1971, le=2100, description="events before this year are rejected as `too_old`")
+    first_year: int = Field(2000, ge=1900, le=2100, description="events before this year are rejected as `too_old`")
     tolerance: int = Field(600, ge=0, description="seconds an event's time may lie ahead of its reception (else `too_new`)")
     cache_mb: int = Field(256, ge=8, description="MiB of packed rows a worker keeps in front of the store")
     fsync: bool = Field(False, description="fsync every insert (checkpoints always are): for machines that lose power")

@@ -26,8 +26,8 @@ STATES: dict[str, tuple[int, str]] = {
 State = Literal[
     "registered", "received", "refused", "processing", "supplement", "payment", "withdrawn", "stopped", "completed", "returned"
 ]
-Channel = Literal["counter", "online", "post"]
-"""KenhThucHien: 1 Trực tiếp, 2 Trực tuyến, 3 Bưu chính công ích."""
+Channel = Literal["counter", "online", "post", "phone", "other"]
+"""KenhThucHien: 1 Trực tiếp, 2 Trực tuyến, 3 Bưu chính công ích; by phone and other ways the national portal has no number."""
 ServiceLevel = Literal["level_1", "level_2", "level_3", "level_4", "information", "partial", "full"]
 """Mức 1-4 before Decree 42/2022/NĐ-CP; cung cấp thông tin, một phần, toàn trình since."""
 
@@ -39,7 +39,9 @@ class Dossier(Strict):
     state: Annotated[State, Field(description="; ".join(f"{name} = {code} {vi}" for name, (code, vi) in STATES.items()))]
     agency: Annotated[Code, Field(description="cơ quan giải quyết, e.g. 000.00.20.H56")] | None = None
     procedure: Annotated[Code, Field(description="mã thủ tục hành chính, e.g. 1.004194")] | None = None
-    channel: Annotated[Channel, Field(description="kênh thực hiện: trực tiếp, trực tuyến, bưu chính")] | None = None
+    channel: (
+        Annotated[Channel, Field(description="kênh thực hiện: trực tiếp, trực tuyến, bưu chính, điện thoại, khác")] | None
+    ) = None
     service_level: Annotated[ServiceLevel, Field(description="mức độ dịch vụ công trực tuyến")] | None = None
     unit: Annotated[Code, Field(description="mã đơn vị hành chính (xã, phường)")] | None = None
     due_at: Annotated[Timestamp, Field(description="ngày hẹn trả")] | None = None

@@ -174,5 +174,5 @@ def packed(values: list[bytes]) -> Bits:
 
 
 def hours(frame: pl.DataFrame) -> Ints:
-    """Hours since 1970 of the event times."""
-    return frame["_time"].to_numpy() // HOUR
+    """The hours of the event times since 1970; those before count down from 2^32, as the store keeps 32 bits without a sign."""
+    return (frame["_time"].to_numpy() // HOUR) & 0xFFFF_FFFF

@@ -41,6 +41,8 @@ REASONS = {
 """Reason -> what it means, for producers. Every reject has one of them."""
 AHEAD = 3653 * DAY
 """How far a time inside `data` (a due time) may lie after its event: 10 years, leap days included."""
+STORED = to_ms("1900-01-01T00:00:00Z")
+"""The first moment the store's DateTime64 keeps."""
 _LONGEST = 300
 """Characters of a foreign name or value that a message repeats: a megabyte of rubbish is not sent back."""
 _OTHERS = 4
@@ -130,8 +132,8 @@ def verdict(
 
 @lru_cache
 def first_ms(first_year: int) -> int:
-    """Where the first year begins, in milliseconds: midnight in the province."""
-    return from_datetime(datetime(first_year, 1, 1, tzinfo=PROVINCE))
+    """Where the first year begins, in milliseconds: midnight in the province, and never before the store's first moment."""
+    return max(STORED, from_datetime(datetime(first_year, 1, 1, tzinfo=PROVINCE)))
 
 
 @lru_cache

@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import IO, Any
 
 from ioc.errors import UsageError
@@ -40,7 +40,7 @@ def read_delimited(member: str, stream: IO[bytes], head: bytes, log_map: Map, re
     width, most, number = len(header), 0, 0
     for first, raw, cells in _records(member, lines, delimiter, width, log_map.input):
         reading.lines += len(raw)
-        if not any(cell.strip() for cell in cells):
+        if not any(cells):
             reading.blank += len(raw)
             number += bool(cells)  # a row of empty cells has its number, as {@row} may be in ids
             continue
@@ -176,7 +176,7 @@ def _checked(member: str, lines: _Lines, reader: Any) -> Iterator[list[str]]:
         yield from reader
     except csv.Error as error:
         before = lines.taken - len(lines.held)
-        opened = _opened("".join(lines.held), reader.dialect)
+        opened = _opened(lines.held, reader.dialect)
         at, why = before + (opened or 1), ""
         if opened:
             why = (
@@ -186,8 +186,9 @@ def _checked(member: str, lines: _Lines, reader: Any) -> Iterator[list[str]]:
         raise UsageError(f"bad_file: {member}, line {at}: {error}{why}") from error
 
 
-def _opened(text: str, dialect: Any) -> int:
-    """The line (from 1) of the last quote in `text` that opens a cell; 0 where none does."""
+def _opened(lines: Sequence[str], dialect: Any) -> int:
+    """The line (from 1) of the last quote that opens a cell; 0 where none does."""
+    text = "".join(lines)
     if dialect.quoting == csv.QUOTE_NONE:
         return 0
     quote, found, at = re.escape(dialect.quotechar), 0, 0
@@ -200,7 +201,7 @@ def _opened(text: str, dialect: Any) -> int:
         if end is None:
             break
         at = end.end()
-    return len(text[:found].splitlines())
+    return sum(1 for begin in accumulate(map(len, lines), initial=0) if begin < found)
 
 
 def _records(member: str, lines: _Lines, delimiter: str, width: int, given: Input) -> Iterator[tuple[int, list[str], list[str]]]:
@@ -214,8 +215,10 @@ def _records(member: str, lines: _Lines, delimiter: str, width: int, given: Inpu
                 'between look like rows of their own; close the quote, or write under [input] of the map quote = "" if a quote '
                 "is a letter like any other, or multiline = true if a cell does hold such lines"
             )
-        if not all(map(str.isascii, raw)):
+        if not raw[0].isascii() or len(raw) > 1:
             cells = [nfc(cell) for cell in cells]
+        if given.trim:
+            cells = list(map(str.strip, cells))
         yield first, raw, cells
         first = lines.begin()
 

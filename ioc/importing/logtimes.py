@@ -22,6 +22,8 @@ NAMED = ("iso", "yyyyMMddHHmmss", "epoch_s", "epoch_ms", "serial", "serial_1904"
 EPOCHS = frozenset({"epoch_s", "epoch_ms"})
 DAY_ALONE = "day without a time"
 """What `counts` calls a day that was given a time."""
+NO_OFFSET = "neither offset nor zone"
+"""What `counts` calls a reading that no zone makes a moment of."""
 _MINUTE = timedelta(minutes=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (UTC; subtracted from times already in UTC)
@@ -65,15 +67,19 @@ def reader(
     place = ZoneInfo(zone) if zone else None
 
     def read(text: str) -> Moment | None:
+        naive = False
         for parse in parsers:
             try:
                 when, alone = parse(text)
                 if day and (alone or (midnight and when.time() == time.min)):
                     when = datetime.combine(when.date(), day, when.tzinfo)
                     counts[DAY_ALONE] += 1
-                return _moment(when, place, counts)
+                naive = when.tzinfo is None and place is None
+                if not naive:
+                    return _moment(when, place, counts)
             except (ValueError, OverflowError, InvalidOperation):
                 continue
+        counts[NO_OFFSET] += naive
         return None
 
     return read
@@ -86,8 +92,7 @@ def _moment(when: datetime, zone: ZoneInfo | None, counts: Counter[str]) -> Mome
         if offset % _MINUTE:  # local mean time: RFC 3339 has no seconds in an offset
             return ms, iso(ms)
         return ms, when.isoformat(timespec=_precision(when))
-    if zone is None:
-        raise ValueError("neither offset nor zone")
+    assert zone is not None
     local = when.replace(tzinfo=zone)
     first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
     assert first is not None

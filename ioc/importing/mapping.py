@@ -2,7 +2,7 @@
 
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
-    case = "case:concept:name"            # column naming the case, for `once = "case"`
+    case = "case:concept:name"            # column naming the case, for `once`
     [input]                               # how the file is written; every key may be left out
     null = ["", "-"]                      # texts that mean "nothing here"; null_in = { column = ["0"] }: in one column only
     encoding = "utf-8-sig"                # or utf-16, windows-1258, ...; all text becomes NFC
@@ -22,10 +22,12 @@
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
     Desk = "counter"
     [data]                                # what every event states: field = value
-    [[event]]                             # one event a row, or once = "case"; when = { column = "value" | [...] | true | false }
-    id, time, sequence = value            # true: the column has a value, false: it has none
+    [[event]]                             # one event a row; once = "case": of the first row of a case, once = "last": of its last
+    when = { column = "value" }           # or ["a", "b"], or { not = ... } of them; true: has a value, false: has none
+    id, time, sequence = value
     data = { field = value }
-    [[event.measurements]]                # for contracts with named quantities: name, column, null_below, null_above,
+    [[event.measurements]]                # for contracts with named quantities: name, column; null_below, null_above: beyond them
+                                          # the column's own number stands for "not measured"
     unit = "Mbit/s"                       # the column's unit, converted to the contract's; factor = 0.1: taken so many times
 
 A value is a text in which `{column}` stands for the column (a null column: the field is left out), a number, or a table:
@@ -115,12 +117,18 @@ class Measure(_Strict):
     null_above: float = float("inf")
 
 
+class Not(_Strict):
+    """Every text but these, and also none."""
+
+    words: str | list[str] = Field(alias="not")
+
+
 class EventMap(_Strict):
-    """One event made of a row, or of the first row of a case."""
+    """One event made of a row, or of the first or last row of a case."""
 
     type: str = ""
-    once: Literal["case"] | None = None
-    when: dict[str, bool | str | list[str]] = {}
+    once: Literal["case", "last"] | None = None
+    when: dict[str, bool | str | list[str] | Not] = {}
     id: AnyValue
     time: AnyValue
     sequence: AnyValue | None = None
@@ -190,7 +198,8 @@ class Map(_Strict):
 
     def columns(self) -> set[str]:
         """All columns the log must have."""
-        found = {column for _, _, value in self.placed() for column in value.columns()} | ({self.case} if self.case else set())
+        found = {column for _, _, value in self.placed() for column in value.columns()} | set(self.input.null_in)
+        found |= {self.case} if self.case else set()
         for event in self.event:
             found |= set(event.when) | {measure.column for measure in event.measurements}
         return found - {"@row", "@member"}
@@ -240,7 +249,7 @@ def _owner(loc: tuple[Any, ...]) -> list[str]:
     """The keys allowed where an unknown one stands."""
     names = [part for part in loc[:-1] if isinstance(part, str)]
     model: type[BaseModel] = Map
-    tables: dict[str, type[BaseModel]] = {"input": Input, "time": Clock, "event": EventMap, "measurements": Measure}
+    tables: dict[str, type[BaseModel]] = {"input": Input, "time": Clock, "event": EventMap, "measurements": Measure, "Not": Not}
     for name in names:
         model = tables.get(name, Value)
-    return sorted(model.model_fields)
+    return sorted(field.alias or name for name, field in model.model_fields.items())

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ioc.importing.logtimes import EPOCHS, check_format, needs_zone
-from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Value, day_of
+from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Not, Value, day_of
 from ioc.importing.units import alike, factor
 from schemas import Contract, contracts
 from schemas.envelope import TIMESTAMP, calendar_date
@@ -50,10 +50,27 @@ def _values(found: Map) -> Iterator[str]:
                 yield f"{key}: {text!r} has a brace without its other half; a column is written {{name}}"
         yield from _clock(key, value)
     yield from _clock("time", found.time)
+    if found.input.trim:
+        yield from _padded(found)
     try:
         "".encode(found.input.encoding)
     except LookupError:
         yield f"input.encoding: {found.input.encoding!r} is not known; write e.g. utf-8-sig, cp1252, windows-1258"
+
+
+def _padded(found: Map) -> Iterator[str]:
+    """Words that no trimmed cell holds."""
+    words = {"input.null": list(found.input.null)}
+    words |= {f"input.null_in.{column}": list(given) for column, given in found.input.null_in.items()}
+    words |= {f"values.{name}": list(table) for name, table in found.values.items()}
+    for n, event in enumerate(found.event):
+        for column, want in event.when.items():
+            given = want.words if isinstance(want, Not) else want
+            words[f"event[{n}].when.{column}"] = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    for key, listed in words.items():
+        for word in listed:
+            if word != word.strip():
+                yield f"{key}: {word!r} stands in no cell without blanks at its ends: write {word.strip()!r}, or trim = false"
 
 
 def _clock(key: str, clock: Value | Clock) -> Iterator[str]:
@@ -75,6 +92,17 @@ def _clock(key: str, clock: Value | Clock) -> Iterator[str]:
             fits = None
         if not fits:
             yield f"{key}.since: {clock.since!r} is no time with an offset; write e.g. 2020-01-01T00:00:00Z"
+        if clock.format and not EPOCHS & set(_listed(clock.format)):
+            yield f"{key}.since: it is for the formats {' and '.join(sorted(EPOCHS))}"
+
+
+def _unused(value: Value, kind: str, key: str) -> Iterator[str]:
+    """Keys that would do nothing."""
+    for name in ("format", "zone", "since", "time"):
+        if getattr(value, name) is not None and kind != "time":
+            yield f"{key}.{name}: the contract has no time there"
+    if value.factor is not None and (kind not in ("integer", "number") or value.values):
+        yield f"{key}.factor: the contract has no number there"
 
 
 def _listed(formats: str | list[str] | None) -> list[str]:
@@ -88,8 +116,6 @@ def _read_time(found: Map, value: Value, key: str) -> Iterator[str]:
         for text in formats:
             if needs_zone(text) and not check_format(text):
                 yield f'{near}: {text!r} states no offset: write its zone, e.g. zone = "Asia/Ho_Chi_Minh"'
-    if (value.since or found.time.since) and not EPOCHS & set(formats):
-        yield f"{near}: `since` is for epoch_s and epoch_ms"
     if value.time and EPOCHS & set(formats):
         yield f"{key}.time: an epoch always states a time; `time` is for days without one"
 
@@ -152,8 +178,7 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
             yield from _fits(found, contract, field, value, place)
             if kinds(contract)[field] == "time" and value.constant is None:
                 yield from _read_time(found, value, place)
-            elif value.time:
-                yield f"{place}.time: {field!r} is no time"
+            yield from _unused(value, kinds(contract)[field], place)
     stated = {*fields, named} if event.measurements else set(fields)
     for field, info in model.model_fields.items():
         if info.is_required() and field not in stated:

@@ -41,9 +41,7 @@ class Reading:
 
 
 def keep(fields: dict[str, str], member: str, number: int, given: Input) -> dict[str, str]:
-    """The fields of a row as the map wants them: trimmed, without what is null in their column, with @member and @row."""
-    if given.trim:
-        fields = {name: text.strip() for name, text in fields.items()}
+    """The fields of a row as the map wants them: without what is null in their column, with @member and @row."""
     for name, words in given.null_in.items():
         if fields.get(name) in words:
             del fields[name]

@@ -35,6 +35,7 @@ FREE = 64 << 20
 MAX_MEMBERS = 100_000
 """Members of a zip; the directory is held in memory."""
 
+_SAVE_AS = "save its sheet as CSV UTF-8, with ids as text"
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, XMLSyntaxError, RuntimeError)
 """RuntimeError: an encrypted member; NotImplementedError (below it): a compression Python does not know."""
 
@@ -77,6 +78,8 @@ def _members(path: Path, file: IO[bytes], patterns: Sequence[str]) -> Iterator[t
         if len(infos) > MAX_MEMBERS:
             raise UsageError(f"bad_file: {path} has {len(infos)} members; at most {MAX_MEMBERS} are read")
         wanted = [info for info in infos if _wanted(info, patterns)]
+        if any(info.filename == "[Content_Types].xml" for info in infos):
+            raise UsageError(f"bad_file: {path} is a workbook; {_SAVE_AS}")
         if not wanted:
             names = ", ".join(info.filename for info in infos[:5])
             raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {names}")
@@ -121,6 +124,8 @@ def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Ite
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:
         raise UsageError(f"bad_file: {member} is empty; a log begins with a line of column names (CSV) or with <log> (XES)")
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise UsageError(f"bad_file: {member} is a workbook; {_SAVE_AS}")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or head.startswith((b"\xff\xfe<", b"\xfe\xff\x00<")):
         yield from _xes(member, stream, log_map, reading)
     else:
@@ -129,9 +134,13 @@ def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Ite
 
 def _xes(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
     """XES has no header: which attributes there are is known at the end, and nothing is sent before that."""
+    if log_map.input.decimal != ".":
+        raise UsageError(f"bad_file: {member} is XES, whose decimal mark is the dot: take `decimal` out of [input] of the map")
     seen: set[str] = set()
     for number, (line, fields) in enumerate(read_xes(stream), 1):
         seen.update(fields)
         reading.rows += 1
+        if log_map.input.trim:
+            fields = {name: text.strip() for name, text in fields.items()}
         yield Row(member, number, keep(fields, member, number, log_map.input), line=line)
     require(member, log_map.columns(), sorted(seen))

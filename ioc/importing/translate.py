@@ -7,13 +7,17 @@ instead of being lost. No event is validated here: the worker does that for ever
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from ioc.importing.columns import Fields, Nulls, Statistics, field_reader, measure_reader, text_reader, time_reader
+from ioc.errors import UsageError
+from ioc.importing.columns import Fields, Statistics, field_reader, measure_reader, text_reader, time_reader
+from ioc.importing.conditions import Lasts, count_lasts, nulls_of, wanting
+from ioc.importing.logtimes import NO_OFFSET
 from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
 from ioc.importing.rows import Row
@@ -56,18 +60,26 @@ class Made(NamedTuple):
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
     """The events of all files, in the order of the files.  Raises UsageError (`bad_file`)."""
     statistics = statistics or Statistics()
-    return translate(read_rows(files, log_map, statistics.reading), log_map, statistics)
+    asked = any(event.once == "last" for event in log_map.event)
+    lasts = count_lasts(read_rows(files, log_map), log_map) if asked else None
+    yield from translate(read_rows(files, log_map, statistics.reading), log_map, statistics, lasts)
+    if naive := statistics.times[NO_OFFSET]:
+        raise UsageError(
+            f"bad_file: {naive:,} times of the log state no offset, and the map no zone: "
+            'write e.g. zone = "Asia/Ho_Chi_Minh" under [time]'
+        )
 
 
-def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Outgoing]:
-    """The events of rows, in their order; a row may give several events or none."""
-    return (made.outgoing for made in made_of(rows, log_map, statistics))
+def translate(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: Lasts | None = None) -> Iterator[Outgoing]:
+    """The events of rows, in their order; a row may give several events or none. `lasts`: where a map says `once = "last"`."""
+    return (made.outgoing for made in made_of(rows, log_map, statistics, lasts))
 
 
-def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics) -> Iterator[Made]:
+def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: Lasts | None = None) -> Iterator[Made]:
     """The same with what each was made of."""
     by_rows = next((n for n, event in enumerate(log_map.event) if not event.once), len(log_map.event))
-    makers = [(event, _maker(log_map, event, statistics), LAST * (n > by_rows)) for n, event in enumerate(log_map.event)]
+    left = lasts or [Counter() for _ in log_map.event]
+    makers = [(event, _maker(log_map, event, left[n], statistics), LAST * (n > by_rows)) for n, event in enumerate(log_map.event)]
     spoiled = statistics.spoiled = Spoiled(id_columns(log_map))
     for row in rows:
         statistics.rows += 1
@@ -98,12 +110,12 @@ def _broken(row: Row, log_map: Map) -> Outgoing:
     return Outgoing(None, contracts()[event_type].topic, row.member.encode(), orjson.dumps(document))
 
 
-def _maker(log_map: Map, event: EventMap, statistics: Statistics) -> Callable[[Fields], Outgoing | None]:
+def _maker(log_map: Map, event: EventMap, left: Counter[str], statistics: Statistics) -> Callable[[Fields], Outgoing | None]:
     """A function from a row to one [[event]], compiled once: no look at the map per row."""
     contract = contracts()[log_map.typed(event)]
     types = kinds(contract)
-    nulls = frozenset({None, *log_map.input.null})
-    wanted = _condition(event, nulls, log_map.case)
+    nulls = nulls_of(log_map)
+    wanted = wanting(event, nulls, log_map.case, left)
     read_id, read_sequence = text_reader(event.id, nulls), text_reader(event.sequence, nulls) if event.sequence else None
     read_time = time_reader(event.time, log_map, nulls, statistics, "time")
     stated = [(name, field_reader(v, types[name], name, log_map, nulls, statistics)) for name, v in log_map.fields(event).items()]
@@ -142,26 +154,3 @@ def _finer(text: str) -> int:
     """
     found = _FINER.search(text)
     return int(found[2].ljust(6, "0")) if found else 0
-
-
-def _condition(event: EventMap, nulls: Nulls, case: str | None) -> Callable[[Fields], bool]:
-    tests = [
-        (column, ({want} if isinstance(want, str) else set(want)) if not isinstance(want, bool) else want)
-        for column, want in event.when.items()
-    ]
-    done: set[str | None] = set()
-
-    def wanted(row: Fields) -> bool:
-        for column, want in tests:
-            text = row.get(column)
-            if (text not in nulls) != want if isinstance(want, bool) else text not in want:
-                return False
-        if event.once and case:
-            name = row.get(case)
-            if name in done:
-                return False
-            if name not in nulls:  # a row without a case is not the first of any: each becomes a reject
-                done.add(name)
-        return True
-
-    return wanted

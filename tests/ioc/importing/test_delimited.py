@@ -44,6 +44,7 @@ CLOSED_LATER = 'Q-1,new,08:00,"12"\nQ-2,new,08:01,"12 inch\nQ-3,new,08:02,ok\nQ-
     [
         (UNCLOSED, "line 3: unexpected end of data; the quote that opens there"),
         ('A,new,08:00,"one\ntwo"\nB,new,08:01,"open\nmore\n', "line 4: unexpected end of data"),
+        ('A,new,08:00,"one\u2028\x0c\ntwo"\nB,new,08:01,"open\nmore\n', "line 4: unexpected end of data"),
         ('A,new,08:00,"of "B" C"\n', "line 2: ',' expected after '\"'"),
         (CLOSED_LATER, "line 3: a quote that opens in this row is closed in line 5, and lines between look like rows"),
         ('A,new,08:00,"12\nB,new,08:01,12"\n', "line 2: a quote that opens in this row is closed in line 3"),
@@ -168,6 +169,8 @@ def test_a_cell_is_null_only_in_the_column_that_says_so(tmp_path: Path) -> None:
     rows, _ = read(tmp_path, "no,state,at\n0,0,08:00\n", null_in={"state": ["0"]})
     assert "state" not in rows[0].fields
     assert rows[0].fields["no"] == "0"
+    with pytest.raises(UsageError, match="has no column stat; it has no, state, at"):
+        read(tmp_path, "no,state,at\n0,0,08:00\n", null_in={"stat": ["0"]})
 
 
 NAME = "Sở Kế hoạch và Đầu tư"

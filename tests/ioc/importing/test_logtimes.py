@@ -219,9 +219,11 @@ def test_the_check_of_a_map_says_what_a_day_and_a_short_year_mean(tmp_path: Path
         ('"{due}"', '"{due}}"', "has a brace without its other half"),
         ('"{no}", state', '{ join = ["{no}", "{at"] }, state', "event[0].data.dossier: '{at' has a brace"),
         ("zone =", 'since = "2020-01-01"\nzone =', "time.since: '2020-01-01' is no time with an offset"),
-        ("zone =", 'since = "2020-01-01T00:00:00Z"\nzone =', "`since` is for epoch_s and epoch_ms"),
+        ("zone =", 'since = "2020-01-01T00:00:00Z"\nzone =', "time.since: it is for the formats epoch_ms and epoch_s"),
+        ('"{no}", state', '{ column = "no", zone = "UTC" }, state', "data.dossier.zone: the contract has no time there"),
+        ('"{no}", state', '{ column = "no", factor = 2 }, state', "data.dossier.factor: the contract has no number there"),
         ('"{due}"', '{ column = "due", format = "epoch_s", time = "end-of-day" }', "an epoch always states a time"),
-        ('"{no}", state', '{ column = "no", time = "end-of-day" }, state', "data.dossier.time: 'dossier' is no time"),
+        ('"{no}", state', '{ column = "no", time = "end-of-day" }, state', "data.dossier.time: the contract has no time there"),
     ],
 )
 def test_a_time_that_cannot_be_read_is_caught_by_the_check_of_the_map(tmp_path: Path, was: str, becomes: str, said: str) -> None:
@@ -230,3 +232,21 @@ def test_a_time_that_cannot_be_read_is_caught_by_the_check_of_the_map(tmp_path: 
     with pytest.raises(UsageError) as refused:
         load_map(str(tmp_path / "m.toml"))
     assert said in str(refused.value)
+
+
+def test_readings_without_an_offset_are_refused_before_anything_is_sent_where_the_map_has_no_zone(tmp_path: Path) -> None:
+    text = MAP.replace('format = ["%d/%m/%Y %H:%M", "%d/%m/%Y"]', 'format = ["iso", "%d/%m/%Y %H:%M%z"]').replace("zone =", "#")
+    (tmp_path / "m.toml").write_text(text)
+    (tmp_path / "a.csv").write_text("no,at,due\nA,2026-01-05 08:00+07:00,\nB,05/01/2026 08:00Z,\nC,2026-01-05 08:00,2026-01-12\n")
+    with pytest.raises(UsageError, match="2 times of the log state no offset, and the map no zone: write"):
+        list(read_events([tmp_path / "a.csv"], load_map(str(tmp_path / "m.toml")), Statistics()))
+
+
+def test_an_epoch_of_its_own_leaves_other_formats_alone(tmp_path: Path) -> None:
+    text = MAP.replace('format = ["%d/%m/%Y %H:%M", "%d/%m/%Y"]', 'format = "epoch_s"\nsince = "2026-01-01T00:00:00+07:00"')
+    text = text.replace('"{due}"', '{ column = "due", format = "%d/%m/%Y" }')
+    (tmp_path / "m.toml").write_text(text)
+    (tmp_path / "a.csv").write_text("no,at,due\nA,60,12/01/2026\n")
+    (event,) = read_events([tmp_path / "a.csv"], load_map(str(tmp_path / "m.toml")), Statistics())
+    assert b'"time":"2025-12-31T17:01:00+00:00"' in event.value
+    assert b'"due_at":"2026-01-12T16:59:59.999Z"' in event.value

@@ -199,6 +199,10 @@ null_below = -156
         ('once = "case"', 'onec = "case"', "event[0].onec: Extra inputs are not permitted; there are data, id"),
         ('column = "channel",', "", "data.channel: needs exactly one of column, join, first"),
         ("[[event]]", "[[event", "is not TOML"),
+        ('["done", "finished"]', '{ nto = "done" }', "nto: Extra inputs are not permitted; there are not"),
+        ("[time]", '[input]\nnull = ["", " "]\n[time]', "input.null: ' ' stands in no cell without blanks at its ends: write ''"),
+        ('web = "online"', '"web " = "online"', "values.channel: 'web ' stands in no cell without blanks"),
+        ('["done", "finished"]', '{ not = " done" }', "event[1].when.step: ' done' stands in no cell without blanks"),
         ("dossier.changed", "ran.measured", "data.dossier: Measured has no field 'dossier'; it has cell"),
     ],
 )
@@ -256,3 +260,36 @@ def test_a_shift_leaves_what_is_no_time_alone(tmp_path: Path) -> None:
         if event.time_ms is None or after["time"][0] == "9":
             assert after["time"] == before["time"]
         assert (after["id"] is None) == (before["id"] is None)
+
+
+CONDITIONS = SMALL.replace('once = "case"', 'once = "last"').replace(
+    'when = { step = ["done", "finished"], at = true }',
+    'when = { step = { not = ["done", "finished"] }, channel = { not = "web" } }',
+)
+
+
+def ids(events: list[Outgoing]) -> list[str]:
+    return [orjson.loads(event.value)["id"] for event in events]
+
+
+def test_an_event_can_be_made_of_the_last_row_of_its_case(tmp_path: Path) -> None:
+    text = SMALL.replace('once = "case"', 'once = "last"\nwhen = { step = ["done"] }')
+    rows = (
+        "A,web,done,06/10/2022 08:30\nB,web,done,\nA,web,done,07/10/2022 08:30\nA,web,new,08/10/2022 08:30\n" + ",web,done,\n" * 2
+    )
+    statistics = Statistics()
+    events = [event for event in mapped(tmp_path, rows, text, statistics) if b'"received"' in event.value]
+    assert ids(events) == ["B/received", "A/received", None, None]  # a row without a case is a reject, each
+    assert orjson.loads(events[1].value)["time"] == "2022-10-07T01:30:00Z"
+    assert (statistics.rows, statistics.reading.rows) == (6, 6)  # read twice, counted once
+
+
+def test_a_condition_can_say_what_a_column_is_not(tmp_path: Path) -> None:
+    rows = "A,post,new,iso\nA,web,new,iso\nA,post,done,iso\nA,,,iso\n".replace("iso", "06/10/2022 08:30")
+    assert ids(mapped(tmp_path, rows, CONDITIONS)) == ["A/1", "A/received", "A/4"]
+
+
+def test_the_channels_of_the_contract_are_those_of_a_desk(tmp_path: Path) -> None:
+    rows = "A,tel,new,06/10/2022 08:30\nB,robot,new,06/10/2022 08:30\n"
+    text = SMALL.replace('web = "online"', 'tel = "phone"\ndefault = "other"')
+    assert [verdict(event).data.channel for event in mapped(tmp_path, rows, text)] == ["phone", "other"]

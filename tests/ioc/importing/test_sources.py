@@ -148,6 +148,19 @@ def test_xes_gives_events_with_the_attributes_of_their_trace(tmp_path: Path, nam
     assert [verdict(e).id for e in read_events([tmp_path / name], log_map)] == ["H56-1/start", "H56-1/stop", "H56-2/start"]
 
 
+def test_the_decimal_mark_of_xes_is_the_dot(tmp_path: Path) -> None:
+    (tmp_path / "a.xes").write_text('<log><trace><event><float key="no" value="12.345"/></event></trace></log>')
+    with pytest.raises(UsageError, match="is XES, whose decimal mark is the dot: take `decimal` out"):
+        read(tmp_path / "a.xes", a_map("no", decimal=","))
+
+
+def test_a_workbook_is_told_what_to_save_it_as(tmp_path: Path) -> None:
+    (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    for path in (packed(tmp_path, {"[Content_Types].xml": "", "xl/workbook.xml": ""}), tmp_path / "old.xls"):
+        with pytest.raises(UsageError, match="is a workbook; save its sheet as CSV UTF-8"):
+            read(path)
+
+
 def test_xes_entities_are_neither_resolved_nor_fetched(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
