@@ -39,13 +39,17 @@ _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, 
 
 
 class Row(NamedTuple):
-    """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others."""
+    """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others.
+
+    `line` is the line of the file at which the row begins, from 1 (of a zip: of the member).
+    """
 
     member: str
     number: int
     fields: dict[str, str]
     trouble: str = ""
     cells: Sequence[str] = ()
+    line: int = 0
 
 
 def read_rows(files: Sequence[Path], log_map: Map) -> Iterator[Row]:
@@ -143,18 +147,19 @@ def _csv(member: str, stream: IO[bytes], log_map: Map) -> Iterator[Row]:
     _require(member, log_map.columns(), header)
     if twice := sorted(name for name in log_map.columns() if header.count(name) > 1):
         raise UsageError(f"bad_file: {member} has several columns named {', '.join(twice)}; rename all but one")
-    width, number = len(header), 0
+    width, number, line = len(header), 0, lines.line_num + 1
     for cells in lines:
+        begins, line = line, lines.line_num + 1
         if not cells:
             continue
         number += 1
         if len(cells) == width:
             fields = dict(zip(header, cells, strict=True))
             fields["@member"], fields["@row"] = member, str(number)
-            yield Row(member, number, fields)
+            yield Row(member, number, fields, line=begins)
         else:
             trouble = f"row {number} (line {lines.line_num}) has {len(cells)} columns, the header has {width}"
-            yield Row(member, number, {"@member": member, "@row": str(number)}, trouble, cells)
+            yield Row(member, number, {"@member": member, "@row": str(number)}, trouble, cells, begins)
     text.detach()  # else closing the wrapper closes the archive's stream under us
 
 
