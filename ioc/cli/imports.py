@@ -80,6 +80,8 @@ def import_files(
         read_log(settings, files, log_map, speed=factor, shift_to_now=shift_to_now, limit=limit, progress=_reading(shown)) as log,
     ):
         importing = Importing(settings, catalog, files, log_map, log, run)
+        if importing.hopeless():
+            _tell(importing, False, as_json)
         with importing.place() as store:
             importing.send(shown)
             if not no_wait:
@@ -106,6 +108,19 @@ class Importing:
         """Positions before the first record and after the last."""
         self.verdicts: dict[str, int] = {}
         self.refused: list[Refused] = []
+
+    def hopeless(self) -> bool:
+        """Whether no event has a time that counts and all would be rejected: mostly a wrong `[time] format`.
+
+        Nothing is sent then: it would move the watermark to now, past all times of the log as it is meant.
+        """
+        if not self.log.total or self.log.first_ms is not None:
+            return False
+        found = told.check(self.files, self.map, self.settings, self.log.window.last)
+        if found.rejected < found.statistics.events:
+            return False
+        self.refused, self.verdicts = found.refused, {"rejected": found.rejected}
+        return True
 
     @contextmanager
     def place(self) -> Iterator[Store]:
@@ -235,20 +250,24 @@ def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
     statistics, sent = done.log.statistics, done.sent.sent
     balance = _Balance.of(statistics)
     accepted, duplicate, rejected = (done.verdicts.get(v, 0) for v in ("accepted", "duplicate", "rejected"))
-    others = accepted + duplicate + rejected - sent
+    hopeless = rejected > 0 and not done.wanted
+    events = rejected if hopeless else sent
+    others = accepted + duplicate + rejected - events
     if as_json:
         verdicts = {"accepted": accepted, "duplicate": duplicate, "rejected": rejected, "from_others": others}
         found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **({} if no_wait else verdicts)}
         dump(found | _details(statistics, done.refused))
     else:
         out.print(balance.said(), markup=False)
-        if sent != statistics.events:
+        if events != statistics.events:
             out.print(f"sent {sent:,} of {statistics.events:,} events (--limit)")
-        out.print(f"sent {sent:,}" if no_wait else _verdicts(sent, accepted, duplicate, rejected))
+        out.print(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
         if others and not no_wait:
             say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
         _print_details(statistics, done.refused)
-        if rejected:
+        if hopeless:
+            say("no event has a time that counts, so nothing was sent; look at `[time]` of the map, and try with --check")
+        elif rejected:
             say("see `ioc rejects list`, with the same --run and --data")
     raise typer.Exit(1 if rejected else 0)
 

@@ -177,6 +177,30 @@ def broken_off_after(done: imports.Importing, sent: int) -> Callable[[Any], None
     return send
 
 
+@pytest.mark.parametrize("run", [(), ("--run", "trial")])
+def test_a_wrong_time_format_is_told_at_once_and_nothing_is_sent_or_begun(
+    files: tuple[Path, Path], made: list[str], capsys: pytest.CaptureFixture[str], run: tuple[str, ...]
+) -> None:
+    """What was sent would have moved the watermark to now: the right map's events would have been late."""
+    files[1].write_text(MAP.replace("%Y-%m-%d", "%m.%d.%Y"))
+    arguments = ("import", str(files[0]), "--map", str(files[1]), *run, "--data", str(files[0].parent))
+    code, said = ioc(capsys, *arguments)
+    assert code == 1
+    assert said.splitlines() == [
+        "rows 5 = with events 4 + unwanted 1 (no [[event]]'s conditions hold) + unreadable 0",
+        "events 4 = accepted 0 + duplicate 0 + rejected 4",
+        "rejected 4: schema (time)",
+        "  my.csv, line 2: at `2026-01-05` does not match `%m.%d.%Y`",
+        "  my.csv, line 3: at `05/01/2026` does not match `%m.%d.%Y`",
+        "  my.csv, line 5: at `06/01/2026` does not match `%m.%d.%Y`",
+        "could not be read: time 4",
+    ]
+    code, said = ioc(capsys, *arguments, "--json")
+    found = json.loads(said)
+    assert [found[k] for k in ("events", "sent", "accepted", "rejected", "from_others")] == [4, 0, 0, 4, 0]
+    assert made == []
+
+
 @pytest.mark.parametrize(("sent", "left"), [(0, ["trial", "removed trial"]), (3, ["trial"])])
 def test_ctrl_c_says_how_much_was_sent_and_that_to_import_again_is_safe(
     files: tuple[Path, Path],
