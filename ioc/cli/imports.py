@@ -22,6 +22,7 @@ from ioc.errors import IocError
 from ioc.events.exact_lane import Reject
 from ioc.importing import told
 from ioc.importing.columns import Statistics
+from ioc.importing.corrections import Corrections
 from ioc.importing.importer import Log, Sent, read_log, send_log
 from ioc.importing.mapping import Map, load_map
 from ioc.importing.told import FIRST, Fault, Refused
@@ -83,7 +84,7 @@ def import_files(
         if importing.hopeless():
             _tell(importing, False, as_json)
         with importing.place() as store:
-            importing.send(shown)
+            importing.send(store, shown)
             if not no_wait:
                 importing.wait(store, shown)
                 importing.find(store)
@@ -106,6 +107,7 @@ class Importing:
         self.begins: dict[Place, int] = {}
         self.wanted: dict[Place, int] = {}
         """Positions before the first record and after the last."""
+        self.correct: Corrections | None = None
         self.verdicts: dict[str, int] = {}
         self.refused: list[Refused] = []
 
@@ -150,8 +152,8 @@ class Importing:
             say(f"broken off after about {self.reached:,} of {self.log.total:,} events were sent; {again}")
             raise
 
-    def send(self, shown: Any) -> None:
-        """Send all."""
+    def send(self, store: Store, shown: Any) -> None:
+        """Send all; where the map corrects, once what was sent before is counted."""
         topics = runs.run_names(self.run)[1] if self.run else str
         back = {topics(name): name for name in self.catalog.topics}
         if not self.log.total:
@@ -164,7 +166,10 @@ class Importing:
             self.reached = done
             shown.update(task, completed=done, total=total)
 
-        self.sent = asyncio.run(send_log(self.settings, self.log, self.map, topics, progress))
+        if self.map.on_change == "correct" and not self.log.shift_ms:  # what is shifted is another event
+            live.wait_counted(store, self.catalog, self.begins, patience=PATIENCE)
+            self.correct = Corrections(store, self.catalog, self.map, self.log.events)
+        self.sent = asyncio.run(send_log(self.settings, self.log, self.map, topics, progress, self.correct or iter))
         self.wanted = {(back[topic], partition): position for (topic, partition), position in self.sent.next.items()}
 
     def wait(self, store: Store, shown: Any) -> None:
@@ -255,13 +260,16 @@ def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
     others = accepted + duplicate + rejected - events
     if as_json:
         verdicts = {"accepted": accepted, "duplicate": duplicate, "rejected": rejected, "from_others": others}
-        found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **({} if no_wait else verdicts)}
+        corrected = {"corrected": done.correct.corrected} if done.correct else {}
+        found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **corrected, **({} if no_wait else verdicts)}
         dump(found | _details(statistics, done.refused))
     else:
         out.print(balance.said(), markup=False)
         if events != statistics.events:
             out.print(f"sent {sent:,} of {statistics.events:,} events (--limit)")
         out.print(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
+        if done.correct and done.correct.corrected:
+            out.print(f"corrections {done.correct.corrected:,} (seen before with another time or other data)")
         if others and not no_wait:
             say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
         _print_details(statistics, done.refused)

@@ -104,9 +104,15 @@ def read_log(
 
 
 async def send_log(
-    settings: Settings, log: Log, log_map: Map, topics: Callable[[str], str], progress: Callable[[int, int | None], None]
+    settings: Settings,
+    log: Log,
+    log_map: Map,
+    topics: Callable[[str], str],
+    progress: Callable[[int, int | None], None],
+    correct: Callable[[Iterable[Outgoing]], Iterable[Outgoing]] = iter,
 ) -> Sent:
-    """Shift, pace and send. `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total.
+    """Shift, pace and send. `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total;
+    `correct`: the events to those that are sent instead (`ioc.importing.corrections`).
 
     A log without an event sends nothing.  Raises ServiceAway, KafkaError.
     """
@@ -117,7 +123,7 @@ async def send_log(
     async with Sender(settings) as sender:
         names = sorted({topics(topic) for topic in log_map.topics()})
         await _beat(sender, names, log_map.source, first)
-        await _send(sender, log.events(), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
+        await _send(sender, correct(log.events()), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
         await _beat(sender, names, log_map.source, sent.last_ms)
         sent.next = dict(sender.next)
     progress(sent.sent, log.total)

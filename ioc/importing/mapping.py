@@ -3,6 +3,8 @@
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
     case = "case:concept:name"            # column naming the case, for `once = "case"`
+    on_change = "refuse"                  # an id seen before with another time or other data is a reject; or "correct": it
+                                          # is sent with an id of its own and `replaces`, and takes the other's place
     [input]      null = ["", "-"], delimiter = ",", encoding = "utf-8-sig", decimal = ".", members = ["*.csv", "*.xes"]
     [time]       format = "iso" (or a list: yyyyMMddHHmmss, epoch_s, epoch_ms, a strptime pattern), zone = "Asia/Ho_Chi_Minh"
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
@@ -119,6 +121,7 @@ class Map(_Strict):
     source: str = Field(min_length=1)
     type: str = ""
     case: str | None = None
+    on_change: Literal["refuse", "correct"] = "refuse"
     input: Input = Input()
     time: Clock = Clock()
     values: dict[str, dict[str, Scalar]] = {}

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from ioc.catalog import load
 from ioc.importing.logtimes import check_format
 from ioc.importing.mapping import EventMap, Map, Value
 from schemas import Contract, contracts
@@ -23,6 +24,12 @@ def kinds(contract: Contract) -> dict[str, str]:
         plain = next((s for s in schema.get("anyOf", [schema]) if s.get("type") != "null"), schema)
         found[name] = "time" if plain.get("pattern") == TIMESTAMP else plain.get("type", "object")
     return found
+
+
+@cache
+def _with_state() -> frozenset[str]:
+    """The event types that can be corrected."""
+    return frozenset(stream.contract.event_type for stream in load().streams if stream.contributions is not None)
 
 
 def problems(found: Map) -> list[str]:
@@ -64,6 +71,8 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
     if contract is None:
         yield f"{key}.type: {found.typed(event)!r} is no event type of a log; there are {', '.join(known)}"
         return
+    if found.on_change == "correct" and contract.event_type not in _with_state():
+        yield f'on_change: {contract.event_type} has no state to correct; there "refuse" is all there is'
     if event.once and not found.case:
         yield f'{key}.once: needs `case = "<column>"` at the top of the file'
     model, fields = contract.data_model(), found.fields(event)

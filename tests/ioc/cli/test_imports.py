@@ -169,8 +169,8 @@ def test_a_refused_file_and_an_empty_one_begin_no_run(
     assert made == []
 
 
-def broken_off_after(done: imports.Importing, sent: int) -> Callable[[Any], None]:
-    def send(shown: Any) -> None:
+def broken_off_after(done: imports.Importing, sent: int) -> Callable[[Any, Any], None]:
+    def send(store: Any, shown: Any) -> None:
         done.reached = sent
         raise KeyboardInterrupt
 
@@ -213,7 +213,7 @@ def test_ctrl_c_says_how_much_was_sent_and_that_to_import_again_is_safe(
     monkeypatch.setattr(imports, "worker_of", worker(None))
     with importing(files, "trial") as done:
         monkeypatch.setattr(done, "send", broken_off_after(done, sent))
-        with pytest.raises(KeyboardInterrupt), done.place():
-            done.send(None)
+        with pytest.raises(KeyboardInterrupt), done.place() as store:
+            done.send(store, None)
     assert f"broken off after about {sent} of 4 events were sent; to import the files again is safe" in capsys.readouterr().err
     assert made == left
