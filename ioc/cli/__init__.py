@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from ioc.cli import alerts, bench, boards, centre, doctor, feed, numbers, project, refused, replay
+from ioc.cli import alerts, bench, boards, centre, doctor, feed, imports, numbers, project, refused, replay
 from ioc.errors import IocError, ServiceAway
 from ioc.kafka import KafkaError
 
@@ -18,7 +18,7 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-for group in (centre, doctor, feed, numbers, alerts, refused, replay, project, boards, bench):
+for group in (centre, doctor, feed, imports, numbers, alerts, refused, replay, project, boards, bench):
     group.add_to(app)
 
 

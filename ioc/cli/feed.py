@@ -1,4 +1,4 @@
-"""Feed: bringing events in: imports, the demo, and the verdict on a file."""
+"""Feed: bringing events in: the demo, and the verdict on a file."""
 
 from __future__ import annotations
 
@@ -14,25 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ioc.catalog import Catalog, load
 from ioc.centre import live
-from ioc.cli.common import Data, Json, Run, connected, dump, err, out, quiet_libraries, say, settings_of
-from ioc.embedded.workers import worker_of
+from ioc.cli.common import Data, Json, connected, dump, err, out, quiet_libraries, say, settings_of
 from ioc.errors import UsageError
 from ioc.gateway import validate
-from ioc.importing.importer import Sent, run_import
-from ioc.importing.mapping import load_map
-from ioc.importing.mapping_check import told
 from ioc.kafka import bounds
-from ioc.replaying import new_run
 from ioc.settings import Settings
-from ioc.store import runs
-from ioc.store.clickhouse import Store, literal
-from ioc.store.state import Place
+from ioc.store.clickhouse import Store
 from ioc.times import duration
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("import")(import_files)
     app.command()(demo)
     app.command("validate")(validate_file)
 
@@ -42,40 +34,6 @@ def bar(foretold: bool = True) -> Progress:
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     columns += [TimeRemainingColumn()] if foretold else []
     return Progress(*columns, console=err, disable=not err.is_terminal, transient=True)
-
-
-def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz, .zip) or XES (also .gz).")],
-    mapping: Annotated[
-        str, typer.Option("--map", metavar="NAME|FILE", help="A shipped map (receipt, ucc5g) or a TOML file of yours.")
-    ],
-    data: Data = None,
-    run: Run = None,
-    speed: Annotated[str, typer.Option(metavar="N|max", help="Times real time.")] = "max",
-    shift_to_now: Annotated[
-        bool, typer.Option("--shift-to-now", help="Shift times so that the last event falls at the end of sending.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events in the order of time.")] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the events are counted.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse ids that a spreadsheet has spoiled, like 2.02601E+13.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Bring a log in through a mapping file; ends when its events are counted, with their verdicts.
-
-    Example: ioc import receipt.csv.gz --map receipt --run trial
-    """
-    quiet_libraries()
-    settings, catalog, log_map = connected(data), load(), load_map(mapping)
-    factor = speed_of(speed)
-    for line in told(log_map):
-        say(f"{mapping}: {line}")
-    if run is None:
-        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, strict, as_json)
-    new_run.open_import(settings, catalog, run)
-    with worker_of(settings, run):
-        return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, run, no_wait, strict, as_json)
 
 
 def speed_of(text: str) -> float | None:
@@ -89,60 +47,6 @@ def speed_of(text: str) -> float | None:
     if not 0 < factor < float("inf"):
         raise UsageError(f"--speed {text!r}: write a number above 0 (times real time) or max")
     return factor
-
-
-def _import(settings, catalog, files, log_map, speed, shift, limit, run, no_wait, strict, as_json) -> None:  # type: ignore[no-untyped-def]
-    topics = runs.run_names(run)[1] if run else str
-    back = {topics(name): name for name in catalog.topics}
-    begins: dict[Place, int] = {(back[p.topic], p.partition): end for p, (_, end) in asyncio.run(bounds(settings, back)).items()}
-    store = Store(runs.of_run(settings, run))
-    with bar() as shown:
-        sending = shown.add_task("sending", total=None)
-        sent = asyncio.run(
-            run_import(
-                settings, files, log_map, speed=speed, shift_to_now=shift, limit=limit, topics=topics,
-                progress=lambda done, total: shown.update(sending, completed=done, total=total), tell=say, strict=strict,
-            )
-        )  # fmt: skip
-        wanted = {(back[topic], partition): position for (topic, partition), position in sent.next.items()}
-        if no_wait:
-            return dump({"sent": sent.sent}) if as_json else say(f"sent {sent.sent:,}")
-        shown.remove_task(sending)
-        counting = shown.add_task("counting", total=sum(max(0, p - begins.get(place, 0)) for place, p in wanted.items()))
-        total = shown.tasks[0].total or 0
-        live.wait_counted(store, catalog, wanted, lambda left: shown.update(counting, completed=total - left), patience=120)
-        if run is not None:
-            live.wait_rolled(store, catalog, wanted)
-    _report(store, sent, log_map.source, begins, wanted, as_json)
-
-
-def _report(store: Store, sent: Sent, source: str, begins: dict[Place, int], wanted: dict[Place, int], as_json: bool) -> None:
-    """The archive's verdicts of the map's source between the positions before and after, as others may write meanwhile.
-
-    Rejects whose bytes claim no source are counted, too: they may be ours.
-    """
-    spans = " OR ".join(
-        f"(topic = {literal(place[0])} AND partition = {place[1]} AND offset >= {begins.get(place, 0)} AND offset < {position})"
-        for place, position in wanted.items()
-    )
-    ours = f"(source = {literal(source)} OR (verdict = 'rejected' AND source = ''))"
-    found = dict(
-        store.query(
-            "SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events "
-            f"WHERE verdict != 'heartbeat' AND ({spans or '0'}) AND {ours} GROUP BY verdict"
-        ).rows()
-    )
-    accepted, duplicate, rejected = (found.get(v, 0) for v in ("accepted", "duplicate", "rejected"))
-    others = accepted + duplicate + rejected - sent.sent
-    if as_json:
-        dump({"read": sent.sent, "accepted": accepted, "duplicate": duplicate, "rejected": rejected, "from_others": others})
-    else:
-        out.print(f"read {sent.sent:,} = accepted {accepted:,} + duplicate {duplicate:,} + rejected {rejected:,}")
-        if others:
-            say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
-        if rejected:
-            say("see `ioc rejects list`, with the same --run and --data")
-    raise typer.Exit(1 if rejected else 0)
 
 
 def load_history(settings: Settings, catalog: Catalog, history: str, seed: int = 56, bad: float = 0.0005) -> None:

@@ -2,8 +2,7 @@
 
 Everything is read and sorted (`ioc.importing.order`) before anything is sent. The header `ioc-received` is the running maximum of
 event times; a time before the first year or after the moment of import does not move it, so that one wrong clock in a log harms
-nobody. One heartbeat in every partition opens and one closes the import, so that quiet partitions move on with the others. Where
-no event has a time that counts, the header is the first year: a wrong time format moves no watermark past the right one's times.
+nobody. One heartbeat in every partition opens and one closes the import, so that quiet partitions move on with the others.
 """
 
 from __future__ import annotations
@@ -63,6 +62,9 @@ class Log:
     ordered: Ordered
     total: int
     window: Window
+    first_ms: int | None
+    """The first (shifted) event time that moves the reception time; None where there is none. Such a log had better not be sent:
+    it would move the watermark to the moment of import, past all times of the log that is meant."""
     shift_ms: int
     speed: float | None
     statistics: Statistics
@@ -105,24 +107,31 @@ def read_log(
         shift = 0
         if shift_to_now:
             shift, window = _shift(lambda: islice(ordered, total), total, window, speed)
-        yield Log(ordered, total, window, shift, speed, statistics)
+        first = next(_valid(islice(ordered, total), window, shift), None)
+        yield Log(ordered, total, window, first, shift, speed, statistics)
 
 
 async def send_log(
-    settings: Settings, log: Log, log_map: Map, topics: Callable[[str], str], progress: Callable[[int, int | None], None]
+    settings: Settings,
+    log: Log,
+    log_map: Map,
+    topics: Callable[[str], str],
+    progress: Callable[[int, int | None], None],
+    correct: Callable[[Iterable[Outgoing]], Iterable[Outgoing]] = iter,
 ) -> Sent:
-    """Shift, pace and send. `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total.
+    """Shift, pace and send. `topics`: a live topic's name to the one to send to; `progress`: events sent, and the total;
+    `correct`: the events to those that are sent instead (`ioc.importing.corrections`).
 
     A log without an event sends nothing.  Raises ServiceAway, KafkaError.
     """
-    first = next(_valid(log.events(), log.window, log.shift_ms), max(log.window.first, 0))
+    first = log.window.last if log.first_ms is None else log.first_ms
     sent = Sent(log.statistics.rows, 0, {}, first, first, log.shift_ms, log.statistics)
     if not log.total:
         return sent
     async with Sender(settings) as sender:
         names = sorted({topics(topic) for topic in log_map.topics()})
         await _beat(sender, names, log_map.source, first)
-        await _send(sender, log.events(), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
+        await _send(sender, correct(log.events()), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
         await _beat(sender, names, log_map.source, sent.last_ms)
         sent.next = dict(sender.next)
     progress(sent.sent, log.total)

@@ -3,6 +3,8 @@
     source = "/import/receipt"            # CloudEvents `source` of all events
     type = "vn.ioc.dossier.changed.v1"    # event type; an [[event]] may have its own
     case = "case:concept:name"            # column naming the case, for `once`
+    on_change = "refuse"                  # an id seen before with another time or other data is a reject; or "correct": it
+                                          # is sent with an id of its own and `replaces`, and takes the other's place
     [input]                               # how the file is written; every key may be left out
     null = ["", "-"]                      # texts that mean "nothing here"; null_in = { column = ["0"] }: in one column only
     encoding = "utf-8-sig"                # or utf-16, windows-1258, ...; all text becomes NFC
@@ -167,6 +169,7 @@ class Map(_Strict):
     source: str = Field(min_length=1)
     type: str = ""
     case: str | None = None
+    on_change: Literal["refuse", "correct"] = "refuse"
     input: Input = Input()
     time: Clock = Clock()
     values: dict[str, dict[str, Scalar]] = {}

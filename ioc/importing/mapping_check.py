@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from ioc.catalog import load
 from ioc.importing.logtimes import EPOCHS, check_format, needs_zone
 from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Not, Value, day_of
 from ioc.importing.units import alike, factor
@@ -29,6 +30,12 @@ def kinds(contract: Contract) -> dict[str, str]:
         plain = next((s for s in schema.get("anyOf", [schema]) if s.get("type") != "null"), schema)
         found[name] = "time" if plain.get("pattern") == TIMESTAMP else plain.get("type", "object")
     return found
+
+
+@cache
+def _with_state() -> frozenset[str]:
+    """The event types that can be corrected."""
+    return frozenset(stream.contract.event_type for stream in load().streams if stream.contributions is not None)
 
 
 def problems(found: Map) -> list[str]:
@@ -120,7 +127,7 @@ def _read_time(found: Map, value: Value, key: str) -> Iterator[str]:
         yield f"{key}.time: an epoch always states a time; `time` is for days without one"
 
 
-def told(found: Map) -> list[str]:
+def assumed(found: Map) -> list[str]:
     """What a map leaves open and how it is taken, one line each: for the user to see before anything is sent."""
     lines = []
     mark, group = found.input.decimal, "." if found.input.decimal == "," else ","
@@ -164,6 +171,8 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
     if contract is None:
         yield f"{key}.type: {found.typed(event)!r} is no event type of a log; there are {', '.join(known)}"
         return
+    if found.on_change == "correct" and contract.event_type not in _with_state():
+        yield f'on_change: {contract.event_type} has no state to correct; there "refuse" is all there is'
     if event.once and not found.case:
         yield f'{key}.once: needs `case = "<column>"` at the top of the file'
     model, fields = contract.data_model(), found.fields(event)

@@ -55,21 +55,27 @@ def create(settings: Settings, catalog: Catalog, run: Run, partitions: Mapping[s
     return store
 
 
-def open_import(settings: Settings, catalog: Catalog, name: str) -> None:
-    """The run that files are imported into, made where it is missing: its database and topics.
+def check_import(settings: Settings, name: str) -> None:
+    """Raise UsageError unless files may be imported into a run of that name: it is not there, or such an import."""
+    _check_name(settings, name)
+    there = {run.name: run for run in runs(Store(settings))}.get(name)
+    if there and there.source != IMPORT:
+        raise UsageError(f"the run {name!r} is a replay ({there.source}); take another name for the import")
+
+
+def open_import(settings: Settings, catalog: Catalog, name: str) -> bool:
+    """The run that files are imported into, made where it is missing: its database and topics. Returns whether it was missing.
 
     Raises UsageError when the run of that name is a replay.
     """
-    _check_name(settings, name)
-    store = Store(settings)
-    there = {run.name: run for run in runs(store)}.get(name)
-    if there and there.source != IMPORT:
-        raise UsageError(f"the run {name!r} is a replay ({there.source}); take another name for the import")
+    check_import(settings, name)
+    new = not has_database(of_run(settings, name))
     found = asyncio.run(bounds(settings, (*catalog.topics, REJECTS)))
     live = Counter(place.topic for place in found)
     asyncio.run(create_topics(settings, _with_partitions(settings, catalog, name, live)))
     tables.migrate(Store(settings, run_names(name)[0]), catalog)
     note(settings, Run(name, IMPORT, None, None, OPEN, 0))
+    return new
 
 
 def _with_partitions(settings: Settings, catalog: Catalog, name: str, live: Mapping[str, int]) -> dict[str, int]:

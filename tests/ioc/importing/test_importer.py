@@ -109,14 +109,6 @@ def test_reception_is_the_running_maximum_within_the_window(tmp_path: Path, monk
     assert (sent.first_ms, sent.last_ms, sent.read, sent.sent) == (first, third, 6, 6)
 
 
-def test_a_log_without_a_time_that_counts_moves_no_watermark_past_the_times_of_the_right_map(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = imported(tmp_path, ["05/01/2026", "06/01/2026", "2090-01-01T00:00:00Z"], monkeypatch)
-    assert sent.sent == 3
-    assert {received for *_, received in Log.records} == {to_ms("2000-01-01T00:00:00Z")}
-
-
 def test_a_log_without_a_row_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Log.records = []
     sent = imported(tmp_path, [], monkeypatch)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ioc.errors import UsageError
 from ioc.importing.logtimes import check_format, reader
 from ioc.importing.mapping import load_map
-from ioc.importing.mapping_check import told
+from ioc.importing.mapping_check import assumed
 from ioc.importing.translate import Statistics, read_events
 from ioc.times import to_ms
 
@@ -203,7 +203,7 @@ def test_a_day_without_a_time_is_due_at_its_end_or_as_the_map_says(tmp_path: Pat
 def test_the_check_of_a_map_says_what_a_day_and_a_short_year_mean(tmp_path: Path) -> None:
     for text, said in ((MAP, "its end (23:59:59.999)"), (OFFICE, "the end of office hours (17:00)")):
         (tmp_path / "m.toml").write_text(text.replace("%d/%m/%Y %H", "%d/%m/%y %H"))
-        lines = told(load_map(str(tmp_path / "m.toml")))
+        lines = assumed(load_map(str(tmp_path / "m.toml")))
         assert lines[0] == f"event[0].data.due_at: a day without a time means {said}"
         assert "%y from 00 to 68 is 2000 to 2068" in lines[1]
 

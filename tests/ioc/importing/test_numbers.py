@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ioc.errors import UsageError
 from ioc.importing.mapping import load_map
-from ioc.importing.mapping_check import told
+from ioc.importing.mapping_check import assumed
 from ioc.importing.numbers import number_reader, times
 from ioc.importing.translate import Statistics, read_events
 from ioc.importing.units import alike, factor
@@ -109,4 +109,4 @@ def test_a_unit_of_another_kind_is_refused_with_those_that_can_be_converted(tmp_
 )
 def test_the_check_of_a_map_says_which_mark_was_assumed(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "m.toml").write_text(MAP.replace('decimal = ","', line))
-    assert told(load_map(str(tmp_path / "m.toml"))) == [said]
+    assert assumed(load_map(str(tmp_path / "m.toml"))) == [said]

@@ -1,0 +1,327 @@
+"""Imports: `import` brings a log in through a map, and tells what became of every row."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ioc.catalog import Catalog, load
+from ioc.centre import live
+from ioc.cli.common import Data, Json, Run, connected, dump, out, quiet_libraries, say, settings_of
+from ioc.cli.feed import bar, speed_of
+from ioc.cli.refused import CURRENT
+from ioc.embedded.workers import worker_of
+from ioc.errors import IocError
+from ioc.events.exact_lane import Reject
+from ioc.importing import told
+from ioc.importing.columns import Statistics
+from ioc.importing.corrections import Corrections
+from ioc.importing.importer import Log, Sent, read_log, send_log
+from ioc.importing.mapping import Map, load_map
+from ioc.importing.mapping_check import assumed
+from ioc.importing.told import FIRST, Fault, Refused
+from ioc.kafka import bounds
+from ioc.replaying import new_run
+from ioc.settings import Settings
+from ioc.store import runs
+from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Place
+
+PATIENCE = 120.0
+"""Seconds without a step of the worker after which waiting is given up."""
+KINDS = 20
+"""Kinds of rejects that are told, the most frequent first."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import")(import_files)
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz, .zip) or XES (also .gz).")],
+    mapping: Annotated[
+        str, typer.Option("--map", metavar="NAME|FILE", help="A shipped map (receipt, ucc5g) or a TOML file of yours.")
+    ],
+    data: Data = None,
+    run: Run = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Show the first rows as events, judge all, and send nothing; needs no centre.")
+    ] = False,
+    speed: Annotated[str, typer.Option(metavar="N|max", help="Times real time.")] = "max",
+    shift_to_now: Annotated[
+        bool, typer.Option("--shift-to-now", help="Shift times so that the last event falls at the end of sending.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events in the order of time.")] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the events are counted.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse ids that a spreadsheet has spoiled, like 2.02601E+13.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a log in through a mapping file; ends when its events are counted, with what became of every row.
+
+    rows = with events + unwanted (no [[event]]'s conditions hold) + unreadable (sent as rejects);
+    events = accepted + duplicate + rejected. Exits 1 when any is rejected. Ctrl-C breaks it off; to import again is safe.
+
+    Example: ioc import receipt.csv.gz --map receipt --run trial
+    """
+    quiet_libraries()
+    factor, log_map = speed_of(speed), load_map(mapping)
+    for line in assumed(log_map):
+        say(f"{mapping}: {line}")
+    if check:
+        return _check(settings_of(data), files, log_map, as_json)
+    settings, catalog = connected(data), load()
+    if run is not None:
+        new_run.check_import(settings, run)
+    options: dict[str, Any] = {"speed": factor, "shift_to_now": shift_to_now, "limit": limit, "tell": say, "strict": strict}
+    with bar() as shown, read_log(settings, files, log_map, **options, progress=_reading(shown)) as log:
+        importing = Importing(settings, catalog, files, log_map, log, run)
+        if importing.hopeless():
+            _tell(importing, False, as_json)
+        with importing.place() as store:
+            importing.send(store, shown)
+            if not no_wait:
+                importing.wait(store, shown)
+                importing.find(store)
+    _tell(importing, no_wait, as_json)
+
+
+def _reading(shown: Any) -> Any:
+    task = shown.add_task("reading", total=None)
+    return lambda read: shown.update(task, completed=read)
+
+
+class Importing:
+    """An import under way: where it writes, what was sent, and what became of it."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, files: list[Path], log_map: Map, log: Log, run: str | None) -> None:
+        self.settings, self.catalog, self.files, self.map, self.log, self.run = settings, catalog, files, log_map, log, run
+        self.reached = 0
+        """Events handed over so far."""
+        self.sent = Sent(statistics=log.statistics)
+        self.begins: dict[Place, int] = {}
+        self.wanted: dict[Place, int] = {}
+        """Positions before the first record and after the last."""
+        self.correct: Corrections | None = None
+        self.verdicts: dict[str, int] = {}
+        self.refused: list[Refused] = []
+
+    def hopeless(self) -> bool:
+        """Whether no event has a time that counts and all would be rejected: mostly a wrong `[time] format`.
+
+        Nothing is sent then: it would move the watermark to now, past all times of the log as it is meant.
+        """
+        if not self.log.total or self.log.first_ms is not None:
+            return False
+        found = told.check(self.files, self.map, self.settings, self.log.window.last)
+        if found.rejected < found.statistics.events:
+            return False
+        self.refused, self.verdicts = found.refused, {"rejected": found.rejected}
+        return True
+
+    @contextmanager
+    def place(self) -> Iterator[Store]:
+        """The store to look into, with a worker where a run needs one. A run that gets nothing is not left behind."""
+        if self.run is None or not self.log.total:
+            with self._broken_off():
+                yield Store(self.settings)
+            return
+        new = new_run.open_import(self.settings, self.catalog, self.run)
+        try:
+            with worker_of(self.settings, self.run), self._broken_off():
+                yield Store(runs.of_run(self.settings, self.run))
+        except BaseException:
+            if new and not self.reached:
+                with suppress(IocError):  # what went wrong is what is told
+                    new_run.drop(self.settings, self.catalog, self.run)
+            raise
+
+    @contextmanager
+    def _broken_off(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            again = "to import the files again is safe: what is there already is a duplicate then"
+            if self.log.shift_ms:
+                again = "to import again with --shift-to-now sends other events: their times are shifted by another span"
+            say(f"broken off after about {self.reached:,} of {self.log.total:,} events were sent; {again}")
+            raise
+
+    def send(self, store: Store, shown: Any) -> None:
+        """Send all; where the map corrects, once what was sent before is counted."""
+        topics = runs.run_names(self.run)[1] if self.run else str
+        back = {topics(name): name for name in self.catalog.topics}
+        if not self.log.total:
+            return
+        ends = asyncio.run(bounds(self.settings, back))
+        self.begins = {(back[p.topic], p.partition): end for p, (_, end) in ends.items()}
+        task = shown.add_task("sending", total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            self.reached = done
+            shown.update(task, completed=done, total=total)
+
+        if self.map.on_change == "correct" and not self.log.shift_ms:  # what is shifted is another event
+            live.wait_counted(store, self.catalog, self.begins, patience=PATIENCE)
+            self.correct = Corrections(store, self.catalog, self.map, self.log.events)
+        self.sent = asyncio.run(send_log(self.settings, self.log, self.map, topics, progress, self.correct or iter))
+        self.wanted = {(back[topic], partition): position for (topic, partition), position in self.sent.next.items()}
+
+    def wait(self, store: Store, shown: Any) -> None:
+        """Return once all is counted, and in a run rolled and judged."""
+        total = sum(max(0, position - self.begins.get(place, 0)) for place, position in self.wanted.items())
+        task = shown.add_task("counting", total=total)
+        live.wait_counted(
+            store, self.catalog, self.wanted, lambda left: shown.update(task, completed=total - left), patience=PATIENCE
+        )
+        if self.run is not None:
+            live.wait_rolled(store, self.catalog, self.wanted)
+
+    def find(self, store: Store) -> None:
+        """The verdicts on the map's source between the positions before and after, as others may write meanwhile.
+
+        Rejects whose bytes claim no source are counted, too: they may be ours.
+        """
+        if not self.wanted:
+            return
+        spans = " OR ".join(
+            f"(topic = {literal(topic)} AND partition = {partition} "
+            f"AND offset >= {self.begins.get((topic, partition), 0)} AND offset < {position})"
+            for (topic, partition), position in self.wanted.items()
+        )
+        source = literal(self.map.source)
+        self.verdicts = dict(
+            store.query(
+                "SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events WHERE verdict != 'heartbeat' "
+                f"AND ({spans}) AND (source = {source} OR (verdict = 'rejected' AND source = '')) GROUP BY verdict"
+            ).rows()
+        )
+        if self.verdicts.get("rejected"):
+            self.refused = self._refused(store, f"{CURRENT} AND ({spans}) AND (source = {source} OR source = '')")
+
+    def _refused(self, store: Store, where: str) -> list[Refused]:
+        counts = store.query(
+            f"SELECT reason, field, count() AS n FROM rejects FINAL WHERE {where} "
+            f"GROUP BY reason, field ORDER BY n DESC, reason, field LIMIT {KINDS}"
+        )
+        kinds = {(reason, field): Refused(reason, field, n) for reason, field, n in counts.rows()}
+        frame = store.query(
+            f"SELECT reason, field, message, hex(value) AS value FROM rejects FINAL WHERE {where} "
+            f"ORDER BY offset, partition LIMIT {FIRST} BY reason, field"
+        )
+        firsts = [
+            (bytes.fromhex(value or ""), Reject(reason, field, message))
+            for reason, field, message, value in frame.rows()
+            if (reason, field) in kinds
+        ]
+        found = told.faults(self.files, self.map, dict(firsts), self.sent.shift_ms)
+        for value, reject in firsts:
+            kinds[reject.reason, reject.field].first.append(found.get(value) or Fault("", 0, 0, reject.message))
+        for kind in kinds.values():
+            kind.first.sort(key=lambda fault: (fault.file, fault.row))
+        return list(kinds.values())
+
+
+# ---- telling
+
+
+@dataclass(frozen=True)
+class _Balance:
+    """Where the rows went: rows = wanted + unwanted + unreadable."""
+
+    rows: int
+    wanted: int
+    unwanted: int
+    unreadable: int
+
+    @classmethod
+    def of(cls, found: Statistics) -> _Balance:
+        return cls(found.rows, found.rows - found.unmatched - found.broken, found.unmatched, found.broken)
+
+    def said(self) -> str:
+        unwanted = f"unwanted {self.unwanted:,}" + (" (no [[event]]'s conditions hold)" if self.unwanted else "")
+        return f"rows {self.rows:,} = with events {self.wanted:,} + {unwanted} + unreadable {self.unreadable:,}"
+
+    def as_dict(self) -> dict[str, int]:
+        return {"rows": self.rows, "with_events": self.wanted, "unwanted": self.unwanted, "unreadable": self.unreadable}
+
+
+def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
+    statistics, sent = done.log.statistics, done.sent.sent
+    balance = _Balance.of(statistics)
+    accepted, duplicate, rejected = (done.verdicts.get(v, 0) for v in ("accepted", "duplicate", "rejected"))
+    hopeless = rejected > 0 and not done.wanted
+    events = rejected if hopeless else sent
+    others = accepted + duplicate + rejected - events
+    if as_json:
+        verdicts = {"accepted": accepted, "duplicate": duplicate, "rejected": rejected, "from_others": others}
+        corrected = {"corrected": done.correct.corrected} if done.correct else {}
+        found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **corrected, **({} if no_wait else verdicts)}
+        dump(found | _details(statistics, done.refused))
+    else:
+        out.print(balance.said(), markup=False)
+        if events != statistics.events:
+            out.print(f"sent {sent:,} of {statistics.events:,} events (--limit)")
+        out.print(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
+        if done.correct and done.correct.corrected:
+            out.print(f"corrections {done.correct.corrected:,} (seen before with another time or other data)")
+        if others and not no_wait:
+            say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
+        _print_details(statistics, done.refused)
+        if hopeless:
+            say("no event has a time that counts, so nothing was sent; look at `[time]` of the map, and try with --check")
+        elif rejected:
+            say("see `ioc rejects list`, with the same --run and --data")
+    raise typer.Exit(1 if rejected else 0)
+
+
+def _verdicts(sent: int, accepted: int, duplicate: int, rejected: int) -> str:
+    return f"events {sent:,} = accepted {accepted:,} + duplicate {duplicate:,} + rejected {rejected:,}"
+
+
+def _details(statistics: Statistics, refused: list[Refused]) -> dict[str, Any]:
+    return {
+        "notes": told.notes(statistics),
+        "rejects": [
+            {"reason": kind.reason, "field": kind.field, "count": kind.count, "first": [fault.__dict__ for fault in kind.first]}
+            for kind in refused
+        ],
+    }
+
+
+def _print_details(statistics: Statistics, refused: list[Refused]) -> None:
+    for kind in refused:
+        out.print(f"rejected {kind.count:,}: {kind.reason}{f' ({kind.field})' if kind.field else ''}", markup=False)
+        for fault in kind.first:
+            out.print(f"  {fault.where()}: {fault.message}", markup=False)
+    for title, counts in told.notes(statistics).items():
+        out.print(f"{title}: {', '.join(f'{name} {n:,}' for name, n in counts.items())}", markup=False)
+
+
+def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -> None:
+    """What an import would send. Duplicates and used ids only the centre knows."""
+    found = told.check(files, log_map, settings, time.time_ns() // 1_000_000)
+    statistics, rejected = found.statistics, found.rejected
+    balance = _Balance.of(statistics)
+    valid = {"events": statistics.events, "valid": statistics.events - rejected, "rejected": rejected}
+    if as_json:
+        first = [{"file": place.file, "row": place.row, "line": place.line, "event": event} for place, event in found.first]
+        dump({**balance.as_dict(), **valid, "first": first, **_details(statistics, found.refused)})
+    else:
+        for place, event in found.first:
+            out.print(f"{place.where()}:", markup=False)
+            dump(event)
+        out.print(balance.said(), markup=False)
+        out.print(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}", markup=False)
+        _print_details(statistics, found.refused)
+        say("nothing was sent")
+    raise typer.Exit(1 if rejected else 0)
