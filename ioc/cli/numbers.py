@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,6 +12,8 @@ from ioc.asking.evidence import Found, evidence
 from ioc.asking.question import scope
 from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
+from ioc.embedded.store_sql import read as read_sql
+from ioc.errors import UsageError
 from ioc.times import iso
 from ioc.vocabulary import ALL, Indicator, Stream
 
@@ -167,10 +168,10 @@ def sql(
     run: Run = None,
     data: Data = None,
 ) -> None:
-    """Ask the store in SQL; tab-separated with a header, unless the query ends with a FORMAT of its own.
+    """Ask the store in SQL; tab-separated with a header, unless the query names a FORMAT of its own.
 
     Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE dims = ['*', '*', '*'] ORDER BY at DESC LIMIT 5"
     """
-    query = query.strip().rstrip(";")
-    own = re.search(r"\bFORMAT\s+\w+$", query, re.IGNORECASE)
-    print(reader(data, run)[1].text(query, "" if own else "TabSeparatedWithNames"), end="")
+    if not read_sql(query.encode()).verb:
+        raise UsageError('nothing is asked: write a query, e.g. ioc sql "SELECT * FROM v_now"')
+    print(reader(data, run)[1].text(query), end="")

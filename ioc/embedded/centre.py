@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import signal
+import stat
 import struct
 import time
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ from ioc.settings import Settings
 
 LOCK = "stack.lock"
 NOTE = "stack.json"
+STORE_KEY = "store.token"
+"""The password of the embedded store's `default`, of this start; for the folder's owner alone."""
 WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)  # struct flock of Linux x86-64: type, whence, start, length, pid
 
 
@@ -54,7 +58,7 @@ class Status:
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
     """Own the folder until the block or the process ends; ServiceAway names the process that owns it already."""
-    data.mkdir(parents=True, exist_ok=True)
+    make_private(data)
     with (data / LOCK).open("a") as file:
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, WHOLE_FILE)
@@ -64,6 +68,23 @@ def owned(data: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def make_private(data: Path) -> None:
+    """Make the folder, if it is missing, for its owner alone; one that was made before becomes so, where it is ours to say."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    there = data.stat()
+    if there.st_uid == os.geteuid() and not there.st_mode & stat.S_ISVTX:  # not /tmp and its like, which are everybody's
+        data.chmod(0o700)
+
+
+def new_token(data: Path) -> Path:
+    """A random password for the store's `default`, kept in a file that its owner alone may read."""
+    new = data / f"{STORE_KEY}.new"
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32))
+    return new.replace(data / STORE_KEY)
 
 
 def owner(data: Path) -> int | None:
@@ -132,9 +153,19 @@ def addressed(settings: Settings, ports: dict[str, int]) -> Settings:
     if not settings.kafka_bootstrap and "broker" in ports:
         update |= {"kafka_bootstrap": f"127.0.0.1:{ports['broker']}", "kafka_port": ports["broker"]}
     if not settings.clickhouse_url and "store" in ports:
-        update |= {"clickhouse_url": f"http://127.0.0.1:{ports['store']}", "store_port": ports["store"]}
+        update |= {"clickhouse_url": f"http://{_user(settings.data_dir)}127.0.0.1:{ports['store']}", "store_port": ports["store"]}
     own = {f"{name}_port": ports[name] for name in ("gateway", "wall", "grafana") if name in ports}
     return settings.model_copy(update=update | own)
+
+
+def _user(data: Path) -> str:
+    """`default` and its password, as a URL carries them; empty where the store asks for none."""
+    try:
+        return f"default:{(data / STORE_KEY).read_text().strip()}@"
+    except FileNotFoundError:
+        return ""
+    except PermissionError:
+        raise ServiceAway(f"the centre on {data} belongs to another user: {data / STORE_KEY} cannot be read") from None
 
 
 def down(data: Path, seconds: float = 90) -> bool:

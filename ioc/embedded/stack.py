@@ -29,6 +29,16 @@ from ioc.settings import Settings
 
 __all__ = ["Stack", "default_children", "detach", "down", "endpoints", "own_command", "python", "status"]
 
+NOBODYS = ("IOC_GRAFANA_TOKEN",)
+WITHOUT = {
+    "broker": ("IOC_",),
+    "store": ("IOC_",),
+    "grafana": ("IOC_",),
+    "gateway": (*NOBODYS, "IOC_WEBHOOK_"),
+    "wall": (*NOBODYS, "IOC_WEBHOOK_", "IOC_KAFKA_PASSWORD"),
+    "demo": (*NOBODYS, "IOC_WEBHOOK_"),
+}
+"""How the variables begin that a child does not get: secrets are for those who need them (the webhook's for the worker)."""
 Progress = Callable[[str], None]
 Children = Callable[[Settings, Mapping[str, int], Progress], list[Child]]
 
@@ -51,7 +61,8 @@ def default_children(settings: Settings, ports: Mapping[str, int], progress: Pro
             )
         )
     if "store" in ports:
-        where = ("--path", str(data / "store"), "--port", str(ports["store"]), "--parent", str(os.getpid()))
+        where = ["--path", str(data / "store"), "--port", str(ports["store"]), "--parent", str(os.getpid())]
+        where += ["--token-file", str(data / centre.STORE_KEY)]
         serve, ping = partial(python, "ioc.embedded.store", *where), partial(answers, ports["store"], "/ping")
         children.append(Child("store", serve, lambda _: ping(), answers=ping, foreign=True))
     note = data / "run" / "worker.ready"
@@ -104,6 +115,8 @@ class Stack:
             for folder in ("logs", "run"):
                 (self.data / folder).mkdir(exist_ok=True)
             with closing(Ports(_wanted(self.settings), self.data / "ports.json", self.progress)) as ports:
+                if "store" in ports.of:
+                    centre.new_token(self.data)
                 settings = centre.addressed(self.settings, ports.of)
                 self._note = {"pid": os.getpid(), "since": time.time(), "ports": ports.of, "versions": _versions()}
                 self._note |= {"complete": False, "services": []}
@@ -134,7 +147,7 @@ class Stack:
         env = environment(settings)
         before, after = (partial(hook, settings) for hook in self._hooks)
         children = [replace(child, before=before, after=after) if child.name == "worker" else child for child in children]
-        return [replace(child, env={**env, **child.env}) for child in children]
+        return [replace(child, env={**env, **child.env}, without=WITHOUT.get(child.name, NOBODYS)) for child in children]
 
     def _services_changed(self, services: list[Service]) -> None:
         self._note["services"] = [asdict(service) for service in services]
@@ -151,7 +164,8 @@ def detach(settings: Settings, command: Sequence[str], progress: Progress = prin
     if centre.owner(data):
         raise centre.already_runs(data)
     log = data / "logs" / "supervisor.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    centre.make_private(data)
+    log.parent.mkdir(exist_ok=True)
     keep_small(log)
     with log.open("ab") as out, log.open(errors="replace") as lines:
         lines.seek(0, os.SEEK_END)

@@ -41,6 +41,7 @@ class Child:
     command: Callable[[], list[str]]
     ready: Callable[[int], bool]
     env: Mapping[str, str] = field(default_factory=dict)  # added to the supervisor's own environment
+    without: tuple[str, ...] = ()  # how the names begin of what it does not get of either
     before: Callable[[], object] = _nothing  # once, before the first start; may take long
     after: Callable[[], object] = _nothing  # once, after it was ready for the first time
     patience: float = 120  # seconds it may take to become ready
@@ -184,7 +185,8 @@ class _Kept:
         self._refusals: deque[float] = deque(maxlen=4)
 
     def launch(self) -> None:
-        self.process = spawn(self.child.command(), {**os.environ, **self.child.env}, self.log)
+        env = {name: value for name, value in {**os.environ, **self.child.env}.items() if not name.startswith(self.child.without)}
+        self.process = spawn(self.child.command(), env, self.log)
         self._started = time.monotonic()
         self.turn("starting", self.process.pid)
 

@@ -64,8 +64,12 @@ class Store:
         return frame
 
     def text(self, sql: str, form: str = "TabSeparatedWithNames") -> str:
-        """The answer of a read-only query in one of ClickHouse's output formats."""
-        answer: bytes = self._try(lambda c: c.raw_query(sql, fmt=form, settings={"readonly": 1}))
+        """The answer of a query that only reads (readonly=2: it may bring settings), in the format it ends with, else in `form`.
+
+        The format goes in a header, so nothing is written behind the query.
+        """
+        head = {"X-ClickHouse-Format": form}
+        answer: bytes = self._try(lambda c: c.raw_query(sql, settings={"readonly": 2}, transport_settings=head))
         return answer.decode(errors="replace")
 
     def insert(self, table: str, rows: pa.Table, *, durable: bool = False) -> None:

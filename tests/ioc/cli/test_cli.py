@@ -156,8 +156,26 @@ def test_indicators_tell_meaning_rule_and_unit(ioc: Ioc) -> None:
 @needs_receipt
 def test_sql_reads_as_tsv_and_writes_nothing(ioc: Ioc, centre: Settings) -> None:
     assert ioc("sql", "SELECT 1 AS a, 'x' AS b;").out == "a\tb\n1\tx\n"
-    assert json.loads(ioc("sql", "SELECT 1 AS a FORMAT JSONEachRow").out) == {"a": 1}
-    for statement in ("TRUNCATE TABLE panes", "INSERT INTO panes SELECT * FROM panes", "DROP DATABASE ioc", "CREATE DATABASE x"):
+    for query in (
+        "SELECT 1 AS a FORMAT JSONEachRow",
+        "SELECT 1 AS a format JSONEachRow ;\n-- the end",
+        "SELECT 1 AS a FORMAT JSONEachRow -- the end",
+        "SELECT 1 AS a FORMAT JSONEachRow SETTINGS max_threads = 1",
+        "SELECT 1 AS a SETTINGS max_threads = 1 FORMAT JSONEachRow",
+        "SELECT 1 AS a /* FORMAT CSV */ FORMAT JSONEachRow /* the end */",
+    ):
+        assert json.loads(ioc("sql", query).out) == {"a": 1}, query
+    assert ioc("sql", "SELECT 'FORMAT CSV' AS a -- FORMAT CSV").out == "a\nFORMAT CSV\n"
+    for nothing in ("", " ;", " -- only a comment", "/* */ ;"):
+        refused = ioc("sql", nothing)
+        assert (refused.code, "nothing is asked" in refused.err) == (2, True)
+    for statement in (
+        "TRUNCATE TABLE panes",
+        "INSERT INTO panes SELECT * FROM panes",
+        "DROP DATABASE ioc",
+        "CREATE DATABASE x",
+        "DROP TABLE panes SETTINGS readonly = 0",
+    ):
         refused = ioc("sql", statement)
         assert (refused.code, refused.out) == (1, "")
         assert "readonly" in refused.err.lower()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,13 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
+import httpx
 import pytest
 
-from ioc.embedded.centre import alive, owned, owner
+from ioc.embedded.centre import STORE_KEY, alive, make_private, new_token, owned, owner
 from ioc.embedded.ports import Ports, answers, listens
 from ioc.embedded.stack import Child, Progress, Stack, default_children, detach, down, endpoints, environment, status
 from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store, StoreError
 from ioc.wall.app import build
 from tests.services import ROOT, free_port, wait_until
 
@@ -104,7 +107,8 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
         found = endpoints(Settings(data_dir=folder))
         assert found.kafka_bootstrap == f"127.0.0.1:{now.ports['broker']}"
         assert listens(now.ports["broker"])
-        assert found.clickhouse_url == f"http://127.0.0.1:{now.ports['store']}"
+        token = (folder / STORE_KEY).read_text()
+        assert found.clickhouse_url == f"http://default:{token}@127.0.0.1:{now.ports['store']}"
         assert answers(now.ports["store"], "/ping")
         told = (folder / "logs" / "worker.log").read_text().split()
         assert told == [found.kafka_bootstrap, found.clickhouse_url, "7"]
@@ -120,6 +124,48 @@ def test_a_whole_centre_starts_is_found_and_goes_down(folder: Path) -> None:
             "starting wall", "ready", "stopping wall", "stopping gateway", "stopping worker", "stopping store", "stopping broker",
         ]  # fmt: skip
     assert status(folder).running is False
+
+
+def test_no_other_user_of_the_machine_becomes_the_centres_and_secrets_are_for_those_who_need_them(folder: Path) -> None:
+    given = {
+        "IOC_WEBHOOK_URL": "http://127.0.0.1:1/",
+        "IOC_WEBHOOK_SECRET": "whsec_" + "QUJD" * 10,
+        "IOC_GRAFANA_TOKEN": "glsa_x",
+    }
+    folder.mkdir(mode=0o755)
+    with running(folder, **given, IOC_KAFKA_PASSWORD="kafka's own"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "store").stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / STORE_KEY).stat().st_mode) == 0o600
+        found = endpoints(Settings(data_dir=folder))
+        assert Store(found, "default").command("SELECT 1") == 1
+        url = found.clickhouse_url.replace((folder / STORE_KEY).read_text(), "guessed")
+        for wrong in (url, url.replace("default:guessed@", "")):
+            with pytest.raises(StoreError, match="516"):
+                Store(found.model_copy(update={"clickhouse_url": wrong}), "default").command("SELECT 1")
+        asked = httpx.post(url.replace("default:guessed@", ""), content="SELECT 1", headers={"X-ClickHouse-User": "grafana"})
+        assert asked.text == "1\n", "the boards' reader needs no password"
+        secrets = {*given, "IOC_KAFKA_PASSWORD"}
+        has = {s.name: environ(s.pid) & secrets for s in status(folder).services if s.pid}
+        assert has["broker"] == has["store"] == set()
+        assert has["worker"] == secrets - {"IOC_GRAFANA_TOKEN"}
+        assert has["gateway"] == {"IOC_KAFKA_PASSWORD"}
+        assert has["wall"] == set()
+        shown = [Path(f"/proc/{s.pid}/cmdline").read_text() for s in status(folder).services]
+        assert not any((folder / STORE_KEY).read_text() in line for line in shown), "everybody may read a command line"
+        first = (folder / STORE_KEY).read_text()
+    assert new_token(folder).read_text() != first
+
+
+def environ(pid: int) -> set[str]:
+    """The names in a process's environment."""
+    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+
+
+def test_a_folder_that_is_everybodys_stays_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    make_private(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
 
 
 def test_two_centres_in_two_folders_run_at_once_and_killed_leave_nothing(tmp_path: Path) -> None:

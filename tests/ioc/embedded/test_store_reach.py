@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -287,6 +290,36 @@ def test_what_would_be_lost_or_is_not_understood_is_said(store: Store) -> None:
         assert store.code(sql) == (501, 48)
     assert store.code("CREATE TABLE ioc.temporary (x UInt8) ENGINE = Memory") == (200, 0)
     assert "compress=0" in store.post("SELECT 1", compress="1").text
+
+
+def test_with_a_token_only_who_gives_it_is_default(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("only mine\n")
+    running = start(tmp_path / "store", "--token-file", str(tmp_path / "token"))
+    basic = base64.b64encode(b"default:only mine").decode()
+    for who in ({"X-ClickHouse-Key": "only mine"}, {"Authorization": f"Basic {basic}"}):
+        assert running.post("CREATE DATABASE IF NOT EXISTS d", headers=who).status_code == 200
+    assert running.value("SELECT 1", password="only mine") == "1"
+    for who in ({}, {"X-ClickHouse-Key": "only min"}, {"X-ClickHouse-User": "default"}, {"X-ClickHouse-Key": "đ"}):
+        answer = running.post("SELECT 1", headers={name: value.encode() for name, value in who.items()})  # type: ignore[arg-type]
+        assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "516")
+    assert running.value("SELECT 1", user="grafana", password="whatever") == "1"
+    assert running.value("SELECT 1", "/readonly") == "1"
+    assert running.code("DROP DATABASE d", user="grafana", password="only mine") == (500, 164)
+    running.process.terminate()
+    assert running.process.wait(30) == 0
+    for wrong in (tmp_path / "none", tmp_path):
+        command = [
+            sys.executable,
+            "-m",
+            "ioc.embedded.store",
+            "--path",
+            str(tmp_path / "s"),
+            "--port",
+            "0",
+            "--token-file",
+            str(wrong),
+        ]
+        assert subprocess.run(command, timeout=30, check=False, capture_output=True).returncode == 2
 
 
 def test_an_unclosed_quote_is_answered_at_once(store: Store) -> None:
