@@ -43,6 +43,7 @@ SAME: dict[str, dict[str, Any]] = {
     "what a broker adds": {"knativearrivaltime": "2026-01-05T01:30:01Z", "knativehistory": "default-kne-trigger"},
     "what an SDK adds": {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "x" * 512},
     "a key for partitions": {"partitionkey": "7"},
+    "names that the program has a use for": dict.fromkeys(("topic", "key", "limits", "copy", "e", "o", "i", "dossier"), "x"),
     "a number, a truth": {"sampledrate": 30, "retried": True, "share": 0.5},
     "unset attributes": {
         "correlationid": None,
