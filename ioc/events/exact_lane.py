@@ -67,6 +67,8 @@ def exact(value: bytes | None, headers: Headers, contracts: Mapping[str, Contrac
         event = contract.model_validate_json(value)
     except ValidationError as error:
         return _schema_reject(error, contract)
+    except Exception as error:  # a validator of the contract that fails on this event: a reject, never a crash loop
+        return Reject("schema", "data", f"the contract cannot judge this event: {type(error).__name__}: {error}")
     if event.replaces is not None and event.replaces == event.id:
         return Reject("schema", "replaces", "an event cannot replace itself; name the id of the earlier event")
     return event
