@@ -23,7 +23,7 @@ from schemas.envelope import MAX_BYTES, PATTERNS, TIMESTAMP, Envelope
 Headers = Sequence[tuple[str, bytes]]
 REASONS = (
     "bad_json", "not_cloudevent", "unknown_type", "schema", "unit_mismatch", "too_large", "too_old", "too_new",
-    "key_mismatch", "misrouted", "id_reused", "contributions", "bad_file",
+    "key_mismatch", "misrouted", "id_reused", "too_many", "contributions", "bad_file",
 )  # fmt: skip
 AHEAD = 3653 * DAY
 """How far a time inside `data` (a due time) may lie after its event: 10 years, leap days included."""
