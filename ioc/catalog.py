@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import json
 import pkgutil
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ioc import declared
 from ioc.errors import DeclarationError, UsageError
 from ioc.text import nfc
 from ioc.vocabulary import Indicator, Stream
@@ -27,26 +27,21 @@ ALERTS = "ioc.alerts"
 def generation(stream: Stream) -> str:
     """Hash of what decides a stream's contributions (docs/exactness.md, "Words"): 16 hex digits.
 
-    Titles, windows, groupings and rules of alerts do not enter, as long as they stand in the declaration itself: what comes
-    before it in the module, imports included, is taken for code that counts.
+    Titles, windows, groupings and rules of alerts do not enter, as long as they stand in the declaration itself: all else in the
+    module is taken for code that counts, and so are the modules it imports.
     """
-    source = inspect.getsource(inspect.getmodule(stream.contributions or stream.columns))  # type: ignore[arg-type]
+    functions = [f for f in (stream.contributions, stream.columns, stream.rank) if f is not None]
     parts = {
         "rules": RULES,
         "dimensions": stream.dimensions,
         "times": stream.times,
         "grain": stream.grain,
         "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators},
-        "source": _code(source),
+        "source": [declared.code(function) for function in functions],
         "contract": stream.contract.model_json_schema(),
-        "data": [path.read_text() for path in stream.data_files],
+        "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in stream.data_files],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _code(source: str) -> str:
-    """The module's code that comes before its declaration, so that a new title does not ask for a rebuild."""
-    return source.split("\nSTREAM = ")[0]
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class Catalog:
         doubled = {n for n in names if names.count(n) > 1}
         if doubled:
             raise DeclarationError(f"declared twice: {', '.join(sorted(doubled))}")
+        for stream in self.streams:
+            declared.check(stream)
         self.generations.update({s.name: generation(s) for s in self.streams if s.name not in self.generations})
 
     @property
@@ -105,7 +102,14 @@ class Catalog:
 
 
 def load(package: str = "streams") -> Catalog:
-    """The catalog of all `STREAM`s in the modules of a package."""
+    """The catalog of all `STREAM`s in the modules of a package.  Raises DeclarationError for a stream of another name."""
     root = importlib.import_module(package)
     modules = [importlib.import_module(f"{package}.{m.name}") for m in pkgutil.iter_modules(root.__path__) if not m.ispkg]
-    return Catalog(tuple(m.STREAM for m in modules if hasattr(m, "STREAM")))
+    streams = [m.STREAM for m in modules if hasattr(m, "STREAM")]
+    for module in modules:
+        for name, value in vars(module).items():
+            if isinstance(value, Stream) and all(value is not stream for stream in streams):
+                raise DeclarationError(
+                    f"{module.__name__}: a module's stream is named STREAM, not {name}; nothing would count it"
+                )
+    return Catalog(tuple(streams))

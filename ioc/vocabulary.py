@@ -23,8 +23,7 @@ Dims = tuple[str, ...]
 Measures = tuple[int, ...]
 Row = tuple[str, Dims, int, Measures]
 """A contribution: indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
-Contributions = dict[tuple[str, Dims, int], Measures]
-"""Contributions summed by (indicator, dimensions, at)."""
+Contributions = dict[tuple[str, Dims, int], Measures]  # rows summed by (indicator, dimensions, at)
 Matrix = NDArray[np.int64]
 """Summed measures, shape (rows, measures)."""
 Floats = NDArray[np.float64]
@@ -265,6 +264,7 @@ class Stream:
     history of an entity keeps of an event. `rank` orders events of one entity that have the same time and sequence.
     `times`: fields of data that are times; they are given as ms and must lie within [first year, event time + 10 years].
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
+    `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     """
 
@@ -284,25 +284,6 @@ class Stream:
     data_files: tuple[Path, ...] = ()
     units: tuple[Path, ...] = ()
     board: Board | None = None
-
-    def __post_init__(self) -> None:
-        if (self.contributions is None) == (self.columns is None):
-            raise DeclarationError(f"stream {self.name}: declare either contributions(history) or columns(frame)")
-        if self.contributions and (self.item is None or self.rank is None):
-            raise DeclarationError(f"stream {self.name}: contributions need an item type and a rank")
-        fields = self.contract.data_model().model_fields
-        used = [*self.times, *(self.item._fields[1:] if self.item else ())]  # type: ignore[attr-defined]
-        for name in used:
-            if name not in fields:
-                raise DeclarationError(
-                    f"stream {self.name}: {self.contract.data_model().__name__} has no field {name!r}; it has {', '.join(fields)}"
-                )
-        for indicator in self.indicators:
-            for name in {d for grouping in indicator.groupings for d in grouping}:
-                if name not in self.dimensions:
-                    raise DeclarationError(
-                        f"{indicator.name}: no dimension {name!r}; {self.name} has {', '.join(self.dimensions)}"
-                    )
 
     @cached_property
     def widths(self) -> dict[str, int]:

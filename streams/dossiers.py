@@ -1,8 +1,9 @@
 """Dossiers (hồ sơ thủ tục hành chính): backlog, overdue, handling time, from the life of each dossier.
 
 A dossier is received at its first `received` (2) and ends at its first end state (9 completed, 10 returned, 3 refused,
-7 withdrawn, 8 stopped; at equal times in this order). An end before the reception counts at the reception; what comes
-after the end changes nothing. Due time, agency, procedure and channel hold from the event that states them.
+7 withdrawn, 8 stopped; at equal times in this order). An end before the reception counts at the reception. Only `received` opens
+an ended dossier again, from that moment on; its first end stays counted, and its next one counts, too. What else comes after an
+end opens nothing and is counted as such. Due time, agency, procedure and channel hold from the event that states them.
 """
 
 from __future__ import annotations
@@ -46,31 +47,44 @@ class Span(NamedTuple):
     due: int | None
 
 
-def life(history: Sequence[Step]) -> tuple[list[Span], bool]:
-    """The spans of a dossier from reception to end, and whether it has ended. No spans: never received."""
+Late = tuple[int, Dims]
+"""When something came after the end, and under which dimensions the dossier had ended."""
+
+
+def lives(history: Sequence[Step]) -> tuple[list[list[Span]], list[Late]]:
+    """The spans from reception to end, then those of each time it was opened again; and what came after an end.
+
+    A dossier is open where the last span has no end. No spans: never received.
+    """
     agency = procedure = channel = None
     due: int | None = None
-    start: int | None = None
-    ended = False
+    found: list[list[Span]] = []
+    late: list[Late] = []
     spans: list[Span] = []
+    ended: str | None = None  # the state it ended in, also before it was received; none while it is open
     for time, state, new_agency, new_procedure, new_channel, new_due in history:  # unpacked: this loop is the engine's hottest
-        if state == "received" and start is None:
-            start = time
         before = (agency, procedure, channel, due)
         agency, procedure, channel = new_agency or agency, new_procedure or procedure, new_channel or channel
         due = due if new_due is None else new_due
-        ended = ended or state in ENDS
-        if start is None:
-            continue
-        if not spans:
-            spans.append(Span(start, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
-        elif before != (agency, procedure, channel, due):
-            spans[-1] = _until(spans[-1], time)
-            spans.append(Span(time, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
-        if ended:
-            spans[-1] = _until(spans[-1], time)
-            break
-    return spans, ended and bool(spans)
+        if spans and ended is None:
+            if before != (agency, procedure, channel, due):
+                spans[-1] = _until(spans[-1], time)
+                spans.append(Span(time, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
+            if state in ENDS:
+                ended = state
+                spans[-1] = _until(spans[-1], time)
+        elif state == "received":
+            early = not found and ended is not None
+            spans = [Span(time, time if early else None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due)]
+            found.append(spans)
+            ended = ended if early else None
+        elif not found:
+            ended = ended or (state if state in ENDS else None)
+        elif state == "returned" and ended == "completed":
+            ended = state  # 9, then 10: as it should be
+        else:
+            late.append((time, spans[-1].dims))
+    return found, late
 
 
 def _until(span: Span, end: int) -> Span:
@@ -79,29 +93,38 @@ def _until(span: Span, end: int) -> Span:
 
 def contributions(history: Sequence[Step]) -> list[Row]:
     """What a dossier adds to each indicator, and when. Levels get +1 where a state begins and -1 where it ends."""
-    spans, ended = life(history)
-    if not spans:
+    found, late = lives(history)
+    if not found:
         return []
-    first, last = spans[0], spans[-1]
+    first = found[0][0]
     online = int(first.dims[2] == "online")
     rows: list[Row] = [
         ("dossier.received", first.dims, first.start, ONE),
         ("dossier.online_share", first.dims, first.start, (online, 1, 1)),
     ]
-    for span in spans:
-        _on(rows, "dossier.backlog", span, span.start, span.end)
-        if span.due is not None:
-            due_or_end = span.due if span.end is None else min(span.due, span.end)
-            _on(rows, "dossier.overdue", span, max(span.due, span.start), span.end)
-            _on(rows, "dossier.due_soon", span, max(span.start, span.due - SOON), due_or_end)
-    if ended and last.end is not None:
-        late = int(last.due is not None and last.end > last.due)
-        rows.append(("dossier.resolved", last.dims, last.end, ONE))
-        if late:
-            rows.append(("dossier.resolved_late", last.dims, last.end, ONE))
-        rows.append(("dossier.on_time_share", last.dims, last.end, (late, 1, 1)))
-        rows.append(("dossier.handling_days", last.dims, last.end, handled((last.end - first.start) / DAY)))
+    for spans in found:
+        if spans[0] is not first:
+            rows.append(("dossier.reopened", spans[0].dims, spans[0].start, ONE))
+        for span in spans:
+            _on(rows, "dossier.backlog", span, span.start, span.end)
+            if span.due is not None:
+                due_or_end = span.due if span.end is None else min(span.due, span.end)
+                _on(rows, "dossier.overdue", span, max(span.due, span.start), span.end)
+                _on(rows, "dossier.due_soon", span, max(span.start, span.due - SOON), due_or_end)
+        _ended(rows, spans[0].start, spans[-1])
+    rows += [("dossier.after_end", dims, time, ONE) for time, dims in late]
     return rows
+
+
+def _ended(rows: list[Row], start: int, last: Span) -> None:
+    if last.end is None:
+        return
+    late = int(last.due is not None and last.end > last.due)
+    rows.append(("dossier.resolved", last.dims, last.end, ONE))
+    if late:
+        rows.append(("dossier.resolved_late", last.dims, last.end, ONE))
+    rows.append(("dossier.on_time_share", last.dims, last.end, (late, 1, 1)))
+    rows.append(("dossier.handling_days", last.dims, last.end, handled((last.end - start) / DAY)))
 
 
 def _on(rows: list[Row], indicator: str, span: Span, start: int, end: int | None) -> None:
@@ -124,10 +147,11 @@ def handled(days: float) -> tuple[int, ...]:
 
 def lifecycle(history: Sequence[Step]) -> tuple[int | None, int | None, int | None, Dims]:
     """(opened_at, ended_at, due_at, dims) of a dossier."""
-    spans, ended = life(history)
-    if not spans:
+    found, _ = lives(history)
+    if not found:
         return None, None, None, (UNKNOWN, UNKNOWN, UNKNOWN)
-    return spans[0].start, spans[-1].end if ended else None, spans[-1].due, spans[-1].dims
+    last = found[-1][-1]
+    return found[0][0].start, last.end, last.due, last.dims
 
 
 BY = ((), ("agency",), ("procedure",), ("channel",))
@@ -145,24 +169,30 @@ STREAM = Stream(
     indicators=(
         Indicator("dossier.received", "Hồ sơ tiếp nhận", "Dossiers received", "hồ sơ",
                   "+1 at the first event of state received", groupings=BY, legal=C3),
+        Indicator("dossier.reopened", "Hồ sơ mở lại", "Dossiers opened again", "hồ sơ",
+                  "+1 at each event of state received after an end; the backlog is received + reopened - resolved", groupings=BY,
+                  legal="project's own"),
+        Indicator("dossier.after_end", "Bước sau khi kết thúc", "Steps after the end", "1",
+                  "+1 at each event after an end that opens nothing: any state but received, and returned after completed",
+                  groupings=BY, legal="project's own"),
         Indicator("dossier.resolved", "Hồ sơ đã giải quyết", "Dossiers resolved", "hồ sơ",
-                  "+1 at the end of processing (completed, returned, refused, withdrawn, stopped)", groupings=BY, legal=C3),
+                  "+1 at each end of processing (completed, returned, refused, withdrawn, stopped)", groupings=BY, legal=C3),
         Indicator("dossier.resolved_late", "Hồ sơ giải quyết trễ hạn", "Dossiers resolved late", "hồ sơ",
                   "+1 at the end of processing if it comes after the due time", groupings=BY, legal=C3),
         Indicator("dossier.backlog", "Hồ sơ đang tồn", "Backlog", "hồ sơ",
-                  "+1 at reception, -1 at the end of processing", level=True, groupings=BY, legal=C3,
+                  "+1 at reception and when opened again, -1 at each end of processing", level=True, groupings=BY, legal=C3,
                   alert=above(200, hold="5m", clear=180, by=("agency",))),
         Indicator("dossier.overdue", "Hồ sơ quá hạn đang tồn", "Overdue dossiers", "hồ sơ",
-                  "with a = max(due, reception): +1 at a, -1 at the end if it is missing or later than a", level=True, groupings=BY, legal=C3),
+                  "with a = max(due, reception or opening again): +1 at a, -1 at the end if it is missing or later than a", level=True, groupings=BY, legal=C3),
         Indicator("dossier.due_soon", "Hồ sơ sắp đến hạn (72 giờ)", "Dossiers due within 72 h", "hồ sơ",
-                  "with a = max(reception, due - 72 h), b = min(due, end): +1 at a, -1 at b if a < b", level=True, groupings=BY, legal=C3),
+                  "with a = max(reception or opening again, due - 72 h), b = min(due, end): +1 at a, -1 at b if a < b", level=True, groupings=BY, legal=C3),
         Indicator("dossier.online_share", "Tỷ lệ hồ sơ trực tuyến", "Share received online", "%",
                   "received through channel online / received", Ratio("online", "received"), groupings=BY,
                   legal="Quyết định 766/QĐ-TTg, nhóm 3 (without the rule of e-results and the sync ratio)"),
         Indicator("dossier.on_time_share", "Tỷ lệ giải quyết đúng hạn", "Share resolved on time", "%",
                   "1 - resolved late / resolved", Ratio("late", "resolved", complement=True), groupings=BY, legal=C3),
         Indicator("dossier.handling_days", "Thời gian giải quyết (ngày)", "Handling time", "ngày",
-                  "days from reception to end of processing; p50 and p90, exact to the bucket", DAYS, groupings=BY,
+                  "days from reception, or from opening again, to the end of processing; p50 and p90, exact to the bucket", DAYS, groupings=BY,
                   legal="Quyết định 766/QĐ-TTg, 2.2 (here over all procedures, calendar days)"),
     ),
     units=tuple(Path(__file__).parent / "data" / name for name in ("agencies.toml", "procedures.toml")),

@@ -1,7 +1,8 @@
 """Radio measurements (mạng 5G): throughput, signal, load and 5G share, weighted by the time measured.
 
 Stateless: each measurement period contributes once, at the period's begin. Averages are sums of value x seconds over
-sums of seconds, so cells and periods of any length mix rightly (TS 28.554: never average averages).
+sums of seconds, so cells and periods of any length mix rightly (TS 28.554: never average averages). Values that their sender
+doubts (`suspect`, TS 32.435) enter no average; the seconds they stand for are counted by themselves.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def columns(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     `frame` has the contract's fields, and `_i` and `_time` of each event.
     """
     base = frame.select("_i", pl.col("_time").alias("at"), "site", "cell", "period_s", "rat", "measurements")
-    every = base.explode("measurements").drop_nulls("measurements").unnest("measurements")
+    doubted = frame["suspect"].fill_null(False)
+    trusted = base.filter(~doubted) if doubted.any() else base
+    every = trusted.explode("measurements").drop_nulls("measurements").unnest("measurements")
     known = every.filter(pl.col("name").is_in(list(SCALE)))
     scaled = (pl.col("value") * pl.col("name").replace_strict(SCALE, return_dtype=pl.Int64)).round().cast(pl.Int64)
     sums = known.select(
@@ -50,7 +53,8 @@ def columns(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     share = base.filter(pl.col("rat").is_not_null()).select(
         "_i", "at", "site", "cell", nr, pl.col("period_s").alias("all"), n=pl.lit(1, pl.Int64)
     )
-    return result | {"ran.nr_share": share}
+    suspect = base.filter(doubted).select("_i", "at", "site", "cell", pl.col("period_s").alias("count"))
+    return result | {"ran.nr_share": share, "ran.suspect_seconds": suspect}
 
 
 BY = ((), ("site",), ("site", "cell"))
@@ -73,6 +77,9 @@ STREAM = Stream(
         Indicator("ran.nr_share", "Tỷ lệ thời gian dùng 5G", "Share of time on 5G", "%",
                   "seconds measured with rat = NR / seconds measured with a known rat", Ratio("nr", "all"), windows=WINDOWS, groupings=BY,
                   legal="project's own"),
+        Indicator("ran.suspect_seconds", "Thời gian đo bị nghi ngờ", "Time of doubted measurements", "giây",
+                  "seconds measured with suspect = true; their values enter no average", windows=WINDOWS, groupings=BY,
+                  legal="3GPP TS 32.435"),
     ),
     units=(Path(__file__).parent / "data" / "sites.toml",),
     board=Board(

@@ -250,44 +250,58 @@ def in_order(events: Sequence[Event]) -> list[Event]:
 
 @dataclass
 class State:
-    """A dossier as its events tell, one after the other."""
+    """A dossier as its events tell, one after the other. `since`: open since then, or None. `ends`: (opened, end, dims, due)."""
 
-    start: int | None = None
-    end: int | None = None
+    since: int | None = None
+    end_state: str = ""
     said: dict[str, Any] = field(default_factory=dict)
-    at_start: tuple[str, ...] = ()
+    openings: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+    ends: list[tuple[int, int, tuple[str, ...], int | None]] = field(default_factory=list)
+    after: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
     @property
     def dims(self) -> tuple[str, ...]:
         return tuple(self.said.get(n) or "?" for n in ("agency", "procedure", "channel"))
 
+    @property
+    def due(self) -> int | None:
+        return ms(self.said["due_at"]) if self.said.get("due_at") else None
+
 
 def state_before(events: Sequence[Event], instant: int) -> State:
     """The state from the events before the instant (in order, corrections done)."""
     s = State()
-    ending = False
-    for event in events:
+    for event in [e for e in events if ms(e["time"]) < instant]:
         at, data = ms(event["time"]), event["data"]
-        if at >= instant or s.end is not None:
-            break
+        what = data["state"]
         s.said |= {k: v for k, v in data.items() if v is not None}
-        ending = ending or data["state"] in ENDS
-        if data["state"] == "received" and s.start is None:
-            s.start, s.at_start = at, s.dims
-        if ending and s.start is not None:
-            s.end = at
+        ends = what in ENDS
+        if s.since is None and what == "received":  # the reception, or opened again
+            s.since, ends = at, not s.openings and s.end_state != ""  # an end from before the reception holds now
+            s.openings.append((at, s.dims))
+            what = s.end_state
+        elif s.since is None and not s.openings:
+            s.end_state, ends = s.end_state or (what if ends else ""), False
+        elif s.since is None:
+            if (s.end_state, what) == ("completed", "returned"):
+                s.end_state = "returned"
+            else:
+                s.after.append((at, s.ends[-1][2]))
+            continue
+        if ends and s.since is not None:
+            s.ends.append((s.since, at, s.dims, s.due))
+            s.since, s.end_state = None, what
     return s
 
 
 def levels(events: Sequence[Event], instant: int) -> dict[str, tuple[str, ...] | None]:
     """The dimensions under which a dossier counts in each level at the instant, or None."""
     s = state_before(events, instant)
-    is_open = s.start is not None and s.end is None
-    due = ms(s.said["due_at"]) if s.said.get("due_at") else None
+    due = s.due
     return {
-        "dossier.backlog": s.dims if is_open else None,
-        "dossier.overdue": s.dims if is_open and due is not None and due < instant else None,
-        "dossier.due_soon": s.dims if is_open and due is not None and due - 72 * HOUR < instant <= due else None,
+        "dossier.backlog": s.dims if s.since is not None else None,
+        "dossier.overdue": s.dims if s.since is not None and due is not None and due < instant else None,
+        "dossier.due_soon": s.dims if s.since is not None and due is not None and due - 72 * HOUR < instant <= due else None,
     }
 
 
@@ -308,17 +322,21 @@ def contributions(history: Sequence[Event]) -> Rows:
                     if dims is not None:
                         add(level, dims, t, (sign,))
     s = state_before(events, 1 << 60)
-    if s.start is not None:
-        add("dossier.received", s.at_start, s.start, (1,))
-        add("dossier.online_share", s.at_start, s.start, (int(s.at_start[2] == "online"), 1, 1))
-    if s.start is not None and s.end is not None:
-        late = int(bool(s.said.get("due_at")) and s.end > ms(s.said["due_at"]))
-        add("dossier.resolved", s.dims, s.end, (1,))
+    for at, dims in s.openings[:1]:
+        add("dossier.received", dims, at, (1,))
+        add("dossier.online_share", dims, at, (int(dims[2] == "online"), 1, 1))
+    for at, dims in s.openings[1:]:
+        add("dossier.reopened", dims, at, (1,))
+    for at, dims in s.after:
+        add("dossier.after_end", dims, at, (1,))
+    for opened, at, dims, due in s.ends:
+        late = int(due is not None and at > due)
+        add("dossier.resolved", dims, at, (1,))
         if late:
-            add("dossier.resolved_late", s.dims, s.end, (1,))
-        add("dossier.on_time_share", s.dims, s.end, (late, 1, 1))
-        bucket = bisect_right(EDGES, (s.end - s.start) // DAY) - 1
-        add("dossier.handling_days", s.dims, s.end, tuple(int(i == bucket) for i in range(len(EDGES))))
+            add("dossier.resolved_late", dims, at, (1,))
+        add("dossier.on_time_share", dims, at, (late, 1, 1))
+        bucket = bisect_right(EDGES, (at - opened) // DAY) - 1
+        add("dossier.handling_days", dims, at, tuple(int(i == bucket) for i in range(len(EDGES))))
     return {key: measures for key, measures in rows.items() if any(measures)}
 
 
@@ -330,8 +348,10 @@ def radio(event: Event) -> Rows:
     data, at = event["data"], ms(event["time"])
     dims, seconds = (data["site"], data["cell"]), data["period_s"]
     rows: Rows = {}
+    if data.get("suspect"):
+        rows["ran.suspect_seconds", dims, at] = (seconds,)
     for measurement in data["measurements"]:
-        if measurement["name"] in COUNTERS:
+        if measurement["name"] in COUNTERS and not data.get("suspect"):
             indicator, _, scale = COUNTERS[measurement["name"]]
             rows.setdefault((indicator, dims, at), (round(measurement["value"] * scale) * seconds, seconds, 1))
     if data.get("rat") is not None:

@@ -57,6 +57,15 @@ def cases(path: Path = RECEIPT) -> tuple[Case, ...]:
     return tuple(found.values())
 
 
+@cache
+def after_end(path: Path = RECEIPT) -> int:
+    """Rows of the log that lie after the end of their dossier (at the very end they belong to it)."""
+    ends = {case.name: case.end for case in cases(path) if case.end is not None}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = [(row["case:concept:name"], ms(row["time:timestamp"])) for row in csv.DictReader(file)]
+    return sum(name in ends and at > ends[name] for name, at in rows)
+
+
 def _of(agency: str | None, among: Sequence[Case] | None) -> list[Case]:
     return [c for c in (among if among is not None else cases()) if agency is None or c.agency == agency]
 

@@ -150,8 +150,9 @@ def random_log(rng: random.Random, size: int, partitions: int = 2) -> list[Recor
             START + rng.randrange(0, 6) * 30_000,
             rng.choice((0, 1.25, 10)),
             rat=rng.choice(("NR", "LTE", None)),
+            suspect=(None, False, None, None, True)[i % 5],
         )
-        for _ in range(size // 2)
+        for i in range(size // 2)
     ]
     rng.shuffle(pool)
     now, loading = START + 12 * DAY, rng.random() < 0.4

@@ -19,6 +19,10 @@ from ioc.events.exact_lane import Reject
 from ioc.times import iso
 from ioc.vocabulary import Contributions, Dims, Row, Stream
 
+LIMIT = 2_000
+"""Events of one entity that are counted. Each costs a look at all before it, and the row is written whole: 2,000 take a second or
+two in all and 160 KB; ten times as many would stop a partition for minutes. Real dossiers have less than a hundred."""
+
 
 class Item(NamedTuple):
     """One event of an entity. The first five fields are its order, never its arrival."""
@@ -53,11 +57,14 @@ class History:
             if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
                 changed = differing(other, item)
                 return id_reused(other.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
+        ahead = self.offset >= item.offset
+        before = [other for other in self.items if other.offset < item.offset] if ahead else self.items
+        if len(before) >= LIMIT:
+            return Reject("too_many", "", f"its entity has {LIMIT} events already, as many as one may have; begin another one")
         try:
-            if self.offset < item.offset:
+            if not ahead:
                 return self._append(item)
             # the stored row is ahead: look at the prefix only, and keep the row
-            before = [other for other in self.items if other.offset < item.offset]
             return self._change(self._rows(sorted([*before, item])), self._rows(before))
         except Exception as error:  # whatever a declaration raises or gives back is a reject, never a crash loop
             return raised(error)

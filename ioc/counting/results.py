@@ -45,9 +45,9 @@ def _wrong_name_or_width(stream: Stream, indicator: str, width: int) -> None:
 
 def check_lifecycle(found: tuple[int | None, int | None, int | None, Dims]) -> None:
     """What `lifecycle` says of an entity.  Raises DeclarationError."""
-    *times, dims = found
-    "".join(dims)
-    if len(times) != 3 or any(at is not None and (type(at) is not int or not FIRST <= at <= LAST) for at in times):
+    right = isinstance(found, tuple) and len(found) == 4 and isinstance(found[3], tuple)
+    right = right and all(at is None or (type(at) is int and FIRST <= at <= LAST) for at in found[:3])
+    if not right or any(type(name) is not str for name in found[3]):
         raise DeclarationError(f"lifecycle gives {found!r}; it is (opened_at, ended_at, due_at, dims), times in ms or None")
 
 
@@ -76,10 +76,11 @@ def _check_numbers(indicator: str, frame: pl.DataFrame, part: pl.DataFrame, meas
     if part.is_empty():
         return
     for name, least, most in (("at", FIRST, LAST), *((name, -MOST, MOST) for name in measures)):
-        low, high = part[name].min(), part[name].max()
-        if low < least or high > most:  # type: ignore[operator]
-            raise DeclarationError(f"{indicator}: {name} lies between {low!r} and {high!r}; not between {least} and {most}")
-    there = np.zeros(int(frame["_i"].max() or 0) + 2, np.bool_)  # type: ignore[arg-type]
+        values = part[name].to_numpy()
+        if values.min() < least or values.max() > most:
+            between = f"{values.min()} and {values.max()}; not between {least} and {most}"
+            raise DeclarationError(f"{indicator}: {name} lies between {between}")
+    there = np.zeros(int(frame["_i"].to_numpy().max(initial=0)) + 2, np.bool_)
     there[frame["_i"].to_numpy()] = True
     if not there[part["_i"].to_numpy().clip(-1, len(there) - 1)].all():
         raise DeclarationError(f"{indicator}: `_i` names events that are not in the frame")

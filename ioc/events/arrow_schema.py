@@ -9,16 +9,16 @@ import types
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
-import annotated_types
 import polars as pl
 import pyarrow as pa
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ioc.errors import DeclarationError
 from ioc.events.exact_lane import times_in
 from schemas import Contract
-from schemas.envelope import TIMESTAMP
+from schemas.envelope import TIMESTAMP, Strict
 
 CAPITALS = TIMESTAMP.replace("[Tt]", "T").replace("[Zz]", "Z")
 """The times the columns can read; pydantic writes others so."""
@@ -49,7 +49,12 @@ class Shape:
 
 
 def shape(contract: Contract) -> Shape:
-    """The shape of a contract.  Raises DeclarationError for a field type that has no Arrow form."""
+    """The shape of a contract.
+
+    Raises DeclarationError for a field that has no Arrow form, whose integers need not fit 64 bits, or with a rule that is not
+    among the checks: the fast lane would let through what pydantic refuses.
+    """
+    _own_rules(contract)
     envelope = {name: info for name, info in contract.model_fields.items() if name not in ("data", "data_base64")}
     data = contract.data_model()
     attributes = [pa.field(name, _arrow(info.annotation)) for name, info in envelope.items()]
@@ -61,22 +66,18 @@ def shape(contract: Contract) -> Shape:
     ]
     lists: dict[str, tuple[pl.Expr, ...]] = {}
     for name, info in data.model_fields.items():
-        item = _item(info.annotation)
+        item = item_of(info.annotation)
         if item is None:
             scalars += _checks(name, info)
             continue
-        sizes = [
-            _bound(pl.col(name).list.len(), m)
-            for m in info.metadata
-            if isinstance(m, annotated_types.MinLen | annotated_types.MaxLen)
-        ]
+        sizes = [_bound(pl.col(name).list.len(), m) for m in info.metadata if isinstance(m, MinLen | MaxLen)]
         scalars += [pl.col(name).is_not_null(), *sizes]
         lists[name] = tuple(c for n, i in item.model_fields.items() for c in _checks(n, i)) + _limits(contract, name)
     return Shape(contract, schema, tuple(scalars), lists)
 
 
 def _arrow(annotation: Any) -> pa.DataType:
-    annotation, _ = _optional(annotation)
+    annotation, _ = plain(annotation)
     if get_origin(annotation) is Literal:
         return pa.string()
     if get_origin(annotation) is list:
@@ -90,13 +91,13 @@ def _struct(model: type[BaseModel]) -> pa.DataType:
     return pa.struct([pa.field(name, _arrow(info.annotation)) for name, info in model.model_fields.items()])
 
 
-def _optional(annotation: Any) -> tuple[Any, bool]:
+def plain(annotation: Any) -> tuple[Any, bool]:
     """The annotation without None and without Annotated, and whether None was in it."""
     if get_origin(annotation) in (Union, types.UnionType):
         inner = [a for a in get_args(annotation) if a is not type(None)]
-        return _optional(inner[0])[0], True
+        return plain(inner[0])[0], True
     if hasattr(annotation, "__metadata__"):
-        return _optional(annotation.__origin__)
+        return plain(annotation.__origin__)
     return annotation, False
 
 
@@ -112,15 +113,47 @@ def _metadata(info: FieldInfo) -> list[Any]:
     return found
 
 
-def _item(annotation: Any) -> type[BaseModel] | None:
-    annotation, _ = _optional(annotation)
+def item_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of a list's items; None where the field is no list."""
+    annotation, _ = plain(annotation)
     return get_args(annotation)[0] if get_origin(annotation) is list else None
+
+
+def _own_rules(contract: Contract) -> None:
+    """Validators of a model's own are pydantic's alone; only the envelope's and those of `limits` are checked by columns, too."""
+    data = contract.data_model()
+    for model in (data, *filter(None, (item_of(info.annotation) for info in data.model_fields.values()))):
+        rules = model.__pydantic_decorators__
+        own = {name: rule for kind in (rules.model_validators, rules.field_validators) for name, rule in kind.items()}
+        foreign = [name for name, rule in own.items() if getattr(rule.func, "__module__", "") != Strict.__module__]
+        if foreign and contract.limits is None:
+            raise DeclarationError(
+                f"{model.__name__}.{foreign[0]}: the fast lane knows no validators of a contract; use the constraints of Field"
+            )
+
+
+def bounds(info: FieldInfo) -> tuple[Any, Any]:
+    """The least and the greatest number a field allows; None where there is no bound."""
+    constraints = _metadata(info)
+    lows: list[Any] = [c.ge if isinstance(c, Ge) else c.gt for c in constraints if isinstance(c, Ge | Gt)]
+    highs: list[Any] = [c.le if isinstance(c, Le) else c.lt for c in constraints if isinstance(c, Le | Lt)]
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _bounded(column: str, info: FieldInfo) -> None:
+    """Any integer that passes must fit the column; a single 10**30 would be valid and uncountable."""
+    low, high = bounds(info)
+    if low is None or high is None or low < -(1 << 63) or high >= 1 << 63:
+        name = column.removeprefix("_")
+        raise DeclarationError(f"{name}: an int needs bounds that fit 64 bits; write Annotated[int, Field(ge=0, le=1_000_000)]")
 
 
 def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
     """What must hold of a scalar column; true or false in every row."""
     value = pl.col(column)
-    annotation, nullable = _optional(info.annotation)
+    annotation, nullable = plain(info.annotation)
+    if annotation is int:
+        _bounded(column, info)
     checks: list[pl.Expr] = []
     if get_origin(annotation) is Literal:
         checks.append(value.is_in(list(get_args(annotation))))
@@ -133,19 +166,26 @@ def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
             if pattern == TIMESTAMP:
                 day = value.str.slice(0, 10)
                 checks.append((day >= "0001") & day.str.to_date("%Y-%m-%d", strict=False).is_not_null())
-        elif isinstance(constraint, annotated_types.MinLen | annotated_types.MaxLen):
+        elif isinstance(constraint, MinLen | MaxLen):
             checks.append(_bound(value.str.len_chars(), constraint))
-        elif isinstance(constraint, annotated_types.Ge):
+        elif isinstance(constraint, Ge):
             checks.append(value >= pl.lit(constraint.ge))
-        elif isinstance(constraint, annotated_types.Le):
+        elif isinstance(constraint, Le):
             checks.append(value <= pl.lit(constraint.le))
+        elif isinstance(constraint, Gt):
+            checks.append(value > pl.lit(constraint.gt))
+        elif isinstance(constraint, Lt):
+            checks.append(value < pl.lit(constraint.lt))
+        elif getattr(getattr(constraint, "func", None), "__module__", "") != Strict.__module__:
+            known = "pattern, min_length, max_length, ge, gt, le, lt"
+            raise DeclarationError(f"{column.removeprefix('_')}: the fast lane knows no {constraint!r}; use {known}")
     if nullable:
         return [check.fill_null(False) | value.is_null() for check in checks]
     return [value.is_not_null(), *(check.fill_null(False) for check in checks)]
 
 
 def _bound(length: pl.Expr, constraint: Any) -> pl.Expr:
-    return length >= constraint.min_length if isinstance(constraint, annotated_types.MinLen) else length <= constraint.max_length
+    return length >= constraint.min_length if isinstance(constraint, MinLen) else length <= constraint.max_length
 
 
 def _limits(contract: Contract, field: str) -> tuple[pl.Expr, ...]:

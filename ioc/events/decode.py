@@ -92,7 +92,7 @@ class Decoder:
             slow += refused
         events, beats, rejects = self._exact(batch, sorted(slow))
         for kind, found in events.items():
-            frames[kind].append(fast_lane.from_events(self._shapes[kind], list(found), list(found.values())))
+            frames[kind] += self._frames(self._shapes[kind], found, rejects)
         received, before, after = reception(batch, beats, clock, self.rules)
         decoded = Decoded(batch, received, before, after, self.contracts, rejects=rejects, beats=beats)
         for kind, parts in frames.items():
@@ -134,6 +134,17 @@ class Decoder:
             else:
                 events.setdefault(event.event_type, {})[i] = event
         return events, beats, rejects
+
+    def _frames(self, shape: Shape, events: Mapping[int, Envelope[Any]], rejects: dict[int, Reject]) -> list[pl.DataFrame]:
+        """The frames of events the exact lane accepted. One that has no place in the columns becomes a reject."""
+        try:
+            return [fast_lane.from_events(shape, list(events), list(events.values()))]
+        except Exception as error:  # whatever a decode raises is a reject, never a crash loop
+            if len(events) == 1:
+                said = f"this event does not fit the columns it is counted in: {type(error).__name__}: {error}"
+                rejects.update({index: Reject("schema", "data", said) for index in events})
+                return []
+            return [frame for index, event in events.items() for frame in self._frames(shape, {index: event}, rejects)]
 
     def _rules(self, shape: Shape, frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
         """The frame without what breaks a rule of time, key or place; those become rejects."""

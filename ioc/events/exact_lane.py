@@ -35,6 +35,7 @@ REASONS = {
     "key_mismatch": "the record's Kafka key is not the entity the event is about (the field that its contract names)",
     "misrouted": "the record lies in another partition than its key says: set `partitioner=murmur2_random` in librdkafka clients",
     "id_reused": "another event has this `source` and `id`; a correction has its own `id` and names the earlier in `replaces`",
+    "too_many": "an entity has more events than are counted of one (2,000)",
     "contributions": "a time within `data` lies too far away, or the stream's declaration cannot count the event",
     "bad_file": "a file that was handed in as a whole cannot be read",
 }
@@ -88,6 +89,8 @@ def exact(value: bytes | None, headers: Headers, contracts: Mapping[str, Contrac
         event = contract.model_validate_json(value)
     except ValidationError as error:
         return _schema_reject(error, contract)
+    except Exception as error:  # a validator of the contract that fails on this event: a reject, never a crash loop
+        return Reject("schema", "data", f"the contract cannot judge this event: {type(error).__name__}: {error}")
     if event.replaces is not None and nfc(event.replaces) == nfc(event.id):
         return Reject("schema", "replaces", "an event cannot replace itself; name the id of the earlier event")
     return event

@@ -91,6 +91,63 @@ def test_a_change_of_agency_moves_the_backlog_and_leaves_what_was_received() -> 
     assert [dims[0] for i, dims, _ in total if i == "dossier.received"] == ["A"]
 
 
+def test_received_after_the_end_opens_a_dossier_again_and_its_first_end_stays() -> None:
+    found = rows(
+        dossier("D", "a", "received", START, due_at=START + 4 * DAY),
+        dossier("D", "b", "completed", START + 3 * DAY),
+        dossier("D", "c", "received", START + 6 * DAY, due_at=START + 20 * DAY),
+        dossier("D", "d", "completed", START + 8 * DAY),
+        dossier("D", "e", "returned", START + 9 * DAY),
+    )
+    assert found["dossier.backlog"] == {0: 1, 3: -1, 6: 1, 8: -1}
+    assert found["dossier.received"] == {0: 1}
+    assert found["dossier.reopened"] == {6: 1}
+    assert found["dossier.resolved"] == {3: 1, 8: 1}
+    assert found["dossier.on_time_share"] == {3: 0, 8: 0}
+    assert "dossier.after_end" not in found
+
+
+def test_a_dossier_opened_again_without_a_new_due_time_is_overdue_from_then_on() -> None:
+    found = rows(
+        dossier("D", "a", "received", START, due_at=START + 4 * DAY),
+        dossier("D", "b", "stopped", START + 3 * DAY),
+        dossier("D", "c", "received", START + 6 * DAY),
+    )
+    assert found["dossier.overdue"] == {6: 1}
+
+
+def test_what_else_comes_after_the_end_opens_nothing_and_is_counted() -> None:
+    found = rows(
+        dossier("D", "a", "received", START),
+        dossier("D", "b", "completed", START + 3 * DAY),
+        dossier("D", "c", "returned", START + 4 * DAY),
+        dossier("D", "d", "processing", START + 5 * DAY, agency="other"),
+        dossier("D", "e", "returned", START + 7 * DAY),
+    )
+    assert found["dossier.backlog"] == {0: 1, 3: -1}
+    assert found["dossier.resolved"] == {3: 1}
+    assert found["dossier.after_end"] == {5: 1, 7: 1}
+    assert "dossier.reopened" not in found
+
+
+def test_an_end_before_the_reception_holds_at_it_and_the_next_reception_opens_again() -> None:
+    found = rows(
+        dossier("D", "a", "completed", START),
+        dossier("D", "b", "received", START + DAY),
+        dossier("D", "c", "received", START + 2 * DAY),
+    )
+    assert found["dossier.resolved"] == {1: 1}
+    assert found["dossier.reopened"] == {2: 1}
+    assert found["dossier.backlog"] == {2: 1}
+
+
+def test_the_lifecycle_of_a_dossier_opened_again_has_no_end() -> None:
+    history = play([dossier("D", "a", "received", START), dossier("D", "b", "stopped", START + DAY)])[0]
+    assert history.lifecycle()[:2] == (START, START + DAY)
+    history.add(item(dossier("D", "c", "received", START + 2 * DAY), 2))
+    assert history.lifecycle()[:2] == (START, None)
+
+
 def test_a_dossier_that_is_never_received_counts_nothing() -> None:
     assert rows(dossier("D", "a", "registered", START), dossier("D", "b", "refused", START + DAY)) == {}
 

@@ -77,6 +77,11 @@ def test_the_whole_log_gives_the_known_totals(centre):
     assert one(centre, "dossier.backlog").value == 105
 
 
+def test_the_180_steps_after_the_end_of_their_dossier_open_none_again_and_are_counted(centre):
+    assert one(centre, "dossier.after_end", window="all").value == brute.after_end() == 180
+    assert one(centre, "dossier.reopened", window="all").value == 0
+
+
 def test_the_median_handling_time_is_50_6_days_within_its_bucket(centre):
     answer = one(centre, "dossier.handling_days", window="all")
     truth = brute.handling_days(0, 1 << 60)

@@ -54,6 +54,7 @@ def test_the_columns_of_many_events_are_the_rows_of_each(seed: int, size: int) -
         ]
         measurements = [m | {"value": abs(m["value"])} if m["name"] not in ("RSRP", "vendor.x") else m for m in measurements]  # type: ignore[arg-type]
         more = {"measurements": measurements, "period_s": rng.choice((1, 60, 900)), "rat": rng.choice(("NR", "LTE", None))}
+        more["suspect"] = rng.choice((None, None, False, True))
         events.append(ran(f"c{i % 2}", str(i), START + i, **more))
     assert rows(events) == [brute.radio(e) for e in events]
 
@@ -64,6 +65,15 @@ def test_a_mean_is_weighted_by_the_seconds_measured() -> None:
     for found in rows(events):
         total = [a + b for a, b in zip(total, found["ran.dl_throughput", ("c", "c"), START], strict=True)]
     assert total == [(100 * 60 + 10 * 900) * 10, 960, 2]
+
+
+def test_values_their_sender_doubts_enter_no_average_and_their_seconds_are_counted() -> None:
+    sure, doubted, denied = rows(
+        [ran("c", "a", START, 100), ran("c", "b", START, 99_000_000, suspect=True), ran("c", "d", START, 50, suspect=False)]
+    )
+    key = ("ran.dl_throughput", ("c", "c"), START)
+    assert (sure[key], denied[key]) == ((100 * 10 * 60, 60, 1), (50 * 10 * 60, 60, 1))
+    assert doubted == {("ran.suspect_seconds", ("c", "c"), START): (60,), ("ran.nr_share", ("c", "c"), START): (60, 60, 1)}
 
 
 def test_a_counter_named_twice_in_one_event_counts_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.counting.history import History, Item, difference, raised
+from ioc.counting.history import LIMIT, History, Item, difference, raised
 from ioc.events.exact_lane import Reject
 from ioc.vocabulary import Contributions
 from streams.dossiers import RANK, STREAM, Step
 from tests import brute
-from tests.logs import START, dossier, random_history
+from tests.logs import START, dossier, random_history, text
 
 DAY = brute.DAY
 
@@ -181,6 +182,42 @@ def test_a_difference_has_no_zeros_and_takes_back_what_is_gone() -> None:
     assert difference([(*a, (1, 0)), (*b, (2, 2))], before) == {b: (0, 1), c: (-3, 0)}
     assert difference([(*a, (1, 0)), (*a, (1, 1))], [(*a, (2, 1))]) == {}
     assert difference(before, before) == {}
+
+
+@given(st.integers(0, 10**9), st.booleans())
+def test_an_entity_has_at_most_so_many_events_whoever_is_ahead_and_repeats_stay_duplicates(seed: int, reverse: bool) -> None:
+    rng = random.Random(seed)
+    events = random_history(rng, "D", 9)
+    log = [*events[: 4 if reverse else 9], *events]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ioc.counting.history.LIMIT", 5)
+        history, total, outcomes = play(log)
+        counted = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, dict)]
+        refused = {o.reason for o in outcomes if isinstance(o, Reject)}
+        before = history.pack()
+        assert [history.add(item(e, i)) for i, e in enumerate(log)] == outcomes, "ahead: the same verdicts"
+    assert len(counted) == 5
+    assert refused == {"too_many"}
+    assert total == truth([log[i] for i in counted])
+    assert history.pack() == before
+
+
+def test_an_entity_with_as_many_events_as_it_may_have_is_counted_in_seconds() -> None:
+    begun = time.process_time()
+    step = dossier("D", "a", "received", START)
+    history = History(STREAM)
+    for i in range(LIMIT):
+        event = step | {"id": f"e{i}", "time": text(START + i * 1000)}
+        assert isinstance(history.add(item(event, i)), dict)
+    outcome = history.add(item(step | {"id": "one more"}, LIMIT))
+    assert isinstance(outcome, Reject)
+    assert (outcome.reason, outcome.message) == (
+        "too_many",
+        f"its entity has {LIMIT} events already, as many as one may have; begin another one",
+    )
+    assert history.add(item(step | {"id": "e0"}, LIMIT + 1)) is None
+    assert len(history.pack()) < 400_000
+    assert time.process_time() - begun < 20
 
 
 @pytest.mark.parametrize("name", ["D'1", 'D"\\', "Hồ sơ 1", "\U0001f3db"])

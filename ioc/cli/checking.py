@@ -1,0 +1,76 @@
+"""Checking: what `ioc check` says of the declarations: they are loaded, tried on samples, and watched for the files they read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ioc.catalog import load
+from ioc.cli.asyncapi import examples
+from ioc.counting.samples import fault
+from ioc.errors import IocError
+
+CODE = (".py", ".pyc", ".pyi", ".so")
+LIBRARIES = tuple(
+    Path(place).resolve()
+    for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), "/usr/share/zoneinfo", "/proc", "/sys", "/dev"}
+)
+_watching: list[set[Path]] = []
+
+
+def declarations(package: str = "streams") -> list[str]:
+    """What is wrong with the declarations of a package, a line each."""
+    try:
+        with opened() as at_import:
+            catalog = load(package)
+        wrong = _undeclared(f"package {package}", at_import, [path for s in catalog.streams for path in s.data_files])
+        for stream in catalog.streams:
+            own = [event for event in examples().values() if event["type"] == stream.contract.event_type]
+            with opened() as read:
+                found = fault(stream, own)
+            wrong += [found] if found else []
+            wrong += _undeclared(f"stream {stream.name}", read, stream.data_files)
+            for indicator in stream.indicators:
+                indicator.value.bounds(np.zeros((1, len(indicator.value.measures)), np.int64))
+    except IocError as error:
+        return [str(error)]
+    return wrong
+
+
+def _undeclared(who: str, read: Iterable[Path], declared: Iterable[Path]) -> list[str]:
+    known = {path.resolve() for path in declared}
+    said = "which is not among its data_files: a change of it would count the same events under two rules"
+    return [f"{who} reads {path}, {said}" for path in sorted(read) if path not in known]
+
+
+@contextmanager
+def opened() -> Iterator[set[Path]]:
+    """The files that are opened meanwhile, but for code and libraries."""
+    if _hear not in _heard:
+        sys.addaudithook(_hear)  # it cannot be taken away, and hears nothing while nobody watches
+        _heard.append(_hear)
+    found: set[Path] = set()
+    _watching.append(found)
+    try:
+        yield found
+    finally:
+        _watching.remove(found)
+
+
+_heard: list[Any] = []
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    if event != "open" or not _watching or not isinstance(args[0], str | bytes | os.PathLike):
+        return
+    path = Path(os.fsdecode(args[0])).resolve()
+    if path.suffix not in CODE and not any(path.is_relative_to(place) for place in LIBRARIES):
+        for found in _watching:
+            found.add(path)

@@ -1,0 +1,162 @@
+"""Declared: whether a stream's declaration holds together, and the code and data that its contributions can reach.
+
+What can be reached decides what is counted, so all of it is in the generation (`ioc.catalog.generation`).
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ioc.errors import DeclarationError
+from ioc.vocabulary import Indicator, Quantiles, Stream
+
+DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
+RESERVED = frozenset(
+    ("_i", "at", "as_of", "coverage", "day", "dims", "first_value", "hi", "lo", "n", "restated", "until", "value", "window")
+)
+"""Columns of contributions and of the views, which stand beside those of the dimensions."""
+KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
+"""What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
+CONTRACTS = "schemas"
+"""Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
+
+
+def check(stream: Stream) -> None:
+    """Raises DeclarationError that says what is right."""
+    if (stream.contributions is None) == (stream.columns is None):
+        raise DeclarationError(f"stream {stream.name}: declare either contributions(history) or columns(frame)")
+    if stream.contributions and (stream.item is None or stream.rank is None):
+        raise DeclarationError(f"stream {stream.name}: contributions need an item type and a rank")
+    fields: tuple[str, ...] = stream.item._fields if stream.item else ("time",)  # type: ignore[attr-defined]
+    if fields[:1] != ("time",):
+        raise DeclarationError(f"stream {stream.name}: the first field of {stream.item} must be `time`")
+    there = stream.contract.data_model().model_fields
+    for name in (*stream.times, *fields[1:]):
+        if name not in there:
+            model = stream.contract.data_model().__name__
+            raise DeclarationError(f"stream {stream.name}: {model} has no field {name!r}; it has {', '.join(there)}")
+    if stream.grain < 1 or stream.delay < 0:
+        raise DeclarationError(f"stream {stream.name}: grain {stream.grain} and delay {stream.delay} are ms, at least 1 and 0")
+    if not stream.indicators:
+        raise DeclarationError(f"stream {stream.name}: declare at least one indicator")
+    for indicator in stream.indicators:
+        _check_indicator(stream, indicator)
+    _check_dimensions(stream)
+    for path in (*stream.data_files, *stream.units):
+        if not path.is_file():
+            raise DeclarationError(f"stream {stream.name}: {path} is not there; data_files and units name files that are")
+
+
+def _check_dimensions(stream: Stream) -> None:
+    if not stream.dimensions:
+        raise DeclarationError(f"stream {stream.name}: declare at least one dimension, e.g. who answers for the event")
+    taken = RESERVED | {name for i in stream.indicators for name in (*i.value.measures, *i.value.names)}
+    for name in stream.dimensions:
+        if not re.fullmatch(DIMENSION, name) or stream.dimensions.count(name) > 1:
+            raise DeclarationError(f"stream {stream.name}: dimension {name!r}: use small letters, digits and _, each name once")
+        if name in taken:
+            raise DeclarationError(
+                f"stream {stream.name}: dimension {name!r} is a column or a measure already; name it otherwise"
+            )
+
+
+def _check_indicator(stream: Stream, indicator: Indicator) -> None:
+    if not re.fullmatch(INDICATOR, indicator.name):
+        raise DeclarationError(
+            f"indicator {indicator.name!r}: use small letters, digits, _ and dots, e.g. {stream.name}.received"
+        )
+    for name in {d for grouping in indicator.groupings for d in grouping}:
+        if name not in stream.dimensions:
+            raise DeclarationError(f"{indicator.name}: no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
+    measures = indicator.value.measures
+    if not measures or len(set(measures)) < len(measures):
+        raise DeclarationError(f"{indicator.name}: measures {measures}: at least one, and each name once")
+    edges = indicator.value.edges if isinstance(indicator.value, Quantiles) else ()
+    if list(edges) != sorted(edges):
+        raise DeclarationError(f"{indicator.name}: the edges of a histogram rise; these are {edges}")
+
+
+def code(function: Callable[..., Any]) -> list[str]:
+    """The code that a declared function can reach: that of its module but for the declaration, of its own package's modules
+    that are imported there, and the versions of foreign packages."""
+    module = inspect.getmodule(function)
+    if module is None:
+        raise DeclarationError(f"{function}: a declared function is defined in a module, so that its code can be hashed")
+    # a function that stands within the declaration (a lambda) is taken from there
+    own = [inspect.getsource(function)] if function.__name__ == "<lambda>" else []
+    root = module.__name__.partition(".")[0]
+    return [*own, *(part for name in _reached(module.__name__) for part in _parts(name, root))]
+
+
+@cache
+def _reached(name: str) -> tuple[str, ...]:
+    found: set[str] = set()
+    waiting, root = [name], name.partition(".")[0]
+    while waiting:
+        name = waiting.pop()
+        top = name.partition(".")[0]
+        foreign = top in KERNEL or top in sys.stdlib_module_names or name in (CONTRACTS, f"{CONTRACTS}.envelope")
+        if name not in found and not foreign:
+            found.add(name)
+            waiting += _imports(name) if _is_ours(top, root) else ()
+    return tuple(sorted(found))
+
+
+def _is_ours(top: str, root: str) -> bool:
+    return top in (root, CONTRACTS) or not _owners(top)
+
+
+@cache
+def _owners(top: str) -> tuple[str, ...]:
+    """The installed distributions a package comes from; none for a plain folder."""
+    return tuple(sorted(set(metadata.packages_distributions().get(top, ()))))
+
+
+@cache
+def _source(name: str) -> str | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _imports(name: str) -> Iterator[str]:
+    """The modules a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(_source(name) or "")):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = name.rpartition(".")[0]
+            base = (
+                importlib.util.resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            )
+            yield base
+            yield from (inner for alias in node.names if _is_module(inner := f"{base}.{alias.name}"))
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False  # the parent is no package: a name within a module
+
+
+@cache
+def _parts(name: str, root: str) -> tuple[str, ...]:
+    """A module of the package `root` by its code without what `STREAM = ...` declares; a foreign one by its version."""
+    top = name.partition(".")[0]
+    if not _is_ours(top, root):
+        return tuple(f"{owner}=={metadata.version(owner)}" for owner in _owners(top))
+    lines = (_source(name) or "").splitlines()
+    for node in ast.parse("\n".join(lines)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id == "STREAM" for target in targets):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return ("\n".join(line for line in lines if line.strip()),)

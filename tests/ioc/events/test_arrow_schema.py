@@ -1,0 +1,130 @@
+"""Arrow schema: what the columns cannot hold or check is refused as a contract, and whatever a decode raises is a reject."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+from pydantic import Field, create_model, field_validator
+
+from ioc.errors import DeclarationError
+from ioc.events import arrow_schema, fast_lane
+from ioc.events.arrow_schema import shape
+from ioc.events.batch import Batch
+from ioc.events.decode import Clock, Decoder, Rules
+from ioc.times import iso
+from schemas import Contract
+from schemas.envelope import Code, Envelope, Strict, Text, Timestamp
+from tests.logs import START
+
+LONG = 10**30
+
+
+def contract(base: type[Strict] = Strict, **fields: Any) -> Contract:
+    """A contract whose data has a desk and these fields."""
+    data = create_model("Counted", __base__=base, desk=(Code, ...), **fields)
+
+    class Made(Envelope[data]):  # type: ignore[valid-type]
+        """An event for tests."""
+
+        event_type: ClassVar[str] = "test.made.v1"
+        topic: ClassVar[str] = "ioc.events.made"
+        entity_key: ClassVar[str] = "desk"
+
+        type: Literal["test.made.v1"]
+
+    return Made
+
+
+def event(i: int, desk: str = "A", **data: Any) -> bytes:
+    return json.dumps(
+        {"specversion": "1.0", "id": f"e{i}", "source": "/s", "type": "test.made.v1", "time": iso(START)}
+        | {"data": {"desk": desk, **data}}
+    ).encode()
+
+
+def decoded(kind: Contract, values: list[bytes]) -> Any:
+    """The values as one batch of a topic with one partition, decoded."""
+    rules = Rules(2000, 600, {kind.topic: 1})
+    size = len(values)
+    return Decoder({kind.event_type: kind}, rules).decode(
+        Batch(kind.topic, 0, 0, size, list(range(size)), [b"A"] * size, values, [START] * size, {}), Clock()
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        int,
+        int | None,
+        Annotated[int, Field(ge=0)],
+        Annotated[int, Field(le=9)] | None,
+        Annotated[int, Field(ge=0, le=1 << 63)],
+        Annotated[int, Field(gt=-(1 << 64), lt=5)],
+    ],
+)
+def test_an_integer_without_bounds_that_fit_64_bits_is_refused_as_a_contract(kind: Any) -> None:
+    with pytest.raises(
+        DeclarationError, match=r"people: an int needs bounds that fit 64 bits; write Annotated\[int, Field\(ge=0"
+    ):
+        shape(contract(people=(kind, ...)))
+
+
+def test_an_integer_of_a_lists_items_needs_bounds_too() -> None:
+    item = create_model("Item", __base__=Strict, size=(int, ...))
+    with pytest.raises(DeclarationError, match="size: an int needs bounds"):
+        shape(contract(items=(list[item], ...)))  # type: ignore[valid-type]
+
+
+@pytest.mark.parametrize("kind", [Annotated[int, Field(ge=0, le=9, multiple_of=3)], Annotated[float, Field(multiple_of=0.5)]])
+def test_a_constraint_that_the_columns_cannot_check_is_refused_as_a_contract(kind: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"the fast lane knows no MultipleOf.* use pattern, min_length"):
+        shape(contract(people=(kind, ...)))
+
+
+def test_validators_of_a_models_own_are_refused_as_a_contract() -> None:
+    class Strange(Strict):
+        """A model with a rule of its own."""
+
+        @field_validator("desk", check_fields=False)
+        @classmethod
+        def known(cls, value: str) -> str:
+            return value
+
+    with pytest.raises(DeclarationError, match=r"Counted\.known: the fast lane knows no validators"):
+        shape(contract(Strange))
+
+
+def test_open_bounds_are_checked_by_both_lanes() -> None:
+    kind = contract(people=(Annotated[int, Field(gt=0, lt=10)], ...), share=(Annotated[float, Field(gt=0, lt=1)], ...))
+    values = [
+        event(i, people=n, share=x) for i, (n, x) in enumerate([(0, 0.5), (1, 0.5), (9, 0.5), (10, 0.5), (5, 0.0), (5, 1.0)])
+    ]
+    frame, refused = fast_lane.parse(shape(kind), range(6), values)
+    assert frame["_i"].to_list() == [1, 2]
+    assert refused == [0, 3, 4, 5] == sorted(decoded(kind, values).rejects)
+
+
+def test_an_event_that_fits_no_column_is_a_reject_and_its_neighbours_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow_schema, "_bounded", lambda column, info: None)  # a contract nobody has checked
+    kind = contract(people=(int, ...), due=(Timestamp | None, None), note=(Text | None, None))
+    found = decoded(kind, [event(0, people=1), event(1, people=LONG), event(2, people=2), event(3, people=-LONG)])
+    assert found.frames[kind.event_type]["_i"].to_list() == [0, 2]
+    assert {i: (r.reason, r.field) for i, r in found.rejects.items()} == {1: ("schema", "data"), 3: ("schema", "data")}
+    assert all("does not fit the columns it is counted in: OverflowError" in r.message for r in found.rejects.values())
+
+
+def test_a_validator_that_raises_anything_is_a_reject(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Strict):
+        """A model whose rule fails on what it does not know."""
+
+        @field_validator("desk", check_fields=False)
+        @classmethod
+        def known(cls, value: str) -> str:
+            return {"A": "A"}[value]
+
+    monkeypatch.setattr(arrow_schema, "_own_rules", lambda contract: None)
+    kind = contract(Failing)
+    (reject,) = decoded(kind, [event(0), event(1, desk="B") + b"\n", event(2)]).rejects.values()
+    assert (reject.reason, reject.message) == ("schema", "the contract cannot judge this event: KeyError: 'B'")

@@ -1,0 +1,205 @@
+"""Declared: a declaration that does not hold together says what is right, and all that it can reach is in its generation."""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ioc import declared
+from ioc.catalog import Catalog, generation, load
+from ioc.cli.checking import declarations
+from ioc.counting.samples import fault
+from ioc.declared import check
+from ioc.errors import DeclarationError
+from ioc.vocabulary import Count, Quantiles, Ratio
+from streams import dossiers
+from streams.dossiers import STREAM
+from tests.streams_queue import QUEUE
+
+ONE = replace(QUEUE.indicators[0], alert=None)
+
+
+class Untimed(NamedTuple):
+    """An item that does not begin with its time."""
+
+    state: str
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"),
+    [
+        (replace(QUEUE, columns=None), "declare either contributions"),
+        (replace(STREAM, rank=None), "an item type and a rank"),
+        (replace(STREAM, item=Untimed), "the first field of .* must be `time`"),
+        (replace(STREAM, times=("due",)), "Dossier has no field 'due'; it has dossier, state"),
+        (replace(QUEUE, dimensions=(), indicators=(replace(ONE, groupings=((),)),)), "declare at least one dimension"),
+        (replace(QUEUE, dimensions=("desk", "desk")), "each name once"),
+        (replace(QUEUE, dimensions=("desk", "Phòng ban")), "small letters"),
+        (replace(QUEUE, dimensions=("desk", "value")), "'value' is a column or a measure already"),
+        (replace(QUEUE, dimensions=("desk", "count")), "'count' is a column or a measure already"),
+        (replace(QUEUE, indicators=()), "at least one indicator"),
+        (replace(QUEUE, indicators=(replace(ONE, name="queue waiting"),)), "e.g. queue.received"),
+        (replace(QUEUE, indicators=(replace(ONE, groupings=((), ("desk",), ("room",))),)), "no dimension 'room'; queue has desk"),
+        (replace(QUEUE, indicators=(replace(ONE, value=Count(())),)), "at least one, and each name once"),
+        (replace(QUEUE, indicators=(replace(ONE, value=Ratio("n", "whole")),)), "each name once"),
+        (replace(QUEUE, indicators=(replace(ONE, value=Quantiles((0, 2, 1))),)), "edges of a histogram rise"),
+        (replace(QUEUE, grain=0), "grain 0"),
+        (replace(QUEUE, data_files=(Path("nowhere.toml"),)), "nowhere.toml is not there"),
+    ],
+)
+def test_a_declaration_that_does_not_hold_together_says_what_is_right(stream: Any, says: str) -> None:
+    with pytest.raises(DeclarationError, match=says):
+        check(stream)
+    with pytest.raises(DeclarationError, match=says):
+        Catalog((stream,))
+
+
+@pytest.mark.parametrize("stream", [*load().streams, QUEUE], ids=lambda s: s.name)
+def test_the_declarations_at_hand_hold_together_and_count_their_samples(stream: Any) -> None:
+    check(stream)
+    assert fault(stream) is None
+
+
+def _only(state: str, rows: Any) -> Callable[[Any], Any]:
+    return lambda history: rows if [s.state for s in history][-1:] == [state] else dossiers.contributions(history)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"contributions": lambda history: [("dossier.received", ("a", "b", "c"), history[0].time, (1,))]}, "IndexError"),
+        ({"contributions": lambda history: None}, r"contributions\(\[\]\) must be \[\]"),
+        (
+            {"contributions": _only("stopped", [("dossier.recieved", ("a", "b", "c"), 0, (1,))])},
+            "no indicator 'dossier.recieved'",
+        ),
+        ({"contributions": _only("payment", [("dossier.received", ("a", "b", "c"), 0, (1, 2))])}, "2 measures; it has 1"),
+        ({"contributions": _only("returned", [("dossier.received", ("a", "b", "c"), 0, (1.5,))])}, "a measure is an integer"),
+        ({"rank": lambda step: {"received": 1}[step.state]}, "KeyError"),
+        ({"lifecycle": lambda history: (None, None, None)}, "lifecycle gives"),
+    ],
+)
+def test_a_declaration_is_tried_on_every_state_of_its_contract(change: dict[str, Any], says: str) -> None:
+    found = fault(replace(STREAM, **change))
+    assert found is not None
+    assert "stream dossiers: " in found
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(found)
+
+
+def test_columns_are_tried_on_a_frame_on_an_empty_one_and_on_single_events() -> None:
+    assert "must hold integers" in str(
+        fault(replace(QUEUE, columns=lambda f: {"queue.waiting": f.with_columns(at="_time", count=0.5)}))
+    )
+    assert "no indicator" in str(fault(replace(QUEUE, columns=lambda f: {"queue.wating": f})))
+    empty = lambda f: 1 / 0 if f.is_empty() else QUEUE.columns(f)  # noqa: E731
+    assert "ZeroDivisionError" in str(fault(replace(QUEUE, columns=empty)))  # type: ignore[arg-type]
+
+
+# ---- a package of declarations on disk
+
+DECLARATION = """
+from pathlib import Path
+from {package} import rules
+from tests import streams_queue
+from dataclasses import replace
+CALENDAR = Path(__file__).parent / "calendar.toml"
+def columns(frame):
+    return before(frame)
+{name} = replace(streams_queue.QUEUE, columns=columns, data_files=({files}))
+def before(frame):
+    {body}
+    return streams_queue.QUEUE.columns(frame)
+"""
+
+
+class Package:
+    """A package like `streams`, with one declaration, a module of rules and a calendar."""
+
+    name = "declared_for_a_test"
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        patch.syspath_prepend(str(folder))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        self.place = folder / self.name
+        self.place.mkdir()
+
+    def write(self, *, name: str = "STREAM", files: str = "", body: str = "", rules: str = "", days: str = "off = []") -> str:
+        """Write it anew; what was loaded of it before is forgotten."""
+        self.forget()
+        (self.place / "__init__.py").write_text("")
+        (self.place / "rules.py").write_text(rules)
+        (self.place / "calendar.toml").write_text(days)
+        (self.place / "queue.py").write_text(DECLARATION.format(package=self.name, name=name, files=files, body=body))
+        return self.name
+
+    def forget(self) -> None:
+        """As in a new process."""
+        for module in [m for m in sys.modules if m.startswith(self.name)]:
+            del sys.modules[module]
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        for known in (declared._reached, declared._source, declared._parts):
+            known.cache_clear()
+
+    def generation(self, **more: str) -> str:
+        """The generation of its stream."""
+        (stream,) = load(self.write(**more)).streams
+        return generation(stream)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    """Such a package in a folder of its own."""
+    made = Package(tmp_path, monkeypatch)
+    yield made
+    made.forget()
+
+
+def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_another_generation(package: Package) -> None:
+    first = package.generation(files="CALENDAR,")
+    assert package.generation(files="CALENDAR,") == first
+    assert package.generation(files="CALENDAR,", days='off = ["2026-04-30"]') != first, "a data file"
+    assert package.generation(files="CALENDAR,", rules="OFF = 1") != first, "a module that is imported"
+    assert package.generation(files="CALENDAR,", rules="import holidays") != first, "a package that is imported"
+    assert package.generation(files="CALENDAR,", body="frame = frame.head(1)") != first, "a function below the declaration"
+
+
+def test_the_version_of_a_foreign_calendar_is_in_the_generation(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = package.generation(rules="import holidays")
+    monkeypatch.setattr("ioc.declared.metadata.version", lambda name: "99")
+    assert package.generation(rules="import holidays") != first
+
+
+def test_a_rank_that_stands_in_the_declaration_is_in_the_generation() -> None:
+    first = replace(STREAM, rank=lambda step: 1)
+    second = replace(STREAM, rank=lambda step: 2)
+    assert generation(first) != generation(second)
+    assert generation(STREAM) == load().generations["dossiers"]
+
+
+def test_a_stream_that_is_not_named_stream_is_told_instead_of_left_out(package: Package) -> None:
+    with pytest.raises(DeclarationError, match=r"queue: a module's stream is named STREAM, not stream; nothing would count it"):
+        load(package.write(name="stream"))
+
+
+@pytest.mark.parametrize("body", ["CALENDAR.read_text()", "open(CALENDAR, 'rb').close()"])
+def test_a_file_that_contributions_read_must_be_declared(package: Package, body: str) -> None:
+    assert declarations(package.write(body=body, files="CALENDAR,")) == []
+    (found,) = declarations(package.write(body=body))
+    assert "calendar.toml, which is not among its data_files" in found
+
+
+def test_a_file_that_is_read_at_import_must_be_declared(package: Package) -> None:
+    reading = "import pathlib\nDAYS = (pathlib.Path(__file__).parent / 'calendar.toml').read_text()"
+    assert declarations(package.write(rules=reading, files="CALENDAR,")) == []
+    (found,) = declarations(package.write(rules=reading))
+    assert "reads" in found
+    assert "calendar.toml" in found
