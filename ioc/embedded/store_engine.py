@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 import chdb
 
 from ioc.embedded import store_rules
+from ioc.embedded.store_mend import ROOM, unreadable
 from ioc.embedded.store_protocol import Ask, StoreError, summary
-from ioc.embedded.store_sql import Statement
+from ioc.embedded.store_sql import Statement, identifier, literal
 from ioc.errors import ServiceAway
 
 # Settings of every request unless it brings its own, and why.
@@ -31,6 +34,8 @@ ENGINE = {
 }
 
 
+MOMENT = 15.0
+"""Seconds after the disk was seen full in which inserts are still read back."""
 FAILED = "SELECT sum(value) FROM system.events WHERE event = 'FailedInsertQuery'"
 ERRORS = "SELECT code, value, last_error_message FROM system.errors ORDER BY last_error_time DESC"
 
@@ -43,21 +48,12 @@ class Answer:
     summary: str
 
 
-def literal(value: str) -> str:
-    """A ClickHouse string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def identifier(name: str) -> str:
-    """A ClickHouse identifier in backticks."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
 class Engine:
     """A chDB folder held open by one handle that never runs a request's query."""
 
-    def __init__(self, address: str, handle: Any) -> None:
-        self._address = address
+    def __init__(self, path: Path, address: str, handle: Any) -> None:
+        self._path, self._address = path, address
+        self._tight_until = 0.0
         self._handle = handle
         self._guard = threading.Lock()
         self._failed: int | None = None
@@ -79,7 +75,7 @@ class Engine:
         """Open the folder; ServiceAway when another process has it open or it cannot be used."""
         address = f"{path.resolve()}?" + "&".join(f"{name}={value}" for name, value in ENGINE.items())
         try:
-            return cls(address, chdb.connect(address))
+            return cls(path, address, chdb.connect(address))
         except RuntimeError as error:
             raise ServiceAway(f"the store in {path} cannot be opened: {' '.join(str(error).split())}") from None
 
@@ -100,7 +96,25 @@ class Engine:
         return found["statement_count"], found["query_class"].name not in ("READ_ONLY", "UNKNOWN")
 
     def run(self, ask: Ask, statement: Statement) -> Answer:
-        """Run one request in a connection of its own; StoreError carries the engine's code and message."""
+        """Run one request in a connection of its own; StoreError carries the engine's code and message.
+
+        An insert is acknowledged when it can be read back: the engine does not notice when a full disk takes no small file.
+        """
+        if statement.verb != "insert":
+            return self._run(ask, statement)
+        began, tight = time.time(), self._tight()
+        answer = self._run(ask, statement)
+        if (self._tight() or tight) and (lost := unreadable(self.ask, began)):
+            raise StoreError(243, f"the disk is full: {lost[0]} was not written whole, insert it again")
+        return answer
+
+    def _tight(self) -> bool:
+        """Whether the disk is full, or was a moment ago."""
+        if shutil.disk_usage(self._path).free < ROOM:
+            self._tight_until = time.monotonic() + MOMENT
+        return time.monotonic() < self._tight_until
+
+    def _run(self, ask: Ask, statement: Statement) -> Answer:
         try:
             connection = chdb.connect(self._address)
             try:

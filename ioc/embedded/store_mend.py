@@ -2,7 +2,8 @@
 
 chDB 26.9 does not notice when small files of a part (marks, `columns.txt`) are not written for want of room: the merged part
 takes the place of its sources, and whoever reads it gets error 246. The sources stay on the disk for eight minutes, and a table
-that is attached anew loads them instead. Inserts are not concerned: those that fail are not acknowledged.
+that is attached anew loads them instead. Inserts may suffer the same: while the disk is full they are read back before they are
+acknowledged, and what cannot be read is undone here.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from ioc.embedded.store_engine import identifier
 from ioc.embedded.store_protocol import StoreError
+from ioc.embedded.store_sql import identifier
 
 ROOM = 16 << 20
 """A disk with fewer bytes left is full."""
@@ -22,6 +24,37 @@ BEFORE, AFTER = 60, 15
 TROUBLES = "SELECT sum(value) FROM system.errors WHERE code = 243 OR last_error_message LIKE '%No space left%'"
 PARTS = """SELECT database, table, name FROM system.parts
     WHERE active AND modification_time >= toDateTime({}) AND database != 'system'"""
+
+NEW = """SELECT database, table, name, path FROM system.parts
+    WHERE active AND level = 0 AND modification_time >= toDateTime({}) AND database != 'system'"""
+
+
+def unreadable(ask: Callable[[str], list[list[str]]], since: float) -> list[str]:
+    """Parts inserted since then (seconds of the epoch) that cannot be read from the disk, though the engine holds them for well.
+
+    One that is gone was merged: then it has been read. Its small text files are looked at here: CHECK knows not all of them.
+    """
+    found = []
+    for database, table, part, path in ask(NEW.format(int(since) - 1)):
+        name = f"{_name(database, table)}, part {part}"
+        if _is_broken(ask, database, table, part) or _empty(Path(path)):
+            found.append(name)
+    return found
+
+
+def _empty(part: Path) -> bool:
+    """Whether a text file of a part is empty; a part that is gone has none."""
+    with suppress(FileNotFoundError):
+        return any(file.suffix in (".txt", ".json") and not file.stat().st_size for file in part.iterdir())
+    return False
+
+
+def _is_broken(ask: Callable[[str], list[list[str]]], database: str, table: str, part: str) -> bool:
+    check = f"CHECK TABLE {_name(database, table)} PART '{part}' SETTINGS check_query_single_value_result = 1"
+    try:
+        return ask(check) == [["0"]]
+    except StoreError:
+        return False  # it has been merged into another one, or its table is gone
 
 
 class Mender:
@@ -46,7 +79,7 @@ class Mender:
         if self._first is None:
             return []
         broken = [
-            (_name(database, table), part) for database, table, part in self._written() if self._is_broken(database, table, part)
+            (_name(database, table), part) for database, table, part in self._written() if self._is_bad(database, table, part)
         ]
         for table in dict(broken):
             self._detached.append(table)  # before: a DETACH that fails may have been done
@@ -66,12 +99,8 @@ class Mender:
         parts = map(tuple, self._ask(PARTS.format(int(self._first) - BEFORE)))
         return [part for part in parts if part not in self._well]
 
-    def _is_broken(self, database: str, table: str, part: str) -> bool:
-        check = f"CHECK TABLE {_name(database, table)} PART '{part}' SETTINGS check_query_single_value_result = 1"
-        try:
-            broken = self._ask(check) == [["0"]]
-        except StoreError:
-            return False  # it has been merged into another one, or its table is gone
+    def _is_bad(self, database: str, table: str, part: str) -> bool:
+        broken = _is_broken(self._ask, database, table, part)
         if not broken:
             self._well.add((database, table, part))
         return broken

@@ -126,3 +126,13 @@ def _tokens(sql: bytes) -> Iterator[tuple[str, bytes, int, int]]:
 
 def _unquote(token: bytes) -> bytes:
     return token[3:-3] if token.startswith(b"\xe2") else token[1:-1]
+
+
+def literal(value: str) -> str:
+    """A ClickHouse string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def identifier(name: str) -> str:
+    """A ClickHouse identifier in backticks."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

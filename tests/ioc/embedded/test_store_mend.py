@@ -10,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ioc.embedded.store_mend import TROUBLES, Mender
-from ioc.embedded.store_protocol import StoreError
+from ioc.embedded import store_engine, store_sql
+from ioc.embedded.store_engine import Answer, Engine
+from ioc.embedded.store_mend import TROUBLES, Mender, unreadable
+from ioc.embedded.store_protocol import Ask, StoreError
 from ioc.errors import IocError
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
@@ -81,6 +83,55 @@ def test_a_table_that_could_not_be_detached_is_tried_again(tmp_path: Path) -> No
         mender.look()
     assert len(mender.look()) == 1
     assert attached == {"t"}
+
+
+@pytest.mark.parametrize(
+    ("check", "files", "lost"),
+    [
+        ("1", {"count.txt": "10", "data.bin": "", "checksums.txt": "x"}, False),
+        ("0", {"count.txt": "10"}, True),
+        ("1", {"count.txt": "10", "default_compression_codec.txt": ""}, True),
+        ("1", {"count.txt": "10", "serialization.json": ""}, True),
+        ("gone", {"count.txt": "10"}, False),
+        ("1", None, False),
+    ],
+)
+def test_an_inserted_part_is_well_when_it_can_be_read_back(
+    tmp_path: Path, check: str, files: dict[str, str] | None, lost: bool
+) -> None:
+    if files is None:
+        tmp_path = tmp_path / "merged away meanwhile"
+    for name, text in (files or {}).items():
+        (tmp_path / name).write_text(text)
+
+    def ask(sql: str) -> list[list[str]]:
+        if sql.startswith("SELECT"):
+            return [["ioc", "t", "all_1_1_0", str(tmp_path)]]
+        if check == "gone":
+            raise StoreError(232, "no such part")
+        return [[check]]
+
+    assert unreadable(ask, time.time()) == (["`ioc`.`t`, part all_1_1_0"] if lost else [])
+
+
+def test_while_the_disk_is_full_an_insert_is_acknowledged_only_when_it_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine is a stand-in that answers every insert well, and holds a part that is broken on the disk."""
+    engine = object.__new__(Engine)
+    engine._path, engine._tight_until = tmp_path, 0.0
+    monkeypatch.setattr(Engine, "_run", lambda *_: Answer(b"", ""))
+    monkeypatch.setattr(Engine, "ask", lambda _, sql: [["ioc", "t", "p", "/"]] if sql.startswith("SELECT") else [["0"]])
+    ask, insert = Ask(b"", "ioc", "TSV", "id", ""), store_sql.read(b"INSERT INTO t FORMAT TSV\n1")
+    assert engine.run(ask, insert) == Answer(b"", ""), "there is room: nothing is read back"
+    monkeypatch.setattr(store_engine, "ROOM", 1 << 60)
+    with pytest.raises(StoreError, match="not written whole") as refused:
+        engine.run(ask, insert)
+    assert refused.value.code == 243
+    monkeypatch.setattr(store_engine, "ROOM", 0)
+    with pytest.raises(StoreError):
+        engine.run(ask, insert)  # it was full a moment ago
+    assert engine.run(ask, store_sql.read(b"SELECT 1")) == Answer(b"", "")
 
 
 def parts(store: Store) -> list[str]:
