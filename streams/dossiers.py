@@ -112,7 +112,8 @@ def contributions(history: Sequence[Step]) -> list[Row]:
                 _on(rows, "dossier.overdue", span, max(span.due, span.start), span.end)
                 _on(rows, "dossier.due_soon", span, max(span.start, span.due - SOON), due_or_end)
         _ended(rows, spans[0].start, spans[-1])
-    rows += [("dossier.after_end", dims, time, ONE) for time, dims in late]
+    if late:
+        rows += [("dossier.after_end", dims, time, ONE) for time, dims in late]
     return rows
 
 

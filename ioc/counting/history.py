@@ -79,6 +79,8 @@ class History:
         return change
 
     def _change(self, after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+        if after == before:
+            return {}  # most events of a life change nothing
         try:
             change = difference(after, before)
             check_rows(self.stream, change)
@@ -111,33 +113,39 @@ class History:
     @classmethod
     def unpack(cls, stream: Stream, text: str | bytes) -> History:
         """The history of a row of `entities`."""
-        make = stream.item._make  # type: ignore[union-attr]
+        new, step = tuple.__new__, stream.item  # as `_make`, in half the time
         rows = orjson.loads(text)
         for row in rows:
-            row[8] = make(row[8])
-        return cls(stream, [Item._make(row) for row in rows])
+            row[8] = new(step, row[8])  # type: ignore[arg-type]
+        return cls(stream, [new(Item, row) for row in rows])
 
 
 def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
     """What the stream sees: the items in order, without those that a correction replaces."""
-    replaced = [(item[3], item[7]) for item in items if item[7] is not None]
-    if not replaced:
+    for item in items:
+        if item[7] is not None:
+            break
+    else:
         return [item[8] for item in items]
+    replaced = [(item[3], item[7]) for item in items if item[7] is not None]
     return [item.step for item in items if (item.source, item.id) not in replaced]
 
 
 def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
     """The sum of the rows of `after` less that of `before`, without rows whose measures are all zero."""
-    if after == before:
-        return {}  # most events of a life change nothing
+    same = 0
+    for one, other in zip(after, before, strict=False):
+        if one != other:
+            break
+        same += 1  # what both begin with cancels
     total: Contributions = {}
-    for indicator, dims, at, measures in after:
+    for indicator, dims, at, measures in after[same:]:
         key = (indicator, dims, at)
         known = total.get(key)
         if known is not None and len(known) != len(measures):
             raise DeclarationError(f"{indicator}: rows of {len(known)} and of {len(measures)} measures")
         total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
-    for indicator, dims, at, measures in before:
+    for indicator, dims, at, measures in before[same:]:
         key = (indicator, dims, at)
         known = total.get(key)
         if known is not None and len(known) != len(measures):

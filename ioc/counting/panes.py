@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ioc.times import floor
 from ioc.vocabulary import Contributions, Dims, Measures, Stream
 
 Key = tuple[str, Dims, int, int]
@@ -122,14 +121,17 @@ class Panes:
 
 def known_at(stream: Stream, time: int, before: int) -> int:
     """When a contribution became known: max(event time, watermark before the record), on the grain. `before`: reception, ms."""
-    return floor(max(time, before - stream.delay), stream.grain)
+    return max(time, before - stream.delay) // stream.grain * stream.grain
 
 
 def by_pane(stream: Stream, levels: frozenset[str], difference: Contributions, known: int) -> Mapping[Key, Measures]:
-    """The difference of one event, summed per pane, without zeros."""
+    """The difference of one event (which has no zeros), summed per pane, without zeros."""
     result: dict[Key, Measures] = {}
+    grain, met = stream.grain, False
     for (indicator, dims, at), measures in difference.items():
-        key = (indicator, dims, at if indicator in levels else floor(at, stream.grain), known)
+        key = (indicator, dims, at if indicator in levels else at // grain * grain, known)
         other = result.get(key)
+        met = met or other is not None
         result[key] = measures if other is None else tuple(map(int.__add__, other, measures))
-    return {key: measures for key, measures in result.items() if any(measures)}
+    # only where rows meet in a pane can they cancel
+    return {key: measures for key, measures in result.items() if any(measures)} if met else result

@@ -162,21 +162,26 @@ def test_holes_in_the_offsets_stop_nothing(store: Store) -> None:
     assert alone(store).checkpoints == made.checkpoints
 
 
-def test_events_after_the_end_do_not_reopen_a_dossier(store: Store) -> None:
+def test_steps_after_the_end_do_not_reopen_a_dossier_only_another_reception_does(store: Store) -> None:
     log = only(
         dossier("D", "a", "received", START, agency="A"),
         dossier("D", "b", "completed", START + DAY),
         dossier("D", "c", "processing", START + 2 * DAY, agency="B", due_at=START + 3 * DAY),
-        dossier("D", "d", "received", START + 3 * DAY),
+        dossier("D", "d", "payment", START + 3 * DAY),
         dossier("D", "e", "returned", START + 4 * DAY),
+        dossier("D", "f", "received", START + 9 * DAY),
     )
     made = alone(store)
     made.run([batch(log[:2], 0)])
     before = panes(store)
-    made.run([batch(log[2:], 2)])
-    assert panes(store) == before
-    assert set(verdicts(store).values()) == {("accepted", "")}
+    made.run([batch(log[2:5], 2)])
+    after = {key: row for key, row in panes(store).items() if key[0] == "dossier.after_end"}
+    assert sum(m[0] for _, m in after.values()) == 2
+    assert panes(store) == before | after, "9, then 10 is as it should be"
     assert level(store, "dossier.backlog", START + 9 * DAY) == 0
+    made.run([batch(log[5:], 5)])
+    assert level(store, "dossier.backlog", START + 9 * DAY + 1) == 1
+    assert set(verdicts(store).values()) == {("accepted", "")}
 
 
 def test_two_dossiers_that_end_before_they_start_count_once_at_their_start(store: Store) -> None:
