@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ioc import cli
-from ioc.cli import imports
+from ioc.cli import imports, underway
 from ioc.errors import ServiceAway, UsageError
 from ioc.importing.importer import read_log
 from ioc.importing.mapping import load_map
@@ -77,11 +77,11 @@ def test_a_check_needs_no_centre_and_shows_rows_as_events_and_what_is_wrong(
 
 
 @contextmanager
-def importing(files: tuple[Path, Path], run: str | None = None) -> Iterator[imports.Importing]:
+def importing(files: tuple[Path, Path], run: str | None = None) -> Iterator[underway.Importing]:
     log, log_map = files[0], load_map(str(files[1]))
     settings = Settings(data_dir=log.parent)
     with read_log(settings, [log], log_map) as read:
-        yield imports.Importing(settings, CATALOG, [log], log_map, read, run)
+        yield underway.Importing(settings, CATALOG, [log], log_map, read, run)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -126,10 +126,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs that were made and removed, without a centre."""
     found: list[str] = []
     monkeypatch.setattr(imports, "connected", lambda data: Settings(data_dir=data))
-    monkeypatch.setattr(imports, "Store", lambda settings: FakeStore())
-    monkeypatch.setattr(imports.new_run, "check_import", lambda settings, run: None)
-    monkeypatch.setattr(imports.new_run, "open_import", lambda settings, catalog, run: found.append(run) or "old" not in run)
-    monkeypatch.setattr(imports.new_run, "drop", lambda settings, catalog, run: found.append(f"removed {run}"))
+    monkeypatch.setattr(underway, "Store", lambda settings: FakeStore())
+    monkeypatch.setattr(underway.new_run, "check_import", lambda settings, run: None)
+    monkeypatch.setattr(underway.new_run, "open_import", lambda settings, catalog, run: found.append(run) or "old" not in run)
+    monkeypatch.setattr(underway.new_run, "drop", lambda settings, catalog, run: found.append(f"removed {run}"))
     return found
 
 
@@ -147,7 +147,7 @@ def worker(raises: BaseException | None) -> Callable[..., Any]:
 def test_an_import_that_sent_nothing_leaves_no_new_run_behind(
     files: tuple[Path, Path], made: list[str], monkeypatch: pytest.MonkeyPatch, run: str, left: list[str]
 ) -> None:
-    monkeypatch.setattr(imports, "worker_of", worker(ServiceAway("no worker")))
+    monkeypatch.setattr(underway, "worker_of", worker(ServiceAway("no worker")))
     with importing(files, run) as done, pytest.raises(ServiceAway, match="no worker"), done.place():
         pass
     assert made == left
@@ -169,7 +169,7 @@ def test_a_refused_file_and_an_empty_one_begin_no_run(
     assert made == []
 
 
-def broken_off_after(done: imports.Importing, sent: int) -> Callable[[Any, Any], None]:
+def broken_off_after(done: underway.Importing, sent: int) -> Callable[[Any, Any], None]:
     def send(store: Any, shown: Any) -> None:
         done.reached = sent
         raise KeyboardInterrupt
@@ -210,7 +210,7 @@ def test_ctrl_c_says_how_much_was_sent_and_that_to_import_again_is_safe(
     sent: int,
     left: list[str],
 ) -> None:
-    monkeypatch.setattr(imports, "worker_of", worker(None))
+    monkeypatch.setattr(underway, "worker_of", worker(None))
     with importing(files, "trial") as done:
         monkeypatch.setattr(done, "send", broken_off_after(done, sent))
         with pytest.raises(KeyboardInterrupt), done.place() as store:
