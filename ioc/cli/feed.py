@@ -66,6 +66,8 @@ def import_files(
     settings, catalog, log_map = connected(data), load(), load_map(mapping)
     factor = speed_of(speed)
     if run is None:
+        if not shift_to_now and (told := live.late_past(Store(settings))):
+            say(told)
         return _import(settings, catalog, files, log_map, factor, shift_to_now, limit, None, no_wait, as_json)
     new_run.open_import(settings, catalog, run)
     with worker_of(settings, run):
