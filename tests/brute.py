@@ -119,9 +119,10 @@ def clock(log: Sequence[Record], sealed: bool, tolerance_ms: int) -> list[tuple[
     found = []
     for record in log:
         header = next((int(raw) for name, raw in record.headers if name == "ioc-received"), None)
+        pacemaker = header is None
         if header is not None and header > record.timestamp + tolerance_ms:
             header = None
-        if not sealed and not live and header is None and _type(record) == "vn.ioc.heartbeat.v1":
+        if not sealed and not live and pacemaker and _type(record) == "vn.ioc.heartbeat.v1":
             live = True
         trusted = header is not None and (sealed or not live)
         received = header if trusted and header is not None else record.timestamp

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ioc.alerting.judge import CALM, FIRING, State, judge, look_back, looks_back_to
+from ioc.alerting.judge import CALM, FIRING, State, judge, look_back, looks_back_to, silenced
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
+from ioc.rolling import imported
 from ioc.rolling.roll import beginning, watermarks
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
@@ -83,8 +84,13 @@ class Alerter:
     def _judge(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> None:
         states, found = self._states[indicator.name], []
         rows = _finals(self.store, stream, generation, indicator, rule, after, until)
-        for dims in sorted(states.keys() | rows.keys()):
-            transitions, states[dims] = judge(rule, stream.grain, rows.get(dims, []), states.get(dims, CALM), after, until)
+        quiet = self._quiet(stream, generation, after, until)
+        held = _held(self.store, stream, generation, indicator, rule, after) if quiet else {}
+        for dims in sorted(states.keys() | rows.keys() | held.keys()):
+            heard = rows.get(dims, [])
+            if quiet:
+                heard = silenced(heard, quiet, stream.grain, held.get(dims), after, until)
+            transitions, states[dims] = judge(rule, stream.grain, heard, states.get(dims, CALM), after, until)
             for t in transitions:
                 found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.at))
         self.store.insert("alerts", state.rows_table("alerts", found))
@@ -99,10 +105,25 @@ class Alerter:
             f"AND at <= fromUnixTimestamp64Milli({position}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
         )
         fires = {tuple(dims) for dims in firing["dims"].to_list()}
+        quiet, grain = self._quiet(stream, generation, back, position), stream.grain
+        muted = any(begin <= back <= end for begin, end in quiet)
         return {
-            dims: look_back(rule, stream.grain, rows.get(dims, []), held.get(dims), dims in fires, position)
-            for dims in held.keys() | rows.keys() | fires
+            d: look_back(
+                rule,
+                grain,
+                silenced(rows.get(d, []), quiet, grain, held.get(d), back, position),
+                None if muted else held.get(d),
+                d in fires,
+                position,
+            )
+            for d in held.keys() | rows.keys() | fires
         }
+
+    def _quiet(self, stream: Stream, generation: str, after: int, until: int) -> list[tuple[int, int]]:
+        """While a past is imported into a live centre, nobody is alerted."""
+        stored = state.checkpoints(self.store, MEASURE, [stream.topic])
+        live = imported.lives({(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation})
+        return imported.quiet(self.store, stream, live, after, until)
 
 
 def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int | None:
@@ -150,8 +171,9 @@ def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator,
 def _held(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, at: int) -> dict[Dims, float | None]:
     """The first finals that hold at a step: of each group the last row up to there."""
     frame = store.query(
-        f"SELECT dims, first_value FROM indicators FINAL WHERE {_of(stream, generation, indicator, rule)} "
-        f"AND at <= fromUnixTimestamp64Milli({at}) ORDER BY at DESC LIMIT 1 BY dims"
+        "SELECT dims, first_value FROM indicators FINAL "
+        f"WHERE {_of(stream, generation, indicator, rule)} AND at <= fromUnixTimestamp64Milli({at}) "
+        "ORDER BY at DESC LIMIT 1 BY dims"
     )
     return {tuple(dims): value for dims, value in frame.iter_rows()}
 

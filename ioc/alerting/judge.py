@@ -65,6 +65,26 @@ def judge(
     return found, State(values[-1], since, firing)
 
 
+def silenced(
+    rows: Sequence[tuple[int, float | None]],
+    quiet: Sequence[tuple[int, int]],
+    grain: int,
+    held: float | None,
+    after: int,
+    until: int,
+) -> list[tuple[int, float | None]]:
+    """The rows in (after, until] with no value in the quiet stretches [begin, end]; behind each the value holds that it left.
+
+    While a past is imported a group holds the sum of what has come of it, which is no news. `held`: the value at `after`.
+    """
+    told = [row for row in rows if not any(begin <= row[0] <= end for begin, end in quiet)]
+    for begin, end in quiet:
+        left = next((value for at, value in reversed(rows) if at <= end + grain), held)
+        told = [row for row in told if row[0] != end + grain]
+        told += [(at, value) for at, value in ((begin, None), (end + grain, left)) if after < at <= until]
+    return sorted(told, key=lambda row: row[0])
+
+
 def looks_back_to(rule: Above, grain: int, position: int) -> int:
     """The step from whose value on rows are needed to know the state at `position`: a longer stretch changes nothing."""
     return position - _hold(rule, grain)

@@ -60,6 +60,18 @@ def is_live(store: Store) -> bool:
     return bool(found["found"][0])
 
 
+def late_past(store: Store) -> str:
+    """What whoever imports a past should know beforehand of a centre that is live already; nothing to say where it is not."""
+    if not is_live(store):
+        return ""
+    return (
+        "this centre is live, so a past that is imported now is late: answers are right, first finals stay as they were. "
+        "While it comes in, and for ten minutes after, no alert fires; what it leaves is judged then. The boards follow in the "
+        "background, which `ioc doctor` tells of. Two other ways: `--run NAME`, a database of its own; or a new centre that is "
+        "loaded before it goes live (`ioc up --no-demo --loading`, import, `ioc live`)"
+    )
+
+
 def silence(store: Store) -> int:
     """Seconds since a live centre received its last record, by the store's clock; 0 where it is not live."""
     asked = "dateDiff('second', (SELECT now FROM v_now), now64(3)) AS seconds"

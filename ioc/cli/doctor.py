@@ -18,12 +18,13 @@ from ioc.alerting.alerts import ALERT
 from ioc.alerting.notify import NOTIFY
 from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live, repair
-from ioc.cli.common import Data, Json, dump, out, quiet_libraries, say, settings_of, table
+from ioc.cli.common import Data, Json, dump, local, out, quiet_libraries, say, settings_of, table
 from ioc.counting.log_identity import other_partitions
 from ioc.counting.pipeline import MEASURE
 from ioc.embedded.centre import endpoints, owner, status, stopped
 from ioc.errors import ServiceAway, UsageError, WrongGeneration
 from ioc.kafka import KafkaError, TopicPartition, bounds
+from ioc.rolling.imported import underway
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
@@ -124,6 +125,9 @@ def _stored(settings: Settings, catalog: Catalog, store: Store) -> list[Finding]
     lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
     found.append(("accepted gaps", True, f"{lost} positions"))
     found.append(_webhook(settings, store))
+    for stream in catalog.streams:
+        if past := underway(store, catalog.generations[stream.name]):
+            found.append((f"imported past of {stream.name}", True, f"on the boards to {local(past[0])} of {local(past[1])}"))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ioc.catalog import load
+from ioc.centre import live
 from ioc.cli.common import Data, Json, Run, connected, dump, out, quiet_libraries, say, settings_of
 from ioc.cli.feed import bar, speed_of
 from ioc.cli.underway import Importing
@@ -21,6 +22,7 @@ from ioc.importing.mapping_check import assumed
 from ioc.importing.told import Refused
 from ioc.replaying import new_run
 from ioc.settings import Settings
+from ioc.store.clickhouse import Store
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,6 +72,8 @@ def import_files(
         importing = Importing(settings, catalog, files, log_map, log, run)
         if importing.hopeless():
             _tell(importing, False, as_json)
+        if run is None and not shift_to_now and (late := live.late_past(Store(settings))):
+            say(late)
         with importing.place() as store:
             importing.send(store, shown)
             if not no_wait:

@@ -212,8 +212,8 @@ def _same_keys(given: pl.Series, keys: pl.Series) -> pl.Series:
 def reception(batch: Batch, beats: Sequence[int], clock: Clock, rules: Rules) -> tuple[Ints, Ints, Clock]:
     """(reception used, highest reception before, clock after) of each record (docs/exactness.md, "Words").
 
-    The header counts in runs and until the partition's first live heartbeat (one without the header); until then only
-    records that have it move the watermark.
+    The header counts in runs and until the partition's first live heartbeat (one without the header, believed or not); until
+    then only records that have it move the watermark.
     """
     size = len(batch)
     received = np.array(batch.timestamps, np.int64)
@@ -224,7 +224,7 @@ def reception(batch: Batch, beats: Sequence[int], clock: Clock, rules: Rules) ->
     }
     live = clock.live
     if live is None and not rules.sealed:
-        live = next((batch.offsets[i] for i in beats if i not in given), None)
+        live = next((batch.offsets[i] for i in beats if batch.received(i) is None), None)
     loading = (
         size if rules.sealed else int(np.searchsorted(np.array(batch.offsets, np.int64), live)) if live is not None else size
     )

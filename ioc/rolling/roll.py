@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -17,13 +18,14 @@ import pyarrow as pa
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.events.decode import Clock
+from ioc.rolling.imported import Imported, groups_of, windows
 from ioc.rolling.steps import Span, dimensions, provisional, rows
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import DAY, floor
-from ioc.vocabulary import ALL, Indicator, Stream
+from ioc.vocabulary import Indicator, Stream
 from ioc.windows import LEVEL, leaves, step
 
 ROLL = "roll"
@@ -71,6 +73,7 @@ class Roller:
         self._shown: dict[str, pl.DataFrame] = {}
         self._as_of: dict[str, int] = {}
         self._began: dict[str, int] = {}
+        self._imported = Imported(store)
 
     def stop(self) -> None:
         """Leave a long step at its next portion: the process is to end."""
@@ -81,6 +84,7 @@ class Roller:
         self._progress.clear()
         self._shown.clear()
         self._as_of.clear()
+        self._imported.forget()
 
     def step(self) -> None:
         """Bring `indicators` up to what is counted now."""
@@ -134,7 +138,20 @@ class Roller:
         if advance is not None:
             progress.watermark, progress.advance, upto = advance.watermark, None, advance.counted
         self._save(generation, progress, upto)
-        return upto is not counted
+        return upto is not counted or self._past(stream, generation, counted, progress, now, as_of)
+
+    def _past(
+        self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], progress: Progress, now: int, as_of: int
+    ) -> bool:
+        """Roll a past that was imported into a live centre, for `SLICE` seconds. True: there is more of it."""
+        if progress.watermark is None:
+            return False
+        final, started = (beginning(self.store, stream, self._began), progress.watermark), time.monotonic()
+        settle = partial(self._settle, generation, stream, as_of=as_of)
+        while self._imported.turn(stream, generation, counted, final, now, settle):
+            if self._stopped or time.monotonic() - started >= SLICE:
+                return True
+        return False
 
     # ---- how far
 
@@ -211,7 +228,7 @@ class Roller:
             end = min(int(out[touched].max()), last)
             if end > begin:
                 groups, opening = (
-                    _groups(stream, indicator, late.filter(pl.Series(w))) for w in (touched, touched & (at < begin))
+                    groups_of(stream, indicator, late.filter(pl.Series(w))) for w in (touched, touched & (at < begin))
                 )
                 spans.append(Span(indicator, window, begin, end, groups, opening))
         return spans
@@ -273,7 +290,7 @@ def _table(generation: str, stream: Stream, frame: pl.DataFrame, as_of: int) -> 
 def _windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
     """Every indicator with each of its windows and their steps (ms)."""
     for indicator in stream.indicators:
-        for window in (LEVEL,) if indicator.level else indicator.windows:
+        for window in windows(indicator):
             yield indicator, window, step(window, stream.grain)
 
 
@@ -289,15 +306,6 @@ def _portions(stream: Stream, spans: Sequence[Span]) -> Iterator[list[Span]]:
                 opening = span.opening if low == span.first else None
                 pieces.append(replace(span, first=low, last=high, opening=opening))
         yield pieces
-
-
-def _groups(stream: Stream, indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:
-    """The groups the panes count for."""
-    dims = panes.select(pl.col("dims").list.get(i).alias(d) for i, d in enumerate(dimensions(stream))).unique()
-    return pl.concat(
-        dims.with_columns(pl.lit(ALL).alias(f"d{i}") for i, name in enumerate(stream.dimensions) if name not in grouping)
-        for grouping in indicator.groupings
-    ).unique()
 
 
 def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None) -> int:

@@ -43,6 +43,12 @@ class Desk:
         event = change(desk, by, START + int(at * SECOND), f"e{len(self.log)}")
         self._add(event, at if received is None else received, past)
 
+    def late(self, desk: str, by: int, at: float, received: float) -> None:
+        """A change of a past that is imported into a live centre: its header is there and not believed."""
+        event = change(desk, by, START + int(at * SECOND), f"e{len(self.log)}")
+        header = ("ioc-received", b"%d" % (START + int(at * SECOND)))
+        self.log.append(record(event, len(self.log), START + int(received * SECOND), headers=(header,)))
+
     def beat(self, at: float, past: bool = False) -> None:
         self._add(beat(START + int(at * SECOND)), at, past)
 
@@ -380,3 +386,59 @@ def test_an_alerter_with_one_rule_switched_off_is_found_out(
     test = globals()[finds]
     with pytest.raises(AssertionError):
         test(store_url, pytest.MonkeyPatch()) if "monkeypatch" in inspect.signature(test).parameters else test(store_url)
+
+
+def a_past_in_halves(desk: Desk, begin: float) -> None:
+    """A past of years ago comes in: 50 waited, told first, and had left, told two minutes later. The whole leaves 25."""
+    desk.beat(begin, past=True)  # an import opens with a heartbeat of its own in every partition
+    desk.late("A", 50, -9_000, begin)
+    desk.late("B", 50, -9_000, begin)
+    desk.beat(begin + 60)
+    desk.late("A", -25, -8_000, begin + 120)
+    desk.late("B", -50, -8_000, begin + 120)
+
+
+@pytest.mark.parametrize("closely", [False, True])
+def test_a_past_that_comes_into_a_live_centre_bit_by_bit_alerts_nobody(store_url: str, closely: bool) -> None:
+    """What it leaves is judged ten minutes after its end, as what waits when a centre goes live, however often one looks."""
+    desk, store = Desk(), real_store(store_url, f"alerts_bits_{closely}".lower(), CATALOG)
+    for at in (0, 50):
+        desk.beat(at)
+    a_past_in_halves(desk, 100.5)
+    for at in (230, 400, 810, 820, 822, 830):
+        desk.beat(at)
+    desk.put("A", 1, 1_000.5)
+    desk.put("B", 1, 1_000.5)
+    desk.beat(1_020)
+    if closely:
+        own = pipeline(store, 1, CATALOG, (TOPIC,))
+        roller = Roller(CATALOG, store, store.settings)
+        for number in range(len(desk.log)):
+            count(own, desk.log[: number + 1])
+            roller.step()
+            Alerter(CATALOG, store, run=False).step()  # always a new one: its memory is the store's
+    found = transitions(store) if closely else judged(store, desk.log)
+    assert found == [("A", 824, "firing", 25.0)]
+
+
+def test_an_alert_that_holds_while_a_past_comes_in_is_told_once_and_ends_after_it(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0)
+    desk.put("A", 30, 10.5)
+    desk.beat(50)
+    desk.beat(100.5, past=True)
+    desk.late("A", -25, -9_000, 100.5)
+    for at in (110, 400, 700):
+        desk.beat(at)
+    desk.put("A", -1, 900.5)
+    desk.beat(910)
+    found = judged(real_store(store_url, "alerts_through_import", CATALOG), desk.log)
+    assert found == [("A", 14, "firing", 30.0), ("A", 701, "resolved", 5.0)]
+
+
+def test_what_is_late_without_being_imported_alerts_as_before(store_url: str) -> None:
+    desk = Desk()
+    desk.beat(0)
+    desk.put("A", 30, -9_000, received=100.5)
+    desk.beat(120)
+    assert [to for _, _, to, _ in judged(real_store(store_url, "alerts_outage", CATALOG), desk.log)] == ["firing"]
