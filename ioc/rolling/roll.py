@@ -7,7 +7,7 @@ the highest `as_of` (positions counted before the panes were read) wins.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,15 +18,15 @@ import pyarrow as pa
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.events.decode import Clock
-from ioc.rolling.imported import Imported, groups_of, windows
+from ioc.rolling.imported import Imported
+from ioc.rolling.restated import late, portions, restated, windows_of
 from ioc.rolling.steps import Span, dimensions, provisional, rows
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import DAY, floor
-from ioc.vocabulary import Indicator, Stream
-from ioc.windows import LEVEL, leaves, step
+from ioc.vocabulary import Stream
 
 ROLL = "roll"
 ROWS = 200_000
@@ -122,11 +122,11 @@ class Roller:
             if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._show(generation, stream, progress, now, as_of)
             if not advance.restated:
-                late = self._late(stream, generation, progress, advance)
-                for restated in _portions(stream, self._restated(stream, late, advance.reached, advance.watermark)):
+                changed = late(self.store, stream, generation, progress.positions, advance.counted, advance.reached)
+                for again in portions(stream, restated(stream, changed, advance.reached, advance.watermark), PORTION):
                     if self._stopped:
                         return True
-                    self._settle(generation, stream, rows(self.store, stream, generation, restated), as_of)
+                    self._settle(generation, stream, rows(self.store, stream, generation, again), as_of)
                 advance.restated = True
             self._finals(stream, generation, advance, as_of)
             if advance.reached < advance.watermark:
@@ -175,20 +175,6 @@ class Roller:
         marks = [c.clock.received for c in counted.values() if c.clock.received is not None]
         return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
 
-    def _late(self, stream: Stream, generation: str, progress: Progress, to: Advance) -> pl.DataFrame:
-        """Indicator, dims and `at` of the panes below what is final that were changed since the last roll, but for levels."""
-        news = [
-            f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {rolled})"
-            for (topic, partition), c in to.counted.items()
-            if c.next > (rolled := progress.positions.get((topic, partition), 0))
-        ]
-        names = tuple(i.name for i in stream.indicators if not i.level) or ("",)
-        return self.store.query(
-            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS step FROM panes "
-            f"WHERE generation = {literal(generation)} AND indicator IN {literal(names)} "
-            f"AND at < fromUnixTimestamp64Milli({to.reached}) AND ({' OR '.join(news) or '0'})"
-        ).rename({"step": "at"})
-
     # ---- which steps
 
     def _finals(self, stream: Stream, generation: str, to: Advance, as_of: int) -> None:
@@ -200,7 +186,7 @@ class Roller:
         while to.reached < to.watermark and not self._stopped:
             after = min(to.reached + to.portion, to.watermark)
             spans = []
-            for indicator, window, size in _windows(stream):
+            for indicator, window, size in windows_of(stream):
                 first, last = floor(to.reached, size), floor(after, size)
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
@@ -210,28 +196,6 @@ class Roller:
             to.reached, to.portion = after, min(2 * to.portion, LONGEST) if few else max(to.portion // 2, PORTION)
             if time.monotonic() - started >= SLICE:
                 return
-
-    def _restated(self, stream: Stream, changed: pl.DataFrame, before: int, watermark: int) -> list[Span]:
-        """The steps that were final already and that changed panes touch, within `restate`. Levels are never restated."""
-        spans = []
-        for indicator, window, size in _windows(stream):
-            if window == LEVEL:
-                continue
-            last, horizon = floor(before, size), floor(watermark - stream.restate, size)
-            late = changed.filter((pl.col("indicator") == indicator.name) & (pl.col("at") < last))
-            at = late["at"].to_numpy()
-            out = leaves(window, at, size)
-            touched = out > horizon
-            if not touched.any():
-                continue
-            begin = max(floor(int(at[touched].min()), size), horizon)
-            end = min(int(out[touched].max()), last)
-            if end > begin:
-                groups, opening = (
-                    groups_of(stream, indicator, late.filter(pl.Series(w))) for w in (touched, touched & (at < begin))
-                )
-                spans.append(Span(indicator, window, begin, end, groups, opening))
-        return spans
 
     def _show(self, generation: str, stream: Stream, progress: Progress, now: int, as_of: int) -> None:
         """Write the open steps anew. The others' rows hold at `now`, too: the checkpoint says so for all."""
@@ -285,27 +249,6 @@ def _table(generation: str, stream: Stream, frame: pl.DataFrame, as_of: int) -> 
     columns["stats"] = [[(k, v) for k, v in row.items() if v is not None] for row in stats] or [[]] * size
     columns |= {"generation": pa.repeat(generation, size), "as_of": pa.repeat(as_of, size)}
     return state.table("indicators", columns)
-
-
-def _windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
-    """Every indicator with each of its windows and their steps (ms)."""
-    for indicator in stream.indicators:
-        for window in windows(indicator):
-            yield indicator, window, step(window, stream.grain)
-
-
-def _portions(stream: Stream, spans: Sequence[Span]) -> Iterator[list[Span]]:
-    """The same steps, `PORTION` of time at once."""
-    first, last = min((s.first for s in spans), default=0), max((s.last for s in spans), default=0)
-    for begin in range(first, last, PORTION):
-        pieces = []
-        for span in spans:
-            size = step(span.window, stream.grain)
-            low, high = max(span.first, floor(begin, size)), min(span.last, floor(begin + PORTION, size))
-            if low < high:
-                opening = span.opening if low == span.first else None
-                pieces.append(replace(span, first=low, last=high, opening=opening))
-        yield pieces
 
 
 def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None) -> int:
