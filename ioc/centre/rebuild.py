@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ioc.catalog import Catalog
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.settings import Settings
 from ioc.store import state
@@ -47,12 +47,12 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
                 break
             for place in places:
                 while (reached := pipeline.checkpoints[place].next) < counted[place].next:
-                    batch = archived.batch(store, place, reached, counted[place].next)
+                    batch = from_archive.batch(store, place, reached, counted[place].next)
                     pipeline.run([batch])
                     fed += len(batch)
                     progress(fed, fed + left)
                 _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
-            if left < archived.CHUNK:
+            if left < from_archive.CHUNK:
                 break
         now_read = f"{literal(stream.name)}, {literal(catalog.generations[stream.name])}"
         store.command(f"INSERT INTO generations (stream, generation) VALUES ({now_read})")

@@ -15,7 +15,7 @@ from ioc.centre import live, rebuild
 from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
 from ioc.cli.feed import load_history
 from ioc.cli.view import View
-from ioc.counting import archived
+from ioc.counting.from_archive import CHUNK
 from ioc.embedded import stack
 from ioc.embedded.centre import stopped
 from ioc.errors import WrongGeneration
@@ -80,7 +80,9 @@ def _before_worker(settings: Settings, catalog: Catalog) -> None:
     except WrongGeneration:
         say("the declarations changed: counting the archive again")
         count = rebuild.rebuild(
-            settings, catalog, lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < archived.CHUNK else None
+            settings,
+            catalog,
+            lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < CHUNK else None,
         )
         say(f"counted {count} records again")
 

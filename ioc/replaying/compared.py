@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ioc.asking.question import moment
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.errors import WrongGeneration
 from ioc.rolling.series import series
 from ioc.rolling.steps import dimensions, entries
@@ -92,7 +92,7 @@ def same_panes(sides: tuple[Side, Side], stream: Stream, indicator: Indicator, h
 
 def rejects(sides: tuple[Side, Side]) -> pl.DataFrame:
     """What only one side refused, or for another reason, among the records both have counted."""
-    held = [archived.held(side.store) for side in sides]
+    held = [from_archive.held(side.store) for side in sides]
     places = {place: min(held[0][place].next, held[1][place].next) for place in held[0].keys() & held[1].keys()}
     spans = [f"(topic = {literal(t)} AND partition = {p} AND offset < {end})" for (t, p), end in places.items()]
     begins = [side.run.begin for side in sides if side.run is not None and side.run.begin is not None]

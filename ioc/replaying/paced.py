@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ioc.catalog import Catalog
 from ioc.centre.live import wait_counted, wait_rolled
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.events.decode import NEVER
@@ -80,9 +80,9 @@ def plan(settings: Settings, run: Run, speed: float | None, longest: float = IDL
     holes = sum(end.next for end in wanted.ends.values()) - wanted.records
     if holes > HOLES:
         raise UsageError(f"the live log has {holes:,} positions without a record, too many for a topic of the run: use --direct")
-    first, last = archived.receptions(live, wanted.ends) or (wanted.last, wanted.last)
+    first, last = from_archive.receptions(live, wanted.ends) or (wanted.last, wanted.last)
     begin = first if run.begin is None else run.begin
-    idle = [] if speed is None else archived.idle(live, wanted.ends, begin, longest * speed * SECOND)
+    idle = [] if speed is None else from_archive.idle(live, wanted.ends, begin, longest * speed * SECOND)
     return Plan(run, wanted, Pace(begin, speed, tuple(idle), longest), last)
 
 
@@ -130,9 +130,9 @@ def in_order(live: Store, ends: dict[Place, Checkpoint]) -> Iterator[Record]:
 def _of(live: Store, place: Place, end: Checkpoint) -> Iterator[Record]:
     reached, position, due = 0, 0, NEVER
     while reached < end.next:
-        batch = archived.batch(live, place, reached, end.next)
+        batch = from_archive.batch(live, place, reached, end.next)
         for i, (offset, at) in enumerate(zip(batch.offsets, batch.timestamps, strict=True)):
-            if archived.moves(batch, i, end):
+            if from_archive.moves(batch, i, end):
                 due = max(due, at)
             for hole in range(position, offset):
                 yield Record(due, place, hole, None, None, HOLE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ioc.alerting.alerts import Alerter
 from ioc.catalog import Catalog
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.counting.pipeline import Pipeline
 from ioc.errors import UsageError
 from ioc.replaying import new_run
@@ -52,9 +52,10 @@ def asked(settings: Settings, live: Store, run: Run) -> Asked:
     Raises UsageError when the run is there already or nothing lies in that time.
     """
     new_run.check_new(settings, run.name)
-    held = archived.held(live)
+    held = from_archive.held(live)
     ends = {
-        place: c if run.end is None else replace(c, next=archived.reaches(live, place, c, run.end)) for place, c in held.items()
+        place: c if run.end is None else replace(c, next=from_archive.reaches(live, place, c, run.end))
+        for place, c in held.items()
     }
     total, _, last = _extent(live, ends)
     if not total or (run.begin is not None and last < run.begin):
@@ -88,7 +89,7 @@ def _count(
     done = batches = 0
     while waiting := [place for place, end in ends.items() if pipeline.checkpoints[place].next < end]:
         for place in waiting:
-            batch = archived.batch(live, place, pipeline.checkpoints[place].next, ends[place])
+            batch = from_archive.batch(live, place, pipeline.checkpoints[place].next, ends[place])
             pipeline.run([batch])
             done += len(batch)
             batches += 1

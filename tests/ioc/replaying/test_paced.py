@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ioc.catalog import REJECTS
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, UsageError
 from ioc.events.exact_lane import Reject
@@ -138,10 +138,10 @@ def test_the_order_is_that_of_reception_and_every_offset_is_kept(
     centre: Centre, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = random.Random(seed)
-    monkeypatch.setattr(archived, "CHUNK", rng.choice((3, 20_000)))
+    monkeypatch.setattr(from_archive, "CHUNK", rng.choice((3, 20_000)))
     log = with_holes(random_log(rng, 60) if seed else whole_log(), rng)
     centre.live(log, rng)
-    ends = archived.held(centre.store)
+    ends = from_archive.held(centre.store)
     found = list(in_order(centre.store, ends))
     assert [r.due for r in found] == sorted(r.due for r in found)
     places: dict[tuple[str, int], list[Record]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ioc.catalog import REJECTS, Catalog
-from ioc.counting import archived
+from ioc.counting import from_archive
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.errors import UsageError
 from ioc.events.batch import Batch
@@ -191,8 +191,8 @@ def test_the_log_of_that_proof_is_hard(whole: Centre) -> None:
 def test_a_random_log_replayed_in_any_cut_makes_no_difference(centre: Centre, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(seed)
     centre.live(random_log(rng, 40), rng)
-    monkeypatch.setattr(archived, "CHUNK", rng.choice((3, 20)) if seed % 2 else 20_000)
-    monkeypatch.setattr(archived, "BYTES", rng.choice((1, 2_000)) if seed % 3 == 0 else 32 << 20)
+    monkeypatch.setattr(from_archive, "CHUNK", rng.choice((3, 20)) if seed % 2 else 20_000)
+    monkeypatch.setattr(from_archive, "BYTES", rng.choice((1, 2_000)) if seed % 3 == 0 else 32 << 20)
     monkeypatch.setattr(replaying, "ROLL_EVERY", rng.choice((4, 100)))
     centre.replay()
     assert everything(centre.run()) == everything(centre.store)
@@ -373,15 +373,15 @@ def test_a_run_whose_database_is_gone_ends_with_an_error_and_touches_nothing(
 ) -> None:
     centre.live(whole_log()[:200], random.Random(7))
     before = rows_of(centre.store)
-    monkeypatch.setattr(archived, "CHUNK", 20)
-    real = archived.batch
+    monkeypatch.setattr(from_archive, "CHUNK", 20)
+    real = from_archive.batch
 
     def batch(store: Store, place: tuple[str, int], start: int, end: int) -> Batch:
         if start >= 20:
             centre.store.command(f"DROP DATABASE IF EXISTS {run_names(centre.made[-1])[0]}")
         return real(store, place, start, end)
 
-    monkeypatch.setattr(archived, "batch", batch)
+    monkeypatch.setattr(from_archive, "batch", batch)
     with pytest.raises(StoreError, match="run_"):
         centre.replay()
     assert rows_of(centre.store) == before

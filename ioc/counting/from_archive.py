@@ -1,4 +1,4 @@
-"""Archived: what the archive holds, as batches of the same partitions, offsets, keys, bytes, headers and receptions.
+"""From archive: what the archive holds, as batches of the same partitions, offsets, keys, bytes, headers and receptions.
 
 A batch bears the reception that was used as its timestamp, and the headers. The rules of a live log (`events.decode.reception`)
 find the same receptions and the same watermarks in it again, so archived records are counted by those rules and not as a sealed
