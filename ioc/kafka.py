@@ -195,8 +195,8 @@ class Sender:
         await self._producing.__aenter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
-        await self._producing.__aexit__(*error)
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        await self._producing.__aexit__(kind, error, trace)
 
     async def send(
         self,

@@ -183,4 +183,4 @@ async def _connected(settings: Settings) -> AsyncIterator[Sender]:
         yield sender
     finally:
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(sender.__aexit__(), 5)
+            await asyncio.wait_for(sender.__aexit__(None, None, None), 5)

@@ -145,7 +145,7 @@ def test_migrate_grants_the_views_to_the_reader(store_url: str) -> None:
     """The embedded engine has no users: its refusal shows that it was asked, after everything else was made."""
     store = real_store(store_url, "deploy_grant")
     store.settings = store.settings.model_copy(update={"clickhouse_reader": "grafana"})
-    with pytest.raises(StoreError, match=r"There is no \w+ `grafana`"):
+    with pytest.raises(StoreError, match="GRANT is not supported by the embedded store"):
         migrate(store, load())
     assert store.query("SELECT count() AS n FROM generations")["n"][0] == len(load().streams)
 

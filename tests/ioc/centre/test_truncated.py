@@ -97,7 +97,8 @@ def test_records_deleted_before_they_were_counted_are_refused_until_the_gap_is_a
         assert f"goes on at {begin} (was {counted})" in doctor(centre, "--accept-gap", "ioc.events.dossier:1")
 
         centre.start("worker")
-        centre.wait_counted(send(centre, traffic, 20))
+        centre.wait_counted(wanted := send(centre, traffic, 20))
+        live.wait_rolled(centre.store, centre.catalog, wanted)  # the open step is compared, too
         centre.kill("worker", signal.SIGTERM)
         found = {row["what"]: row["detail"] for row in json.loads(doctor(centre, "--json"))}
         assert found["accepted gaps"] == f"{begin - counted} positions"
