@@ -79,7 +79,8 @@ def reader(
                     return _moment(when, place, counts)
             except (ValueError, OverflowError, InvalidOperation):
                 continue
-        counts[NO_OFFSET] += naive
+        if naive:
+            counts[NO_OFFSET] += 1
         return None
 
     return read

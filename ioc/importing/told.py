@@ -184,12 +184,18 @@ def _unread(log_map: Map, value: Value, kind: str, given: Any) -> str:
 # ---- what happened on the way
 
 
+TIMES = (
+    "times (ambiguous at a change of clocks: the first is taken; never was: moved forward; day without a time: its begin, "
+    "of `due_at` its end, unless the map says another)"
+)
+
+
 def notes(statistics: Statistics) -> dict[str, dict[str, int]]:
     """What was left out, could not be read, or was read in a way to be told, by column or place in the map; without zeros."""
     found: Iterable[tuple[str, Mapping[str, int]]] = (
         ("left out, as the column is null", statistics.nulls),
         ("left out, as beyond null_below or null_above", statistics.outside),
         ("could not be read", statistics.unreadable),
-        ("local times at a change of clocks (ambiguous: the first is taken; never was: moved forward)", statistics.times),
+        (TIMES, statistics.times),
     )
     return {title: dict(sorted(counts.items())) for title, counts in found if counts}

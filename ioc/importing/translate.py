@@ -63,7 +63,7 @@ def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | No
     asked = any(event.once == "last" for event in log_map.event)
     lasts = count_lasts(read_rows(files, log_map), log_map) if asked else None
     yield from translate(read_rows(files, log_map, statistics.reading), log_map, statistics, lasts)
-    if naive := statistics.times[NO_OFFSET]:
+    if naive := statistics.times.get(NO_OFFSET, 0):
         raise UsageError(
             f"bad_file: {naive:,} times of the log state no offset, and the map no zone: "
             'write e.g. zone = "Asia/Ho_Chi_Minh" under [time]'

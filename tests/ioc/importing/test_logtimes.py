@@ -42,7 +42,7 @@ def read(form: str, text: str, zone: str | None = ZONE, **more: Any) -> str | No
         ("%d/%m/%Y", "05/01/2026 08:00", None),
         ("%Y%m%d", "20260105", "2026-01-04T17:00:00Z"),
         ("%Y%m%d", "2026111", None),  # 11 January or 1 November
-        ("%Y%m%d%H%M%S%f", "20260105080000123456789", "2026-01-05T01:00:00.123Z"),
+        ("%Y%m%d%H%M%S%f", "20260105080000123456789", "2026-01-05T01:00:00.123456Z"),
         ("%d %b %Y %I:%M:%S %p", "5 jan 2026 12:00:00 AM", "2026-01-04T17:00:00Z"),
         ("%d/%m/%Y %I:%M %p", "05/01/2026 08:00 CH", "2026-01-05T13:00:00Z"),
         ("%d/%m/%Y %I:%M %p", "05/01/2026 20:00 CH", None),
@@ -93,10 +93,9 @@ PATTERNS = (
 def test_what_strftime_writes_is_read_back(when: datetime, minutes: int, pattern: str) -> None:
     aware = when.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     text = aware.strftime(pattern.replace("%Y", f"{when.year:04}"))
-    expected = aware.replace(microsecond=aware.microsecond // 1000 * 1000)
     found = reader([pattern], None, Counter())(text)
     assert found is not None
-    assert datetime.fromisoformat(found[1]) == expected
+    assert datetime.fromisoformat(found[1]) == aware
 
 
 @pytest.mark.parametrize(

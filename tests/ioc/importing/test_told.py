@@ -119,7 +119,7 @@ def test_every_row_is_in_the_balance_and_the_first_three_of_a_kind_are_told(tmp_
     assert sum(kind.count for kind in times) == found.rejected == 6
     assert [fault.line for kind in times for fault in kind.first] == [4, 5, 6]
     assert [(place.line, event.get("id")) for place, event in found.first] == [(2, "T1/in"), (4, "told.csv#3")]
-    assert told.notes(statistics) == {"could not be read": {"time": 5}}
+    assert told.notes(statistics) == {"could not be read": {"time": 5}, told.TIMES: {"day without a time": 6}}
 
 
 def test_a_row_of_several_lines_is_told_by_the_first_of_them(tmp_path: Path) -> None:
