@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,14 @@ from pathlib import Path
 
 from ioc.embedded import broker as embedded_broker
 from ioc.embedded.children import spawn, stop
-from ioc.embedded.ports import answers, listens
+from ioc.embedded.ports import answers, free_ports, listens
 
 ROOT = Path(__file__).parents[1]
 
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -59,7 +55,7 @@ def _formatted() -> Path:
     """A formatted log folder, made once: Java takes a second for it."""
     folder = Path(tempfile.mkdtemp(prefix="ioc-formatted-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    embedded_broker.resolve_jars(print)
+    embedded_broker.prepare(print)
     embedded_broker.command(folder, free_port(), free_port(), fast_start=True)
     return folder / "kafka" / "topics"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from subprocess import Popen
 
 from ioc.embedded import broker
 from ioc.embedded.children import spawn, stop, tail
-from ioc.embedded.ports import answers, listens
+from ioc.embedded.ports import answers, free_ports, listens
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
 
@@ -24,11 +23,11 @@ PATIENCE = 60.0
 @contextmanager
 def servers(partitions: int, say: Callable[[str], None], home: Path | None = None) -> Iterator[tuple[Settings, dict[str, int]]]:
     """Settings of a running broker and store, and their process ids by name. The broker has the flags of a real centre."""
-    broker.resolve_jars(say)
+    broker.prepare(say)
     with tempfile.TemporaryDirectory(prefix="ioc-bench-", dir=home, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "kafka").mkdir()
-        ports = [_free() for _ in range(3)]
+        ports = free_ports(3)
         commands = {
             "broker": broker.command(folder / "kafka", ports[0], ports[1]),
             "store": [sys.executable, "-m", "ioc.embedded.store", "--path", str(folder / "store"), "--port", str(ports[2])],
@@ -58,13 +57,6 @@ def _wait(child: Popen[bytes], ready: Callable[[], bool], log: Path, name: str) 
         if child.poll() is not None or time.monotonic() > end:
             raise ServiceAway(f"the benchmark's {name} does not start:\n{tail(log)}")
         time.sleep(0.05)  # nothing tells when a server listens
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def peak(pid: int) -> float:

@@ -32,11 +32,11 @@ def resolve_jars(progress: Callable[[str], None]) -> list[Path]:
 
     Raises ServiceAway when a download fails; what has arrived is kept, and the next call continues.
     """
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "ioc"
+    root = cache()
     home = root / f"kafka-{KAFKA}"
     if not home.is_dir():
         try:
-            with _lock(root / f"kafka-{KAFKA}.lock", progress):
+            with lock(root / f"kafka-{KAFKA}.lock", progress, "downloads Kafka"):
                 if not home.is_dir():  # another process may have filled it while we waited
                     _fill(home, progress)
         except OSError as error:
@@ -44,14 +44,20 @@ def resolve_jars(progress: Callable[[str], None]) -> list[Path]:
     return sorted(home.glob("*.jar"))
 
 
+def cache() -> Path:
+    """The folder that all checkouts of a user share."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "ioc"
+
+
 @contextmanager
-def _lock(path: Path, progress: Callable[[str], None]) -> Iterator[None]:
+def lock(path: Path, progress: Callable[[str], None], doing: str) -> Iterator[None]:
+    """Held by one process of this machine at a time; `progress` says what another one is `doing` while we wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another process that downloads Kafka")
+            progress(f"waiting for another process that {doing}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

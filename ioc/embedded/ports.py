@@ -56,6 +56,13 @@ class Ports:
         return True
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now; another process may take one before you do."""
+    with ExitStack() as held:
+        probes = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def listens(port: int) -> bool:
     """Whether something accepts connections on the port."""
     with socket.socket() as probe:

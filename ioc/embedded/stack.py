@@ -56,7 +56,7 @@ def default_children(settings: Settings, ports: Mapping[str, int], progress: Pro
                 "broker",
                 lambda: embedded_broker.command(data, ports["broker"], ports["controller"]),
                 lambda _: listens(ports["broker"]),
-                before=lambda: embedded_broker.resolve_jars(progress),
+                before=lambda: embedded_broker.prepare(progress),
                 foreign=True,
             )
         )

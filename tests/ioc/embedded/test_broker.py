@@ -144,6 +144,26 @@ async def test_kill_9_and_another_port_lose_nothing_acknowledged(tmp_path: Path)
         assert await read(f"127.0.0.1:{second}", topic) == [*values, b"more"]
 
 
+def test_java_reads_the_archive_of_what_a_broker_loads(broker: str, folder: Path) -> None:
+    said: list[str] = []
+    embedded_broker.prepare(said.append)
+    assert said == [], "it was made before the first broker of this session"
+    command = embedded_broker.command(folder, 9092, 9093)
+    log = subprocess.run([*command[:-2], "-Xlog:aot=info", "-version"], capture_output=True, text=True, check=True).stdout
+    assert "Mapped static  region" in log
+    assert "[error" not in log
+
+
+def test_a_java_that_makes_no_archive_starts_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(embedded_broker, "_archive", lambda: tmp_path / "kafka.aot")
+    monkeypatch.setattr(embedded_broker, "JVM", (*embedded_broker.JVM, "-XX:AOTMode=off"))
+    embedded_broker.prepare(said.append)
+    assert [message.partition(":")[0] for message in said] == ["preparing Kafka (the first time only)", "Kafka could not be prepared and starts slower"]
+    assert not (tmp_path / "kafka.aot").exists()
+    assert not any("AOTCache" in option for option in embedded_broker.command(tmp_path, 9092, 9093))
+
+
 def test_a_format_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "topics.new").mkdir(parents=True)
     (tmp_path / "kafka" / "topics.new" / "meta.properties").write_text("cluster.id=")
