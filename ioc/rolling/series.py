@@ -49,12 +49,10 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
 def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
     """Columns value, lo, hi, n, and one for each further name (p90, ...); null where there is no value."""
     columns = indicator.value.bounds(sums)
-    frame = pl.DataFrame({"value": columns[0], "lo": columns[1], "hi": columns[2]})
-    extra = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
-    # an open bucket has no upper bound
-    frame = frame.with_columns(pl.col("hi").replace(float("inf"), None))
-    named = {name: pl.Series(values) for name, values in extra.items()}
-    return frame.with_columns(pl.Series("n", indicator.value.n(sums)), **named).fill_nan(None)
+    named = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
+    high = np.where(np.isposinf(columns[2]), np.nan, columns[2])  # an open bucket has no upper bound
+    numbers = {"value": columns[0], "lo": columns[1], "hi": high, "n": indicator.value.n(sums)} | named
+    return pl.DataFrame(numbers, nan_to_null=True)
 
 
 def _changes(entries: Entries, into: Ints, out: Ints, first: int, last: int) -> tuple[pl.DataFrame, Matrix]:

@@ -45,6 +45,7 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
     if not spans:
         return found
     stored = _stored(store, stream, generation, spans)
+    written = stored.partition_by("indicator", "window", as_dict=True)
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
         # levels are long: one at a time
@@ -52,8 +53,9 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
             first, last = min(s.first for s in some), max(s.last for s in some)
             panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
             for span in some:
-                there = stored.filter((pl.col("indicator") == span.indicator.name) & (pl.col("window") == window))
-                found.append(_span(stream, span, panes[span.indicator.name], there.drop("indicator", "window")))
+                held, there = panes[span.indicator.name], written.get((span.indicator.name, window))
+                if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
+                    found.append(_span(stream, span, held, stored.clear() if there is None else there))
     return found
 
 
@@ -61,7 +63,7 @@ def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl
     indicator, size = span.indicator, step(span.window, stream.grain)
     dims = dimensions(stream)
     found = series(indicator, span.window, size, panes, span.first, span.last)
-    there = there.filter(pl.col("at").is_between(span.first, span.last, closed="right"))
+    there = there.drop("indicator", "window").filter(pl.col("at").is_between(span.first, span.last, closed="right"))
     # the step before the first one keeps its old row, or has none: the first one must not be read from there
     opening = span.opening
     if span.whole:
@@ -226,9 +228,11 @@ def _open(
         f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in indicators))} {since}"
         f"AND at < fromUnixTimestamp64Milli({now}) GROUP BY indicator, {', '.join(dims)}"
     )
-    rows = []
+    groups, rows = frame.partition_by("indicator", as_dict=True), []
     for indicator in indicators:
-        own, width = frame.filter(pl.col("indicator") == indicator.name), len(indicator.value.measures)
+        if (own := groups.get((indicator.name,))) is None:
+            continue
+        width = len(indicator.value.measures)
         parts = [
             own.select(dims)
             .hstack(measured(indicator, matrix(own[f"m{i}"], width)))

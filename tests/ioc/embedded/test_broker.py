@@ -159,7 +159,10 @@ def test_a_java_that_makes_no_archive_starts_without_one(tmp_path: Path, monkeyp
     monkeypatch.setattr(embedded_broker, "_archive", lambda: tmp_path / "kafka.aot")
     monkeypatch.setattr(embedded_broker, "JVM", (*embedded_broker.JVM, "-XX:AOTMode=off"))
     embedded_broker.prepare(said.append)
-    assert [message.partition(":")[0] for message in said] == ["preparing Kafka (the first time only)", "Kafka could not be prepared and starts slower"]
+    assert [message.partition(":")[0] for message in said] == [
+        "preparing Kafka (the first time only)",
+        "Kafka could not be prepared and starts slower",
+    ]
     assert not (tmp_path / "kafka.aot").exists()
     assert not any("AOTCache" in option for option in embedded_broker.command(tmp_path, 9092, 9093))
 
