@@ -66,6 +66,20 @@ def after_end(path: Path = RECEIPT) -> int:
     return sum(name in ends and at > ends[name] for name, at in rows)
 
 
+def part(path: Path, every: int) -> Path:
+    """A log of every so many-th dossier, written to the path: as hard, and sooner counted."""
+    chosen = {case.name for case in cases()[::every]}
+    with (
+        gzip.open(RECEIPT, "rt", encoding="utf-8", newline="") as file,
+        gzip.open(path, "wt", encoding="utf-8", newline="") as out,
+    ):
+        rows = csv.DictReader(file)
+        some = csv.DictWriter(out, rows.fieldnames or ())
+        some.writeheader()
+        some.writerows(row for row in rows if row["case:concept:name"] in chosen)
+    return path
+
+
 def _of(agency: str | None, among: Sequence[Case] | None) -> list[Case]:
     return [c for c in (among if among is not None else cases()) if agency is None or c.agency == agency]
 
