@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.counting import given_back
 from tests.services import running_broker, running_store
 
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50, print_blob=True)
@@ -52,3 +53,10 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of an embedded store that serves the whole session."""
     with running_store(tmp_path_factory.mktemp("session") / "store") as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def databases_go_back() -> Iterator[None]:
+    """A database that a test took may be another test's after it (`tests.counting.real_store`)."""
+    with given_back():
+        yield

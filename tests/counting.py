@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ioc.catalog import Catalog, load
@@ -21,11 +22,55 @@ TOPICS = (DOSSIER, RAN)
 
 
 def real_store(url: str, database: str, catalog: Catalog = CATALOG) -> Store:
-    """A database of its own on the embedded store, with all tables."""
+    """A database of its own on the embedded store, with all tables: a new one of that name, or one that a test gave back."""
+    while catalog is CATALOG and (free := _FREE.get(url)):
+        if (store := _emptied(url, free.pop())) is not None:
+            _LENT.append(store)
+            return store
     store = Store(Settings(clickhouse_url=url), database)
     store.command(f"DROP DATABASE IF EXISTS {database}") if database in _databases(url) else None
     tables.migrate(store, catalog)
+    if catalog is CATALOG:
+        _FORMS.setdefault(url, _form(store))
+        _LENT.append(store)
     return store
+
+
+_LENT: list[Store] = []
+_FREE: dict[str, list[str]] = {}
+_FORMS: dict[str, int] = {}
+"""By URL: what all tables and views of such a database are, in a number."""
+
+
+@contextmanager
+def given_back() -> Iterator[None]:
+    """What is lent meanwhile is free afterwards: to make a database anew takes ten times as long as to empty it."""
+    before = len(_LENT)
+    yield
+    for store in _LENT[before:]:
+        _FREE.setdefault(store.settings.clickhouse_url, []).append(store.database)
+    del _LENT[before:]
+
+
+def _emptied(url: str, database: str) -> Store | None:
+    """The database without rows, or None: it is gone, or a test changed a table or a view."""
+    if database not in _databases(url):
+        return None
+    store = Store(Settings(clickhouse_url=url), database)
+    if _form(store) != _FORMS[url]:
+        return None
+    for table in tables.TABLES:
+        store.command(f"TRUNCATE TABLE {table}")
+    tables.fill(store, CATALOG)
+    return store
+
+
+def _form(store: Store) -> int:
+    own = f"replaceRegexpAll(create_table_query, '\\\\b{store.database}\\\\b', '')"
+    found: int = store.query(
+        f"SELECT groupBitXor(cityHash64(name, {own})) AS form FROM system.tables WHERE database = '{store.database}'"
+    )["form"][0]
+    return found
 
 
 def _databases(url: str) -> list[str]:

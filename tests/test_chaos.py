@@ -1,9 +1,8 @@
-"""Chaos: real processes under two dozen faults of every kind, and not a row lost, doubled or wrong (`make chaos`: 1,000)."""
+"""Chaos: real processes under a dozen faults of every kind, and not a row lost, doubled or wrong (`make chaos`: 1,000)."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,11 @@ ENDS = {place: records[-1].offset + 1 for place, records in by_place(LOG).items(
 
 
 @pytest.fixture
-def counted(store_url: str) -> Iterator[Store]:
+def counted(store_url: str) -> Store:
     """A store that has counted the log."""
     store = real_store(store_url, "chaos_judge")
     count(pipeline(store), LOG)
-    yield store
-    store.command("DROP DATABASE chaos_judge")
+    return store
 
 
 def judged(store: Store) -> tuple[int, int, int]:
@@ -53,17 +51,17 @@ def test_the_judge_finds_what_is_lost_doubled_and_wrong(counted: Store) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_dozen_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
-    result = chaos(tmp_path, 24, seed=4)
+def test_a_dozen_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
+    result = chaos(tmp_path, 12, seed=4)
     assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
-    assert result.faults >= 24
+    assert result.faults >= 12
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_workers_stopped_past_their_session_and_group_offsets_moved_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
     stopped, moved = "stopped past its session, then continued", "group offsets moved or deleted"
-    result = chaos(tmp_path, 5, seed=5, weights={moved: 1}, strikes={stopped: 1})
+    result = chaos(tmp_path, 4, seed=5, weights={moved: 1}, strikes={stopped: 1})
     assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
     assert {kind for kind, _ in result.struck} == {stopped, moved}
 

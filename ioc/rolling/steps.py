@@ -10,13 +10,15 @@ import polars as pl
 
 from ioc.rolling.series import Entries, measured, series
 from ioc.store.clickhouse import Store, literal
-from ioc.times import floor
+from ioc.times import DAY, floor
 from ioc.vocabulary import ALL, Indicator, Matrix, Stream
 from ioc.windows import CALENDAR, LEVEL, step, window_start
 
 NEVER = -(1 << 62)
 NAMED = 500
 """Groups a statement may name; more are read whole and left out afterwards."""
+LONG = DAY
+"""Of so many steps of a level, and more, one indicator is read at a time."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,8 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
     written = stored.partition_by("indicator", "window", as_dict=True)
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
-        # levels are long: one at a time
-        for some in [[s] for s in own] if window == LEVEL else [own]:
-            first, last = min(s.first for s in some), max(s.last for s in some)
+        first, last = min(s.first for s in own), max(s.last for s in own)
+        for some in [[s] for s in own] if window == LEVEL and last - first > LONG else [own]:
             panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
             for span in some:
                 held, there = panes[span.indicator.name], written.get((span.indicator.name, window))

@@ -165,14 +165,19 @@ def migrate(store: Store, catalog: Catalog) -> list[str]:
     store.create(statements(catalog, store.database))
     for statement in FSYNC:
         store.command(statement.format(int(store.settings.fsync)))
+    if store.settings.clickhouse_reader:
+        store.command(f"GRANT SELECT ON {store.database}.v_* TO {store.settings.clickhouse_reader}")
+    return fill(store, catalog)
+
+
+def fill(store: Store, catalog: Catalog) -> list[str]:
+    """The part of `migrate` that writes rows."""
     known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
     for stream in catalog.streams:
         if stream.name not in known:
             store.command(
                 f"INSERT INTO generations (stream, generation) VALUES ('{stream.name}', '{catalog.generations[stream.name]}')"
             )
-    if store.settings.clickhouse_reader:
-        store.command(f"GRANT SELECT ON {store.database}.v_* TO {store.settings.clickhouse_reader}")
     return reference.follow(store, catalog.units(), days_off())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -21,14 +23,37 @@ from tests.services import wait_until
 pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
 SPEED = 4_000_000.0
 """The sixteen months of the log in about ten seconds, so that there is an import to be disturbed."""
-TRUTH = {"dossier.received": 1434, "dossier.resolved": 1329, "dossier.resolved_late": 377, "dossier.backlog": 105}
+ALL, JUNE = (0, brute.ms("2100-01-01T00:00:00+00:00")), brute.ms("2011-06-01T00:00:00+00:00")
 
 
-def import_receipt(centre: Centre, speed: float | None = SPEED, pause: Callable[[int], object] = lambda sent: None) -> Sent:
+@dataclass(frozen=True)
+class Log:
+    """A log of some dossiers, and what is true of it."""
+
+    path: Path
+    events: int
+    truth: dict[str, int]
+    june: tuple[int, int]
+    """Backlog, and those of it that are overdue."""
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """Every fifth dossier of the receipt log."""
+    path = brute.part(tmp_path_factory.mktemp("log") / "log.csv.gz", 5)
+    cases = brute.cases(path)
+    rows = gzip.decompress(path.read_bytes()).count(b"\n") - 1
+    truth = {f"dossier.{f.__name__}": f(*ALL, among=cases) for f in (brute.received, brute.resolved)}
+    truth |= {"dossier.resolved_late": brute.late(*ALL, among=cases), "dossier.backlog": brute.backlog(ALL[1], among=cases)}
+    events = rows + truth["dossier.received"] + truth["dossier.resolved"]
+    return Log(path, events, truth, (brute.backlog(JUNE, among=cases), brute.overdue(JUNE, among=cases)))
+
+
+def bring_in(centre: Centre, log: Log, speed: float | None = SPEED, pause: Callable[[int], object] = lambda sent: None) -> Sent:
     return asyncio.run(
         run_import(
             centre.settings,
-            [brute.RECEIPT],
+            [log.path],
             load_map("receipt"),
             speed=speed,
             shift_to_now=False,
@@ -44,7 +69,7 @@ def sums(centre: Centre, before: str = "2100-01-01") -> dict[str, int]:
         "SELECT indicator, sumForEach(measures)[1] AS s FROM panes FINAL "
         f"WHERE at < toDateTime64('{before}', 3, 'UTC') GROUP BY indicator"
     )
-    return {name: total for name, total in frame.rows() if name in TRUTH or name == "dossier.overdue"}
+    return {name: total for name, total in frame.rows()}
 
 
 def verdicts(centre: Centre) -> dict[str, int]:
@@ -52,60 +77,59 @@ def verdicts(centre: Centre) -> dict[str, int]:
     return dict(frame.rows())
 
 
-def assert_truth(centre: Centre) -> None:
+def assert_truth(centre: Centre, log: Log) -> None:
     found = sums(centre)
-    assert {name: found[name] for name in TRUTH} == TRUTH
+    assert {name: found[name] for name in log.truth} == log.truth
     then = sums(centre, "2011-06-01 00:00:00")
-    assert (then["dossier.backlog"], then["dossier.overdue"]) == (197, 45)
-    assert verdicts(centre) == {"accepted": 11_340, "heartbeat": 8}, "every record once, none lost, none doubled"
+    assert (then["dossier.backlog"], then["dossier.overdue"]) == log.june
+    assert verdicts(centre) == {"accepted": log.events, "heartbeat": 8}, "every record once, none lost, none doubled"
 
 
 @pytest.mark.parametrize("victim", ["worker", "store", "broker"])
-def test_kill_9_during_an_import_changes_no_number(victim: str, tmp_path: Path) -> None:
+def test_kill_9_during_an_import_changes_no_number(victim: str, tmp_path: Path, log: Log) -> None:
     with Centre(tmp_path) as centre, ThreadPoolExecutor() as pool:
         centre.start("worker")
-        running = pool.submit(import_receipt, centre)
-        for least in (1_500,):
-            wait_until(lambda least=least: centre.positions() > least, f"{least} positions are counted")
-            assert not running.done(), "the import must be under way when the fault strikes"
-            centre.kill(victim)
-            centre.start(victim)
+        running = pool.submit(bring_in, centre, log)
+        wait_until(lambda: centre.positions() > log.events // 8, "some positions are counted")
+        assert not running.done(), "the import must be under way when the fault strikes"
+        centre.kill(victim)
+        centre.start(victim)
         sent = running.result()
-        assert sent.sent == 11_340
+        assert sent.sent == log.events
         if centre.ended("worker"):
             centre.start("worker")
         centre.wait_counted(sent.next)
-        assert_truth(centre)
+        assert_truth(centre, log)
 
 
-def test_importing_again_changes_nothing_and_all_are_duplicates(tmp_path: Path) -> None:
+def test_importing_again_changes_nothing_and_all_are_duplicates(tmp_path: Path, log: Log) -> None:
     with Centre(tmp_path) as centre:
         centre.start("worker")
-        centre.wait_counted(import_receipt(centre, None).next)
+        centre.wait_counted(bring_in(centre, log, None).next)
         before = sums(centre)
-        centre.wait_counted(import_receipt(centre, None).next)
+        centre.wait_counted(bring_in(centre, log, None).next)
         assert sums(centre) == before
-        assert verdicts(centre) == {"accepted": 11_340, "duplicate": 11_340, "heartbeat": 16}
+        assert verdicts(centre) == {"accepted": log.events, "duplicate": log.events, "heartbeat": 16}
 
 
-def test_a_worker_that_joins_and_one_that_leaves_change_no_number(tmp_path: Path) -> None:
+def test_a_worker_that_joins_and_one_that_leaves_change_no_number(tmp_path: Path, log: Log) -> None:
     with Centre(tmp_path) as centre, ThreadPoolExecutor() as pool:
         centre.start("worker")
         left = Event()  # until then the last third is kept back
-        running = pool.submit(import_receipt, centre, SPEED, lambda sent: sent < 7_500 or left.wait(120))
-        wait_until(lambda: centre.positions() > 1_000, "the first worker counts")
+        running = pool.submit(bring_in, centre, log, SPEED, lambda sent: 3 * sent < 2 * log.events or left.wait(120))
+        wait_until(lambda: centre.positions() > log.events // 10, "the first worker counts")
         centre.start("worker2")
         centre.kill("worker", signal.SIGTERM)
         assert not running.done(), "events must still be coming"
         left.set()
         centre.wait_counted(running.result().next)
-        assert_truth(centre)
+        assert_truth(centre, log)
 
 
-def test_another_log_under_the_same_name_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_another_log_under_the_same_name_is_refused_with_the_way_out(tmp_path: Path, log: Log) -> None:
     with Centre(tmp_path) as centre:
         centre.start("worker")
-        centre.wait_counted(import_receipt(centre, None).next)
+        centre.wait_counted(bring_in(centre, log, None).next)
         centre.kill("worker", signal.SIGTERM)
         centre.store.command(
             "ALTER TABLE checkpoints UPDATE last_hash = last_hash + 1 WHERE partition = 2 SETTINGS mutations_sync = 2"

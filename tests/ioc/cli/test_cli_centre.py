@@ -28,7 +28,7 @@ def test_a_centre_from_the_command_line(tmp_path: Path, here: Ioc) -> None:  # n
     folder = tmp_path / "trung tâm, một"
     log = brute.part(tmp_path / "log.csv.gz", 10)
     cases, june = brute.cases(log), brute.ms(JUNE)
-    rows = sum(1 for _ in gzip.open(log)) - 1
+    rows = gzip.decompress(log.read_bytes()).count(b"\n") - 1
     events = rows + len(cases) + sum(case.end is not None for case in cases)
     balance = f"rows {rows:,} = with events {rows:,} + unwanted 0 + unreadable 0\n"
     balance += f"events {events:,} = accepted {events:,} + duplicate 0 + rejected 0\n"

@@ -74,7 +74,6 @@ class Centre:
     def close(self) -> None:
         for run in self.made:
             self.store.command(f"DROP DATABASE IF EXISTS {run_names(run)[0]}")
-        self.store.command(f"DROP DATABASE IF EXISTS {self.store.database}")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -20,7 +20,7 @@ from ioc.events.batch import Batch
 from ioc.events.heartbeats import heartbeat
 from ioc.rolling.roll import ROLL, Roller
 from ioc.settings import Settings
-from ioc.store import state, tables
+from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
 from ioc.windows import window_start
@@ -75,18 +75,8 @@ class Log:
 
 
 @pytest.fixture
-def store(store_url: str, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Store]]:
-    made: list[Store] = []
-
-    def make(name: str) -> Store:
-        found = Store(Settings(clickhouse_url=store_url), f"roll_{name}_{random.Random(request.node.name).randrange(1 << 30)}")
-        tables.migrate(found, load())
-        made.append(found)
-        return found
-
-    yield make
-    for found in made:
-        found.command(f"DROP DATABASE {found.database}")
+def store(store_url: str) -> Callable[[str], Store]:
+    return lambda name: real_store(store_url, f"roll_{name}")
 
 
 def roll(store: Store, pieces: Sequence[Sequence[Batch]], chance: random.Random) -> None:
