@@ -45,12 +45,13 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
             left = sum(c.next - at[place].next for place, c in counted.items())
             if left == 0:
                 break
+            known = fed + left
             for place in places:
                 while (reached := pipeline.checkpoints[place].next) < counted[place].next:
                     batch = from_archive.batch(store, place, reached, counted[place].next)
                     pipeline.run([batch])
                     fed += len(batch)
-                    progress(fed, fed + left)
+                    progress(fed, known)
                 _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
             if left < from_archive.CHUNK:
                 break

@@ -78,7 +78,10 @@ def test_a_rebuild_counts_the_archive_as_the_log_would_have_been_counted(store_u
     with pytest.raises(WrongGeneration, match=r"dossiers changed .* run `ioc rebuild`"):
         check_generations(store, changed())
     settings = store.settings.model_copy(update={"clickhouse_database": store.database})
-    assert rebuild(settings, changed(), lambda fed, known: None) == len(log())
+    told: list[tuple[int, int]] = []
+    assert rebuild(settings, changed(), lambda fed, known: told.append((fed, known))) == len(log())
+    assert {known for _, known in told} == {len(log())}, "how much there is to do does not grow with what is done"
+    assert told[-1][0] == len(log())
     check_generations(store, changed())
     assert panes(store, new) == panes(fresh, new)
     assert panes(store, new) != []
