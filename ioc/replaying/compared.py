@@ -46,6 +46,21 @@ def finals(side: Side, stream: Stream, indicator: Indicator, window: str, first:
     return _from_step(frame.rename({"step": "at"}), first)
 
 
+def same_finals(sides: tuple[Side, Side], stream: Stream, indicator: Indicator, high: int) -> bool:
+    """Whether the first finals up to `high` are written in the same rows, whatever the window: then all steps hold the same.
+
+    Rows may differ where the steps do not: a step that changes nothing may have a row on one side only.
+    """
+    each = [
+        f"SELECT window, dims, at, first_value, {sign} AS side FROM {side.store.database}.indicators FINAL "
+        f"WHERE generation = {literal(side.generations[stream.name])} AND indicator = {literal(indicator.name)} "
+        f"AND at <= {moment(high)} AND until >= at"
+        for side, sign in zip(sides, (1, -1), strict=True)
+    ]
+    counts = f"SELECT sum(side) AS n FROM ({' UNION ALL '.join(each)}) GROUP BY window, dims, at, first_value HAVING n != 0"
+    return bool(sides[0].store.query(f"SELECT count() AS n FROM ({counts})")["n"][0] == 0)
+
+
 def latest(
     side: Side, stream: Stream, indicator: Indicator, window: str, first: int, last: int, known: int | None
 ) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.replaying import episodes
-from ioc.replaying.compared import Side, finals, latest, rejects, same_panes
+from ioc.replaying.compared import Side, finals, latest, rejects, same_finals, same_panes
 from ioc.rolling.roll import beginning, rolled
 from ioc.rolling.series import measured
 from ioc.settings import Settings
@@ -128,13 +128,14 @@ def _indicator(
     """The differences of all windows, as frames."""
     known = None if found.latest_only else span[1]
     same = same_panes(sides, stream, indicator, span[1], known)
+    same_first = found.latest_only or same_finals(sides, stream, indicator, span[1])
     for window in (LEVEL,) if indicator.level else indicator.windows:
         size = step(window, stream.grain)
         first, last = floor(span[0], size), floor(span[1], size)
         if last <= first:
             continue
         found.steps += (last - first) // size
-        if not found.latest_only:
+        if not same_first:
             left, right = (finals(side, stream, indicator, window, first + size, last) for side in sides)
             yield _differing(left, right, indicator, window)
         if not same:

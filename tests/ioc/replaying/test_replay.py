@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -263,6 +264,17 @@ def test_one_reject_changed_or_missing_is_named_with_its_place(replayed: Centre)
 
 def test_a_provisional_row_is_never_compared(replayed: Centre) -> None:
     change(replayed.run(), "indicators", "value + 5 AS value, 7 AS first_value, as_of + 1 AS as_of", "until < at")
+    assert replayed.diff().differences == 0
+
+
+def test_a_row_at_a_step_where_nothing_changes_is_no_difference(replayed: Centre) -> None:
+    backlog = "indicator = 'dossier.backlog' AND dims = ['*', '*', '*'] AND until = at"
+    steps = replayed.store.query(f"SELECT toUnixTimestamp64Milli(at) AS step FROM indicators FINAL WHERE {backlog} ORDER BY at")
+    at = next(a for a, b in itertools.pairwise(steps["step"].to_list()) if b > a + 2 * MINUTE)
+    moved = f"fromUnixTimestamp64Milli({at + MINUTE})"
+    change(replayed.run(), "indicators", f"{moved} AS at, {moved} AS until", f"{backlog} AND at = fromUnixTimestamp64Milli({at})")
+    count = f"SELECT count() AS n FROM indicators FINAL WHERE {backlog}"
+    assert replayed.run().query(count)["n"][0] == replayed.store.query(count)["n"][0] + 1
     assert replayed.diff().differences == 0
 
 
