@@ -356,6 +356,12 @@ def test_validate_ends_with_1_when_an_event_would_be_refused(ioc: Ioc, tmp_path:
     assert ioc("validate", str(tmp_path / "absent.json")).code == 2
 
 
+def test_validate_reads_no_file_without_an_end(ioc: Ioc) -> None:
+    endless = ioc("validate", "/dev/zero")
+    assert endless.code == 2
+    assert "more than 4 MiB; validate a part of it" in endless.err
+
+
 def test_check_is_well_in_this_repository(ioc: Ioc) -> None:
     assert ioc("check").code == 0
 
