@@ -22,7 +22,7 @@ import structlog
 from faust.types import TP
 from mode import Service
 
-from ioc import kafka
+from ioc import kafka, logs
 from ioc.alerting.alerts import Alerter
 from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.alerting.webhook import Webhook
@@ -36,6 +36,7 @@ from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import PATIENCE, Store
 from ioc.store.runs import IMPORT, of_run, run_named, run_names
+from ioc.text import visible
 
 log = structlog.get_logger()
 BEAT = 5.0
@@ -194,6 +195,8 @@ def _faust(settings: Settings) -> dict[str, Any]:
         "broker": ";".join(f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")),
         "store": "memory://",
         "datadir": str(settings.data_dir / "faust"),
+        "logging_config": {"version": 1, "incremental": True},  # Faust takes all handlers away; ours is set again
+        "loghandlers": [logs.STDERR],
         "web_enabled": False,
         "topic_disable_leader": True,
         "topic_allow_declare": False,
@@ -237,13 +240,14 @@ def main(settings: Settings, run: str | None = None, catalog: Catalog | None = N
     worker = faust.Worker(
         app(catalog, settings, run, fate, replayed), loop=loop, loglevel="WARNING", redirect_stdouts=False, quiet=True
     )
+    worker.spinner = None  # it writes escapes into the log, lets in every debug line and shuts our handler to what is no warning
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
         if fate.error is None and end.code:
             fate.error = worker.crash_reason or end.__context__ or IocError("Faust ended without a reason")
     if fate.error is not None:
-        print(f"ioc worker: {describe(fate.error)}", file=sys.stderr)
+        print(visible(f"ioc worker: {describe(fate.error)}"), file=sys.stderr)
         return ended(fate.error)
     return 0
 

@@ -11,6 +11,7 @@ import typer
 from ioc.cli import alerts, bench, boards, centre, doctor, feed, imports, numbers, project, refused, replay
 from ioc.errors import IocError, ServiceAway
 from ioc.kafka import KafkaError
+from ioc.text import visible
 
 HELP = """An operations center's event streaming: events in Kafka, indicators in ClickHouse, exact and replayable.
 
@@ -27,10 +28,10 @@ def main() -> None:
     try:
         app()
     except IocError as error:
-        print(f"ioc: {error}", file=sys.stderr)
+        _say(str(error))
         sys.exit(error.exit_code)
     except KafkaError as error:
-        print(f"ioc: Kafka: {error}", file=sys.stderr)
+        _say(f"Kafka: {error}")
         sys.exit(ServiceAway.exit_code)
     except (BrokenPipeError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -39,8 +40,9 @@ def main() -> None:
         if os.environ.get("IOC_DEBUG"):
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"ioc: {type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all",
-            file=sys.stderr,
-        )
+        _say(f"{type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all")
         sys.exit(70)
+
+
+def _say(text: str) -> None:
+    print(visible(f"ioc: {text}"), file=sys.stderr)

@@ -56,4 +56,4 @@ def list_alerts(
         for r in rows
     ]
     columns = ("trạng thái / state", "cảnh báo / alert", "từ / since", "đến / until", "webhook")
-    out.print(table("", columns, lines) if lines else "không có cảnh báo / no alerts", markup=False)
+    out.print(table("", columns, lines) if lines else "không có cảnh báo / no alerts")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ioc import logs
 from ioc.catalog import Catalog, load
 from ioc.centre import live, rebuild
 from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
@@ -124,7 +125,7 @@ def status(data: Data = None, as_json: Json = False) -> None:
         rows = [(s.name, s.state, s.port, s.pid, local(int(s.since * 1000)) if s.since else "") for s in found.services]
         out.print(table("", ("service", "state", "port", "pid", "since"), rows))
         for name, told in stopped(found):
-            out.print(f"{name}: {told}", markup=False)
+            out.print(f"{name}: {told}")
     raise typer.Exit(0 if found.ready else 3)
 
 
@@ -132,6 +133,7 @@ def worker(data: Data = None, run: Run = None) -> None:
     """Run one worker in the foreground (several share the partitions). Example: ioc worker --data /srv/ioc"""
     from ioc.centre.worker import main  # Faust takes a second to load
 
+    logs.begin()
     raise typer.Exit(main(connected(data), run))
 
 
@@ -139,6 +141,7 @@ def gateway(data: Data = None) -> None:
     """Run the HTTP gateway in the foreground, on 127.0.0.1. Example: IOC_GATEWAY_PORT=8088 ioc gateway"""
     from ioc.gateway.app import serve
 
+    logs.begin()
     found = connected(data)
     serve(found, found.gateway_port)
 
@@ -154,6 +157,7 @@ def wall(
     """
     from ioc.wall.app import serve  # NiceGUI takes seconds to load
 
+    logs.begin()
     found = connected(data)
     serve(found, found.wall_port if port is None else port)
 

@@ -10,18 +10,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ioc import logs
 from ioc.embedded.stack import endpoints
 from ioc.errors import UsageError
 from ioc.settings import Settings
 from ioc.store import runs
 from ioc.store.clickhouse import Store
 from ioc.store.runs import of_run
+from ioc.text import visible
 from ioc.times import PROVINCE, from_datetime, to_datetime
 
 Data = Annotated[
@@ -30,9 +32,21 @@ Data = Annotated[
 Run = Annotated[str | None, typer.Option("--run", metavar="NAME", help="A run's own database instead of the live one.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
+
+class Screen(Console):
+    """Prints text, and cells of tables, as text alone: neither `[red]` nor a control character of an id does anything."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True, **how)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Every plain string passes here on its way to the terminal."""
+        return super().render_str(visible(text), **how)
+
+
+out = Screen(width=None if sys.stdout.isatty() else 1000)
 """Answers. In a file or a pipe nothing is folded: a reject's place must stay one word."""
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Screen(stderr=True)
 
 
 def settings_of(data: Path | None = None) -> Settings:
@@ -93,21 +107,21 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for place, column in enumerate(columns):
         found.add_column(column, overflow="fold", no_wrap=place == 0)  # the first names the row: it is copied
     for row in rows:
-        found.add_row(*("" if cell is None else str(cell) for cell in row))
+        found.add_row(*("" if cell is None else visible(str(cell), keep="") for cell in row))
     return found
 
 
 def dump(value: Any) -> None:
     """Print as JSON."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(visible(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
 def say(text: str) -> None:
     """Tell a person what goes on, on stderr."""
-    err.print(text, markup=False)
+    err.print(text)
 
 
 def quiet_libraries() -> None:
     """Client libraries report what we handle; only their own last words are shown."""
+    logs.begin()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # whatever it is when something is said

@@ -19,6 +19,8 @@ from ioc.alerting.notify import NOTIFY
 from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live, repair
 from ioc.cli.common import Data, Json, dump, local, out, quiet_libraries, say, settings_of, table
+from ioc.cli.security import Finding
+from ioc.cli.security import findings as open_to_others
 from ioc.counting.log_identity import other_partitions
 from ioc.counting.pipeline import MEASURE
 from ioc.embedded.centre import endpoints, owner, status, stopped
@@ -50,6 +52,7 @@ def doctor(
         bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier, with the same result.")
     ] = False,
     hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
+    security: Annotated[bool, typer.Option("--security", help="Instead: what is open to others on this machine.")] = False,
     as_json: Json = False,
 ) -> None:
     """Examine services, log, store and checkpoints, and mend what can be mended.
@@ -69,7 +72,7 @@ def doctor(
     if rewind:
         with_services(settings, lambda found: _rewind(found, catalog, hours))
         return
-    findings = _findings(endpoints(settings), catalog)
+    findings = open_to_others(settings) if security else _findings(endpoints(settings), catalog)
     if as_json:
         dump([{"what": what, "well": well, "detail": detail} for what, well, detail in findings])
     else:
@@ -95,10 +98,6 @@ def _rewind(settings: Settings, catalog: Catalog, hours: int | None) -> None:
                 os.kill(service.pid, signal.SIGKILL)
     count = repair.rewind(settings, catalog, hours=hours)
     say(f"{count} checkpoints deleted; the worker counts again from there, with the same result")
-
-
-Finding = tuple[str, bool, str]
-"""What was looked at, whether it is well, and what was found."""
 
 
 def _findings(settings: Settings, catalog: Catalog) -> list[Finding]:

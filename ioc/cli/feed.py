@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ from ioc.kafka import bounds
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.times import duration
+
+VALIDATED = 4 << 20
+"""Bytes that `ioc validate` judges at most: they are parsed as a whole."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -115,9 +119,12 @@ def validate_file(
     Example: ioc validate schemas/examples/dossier_received_online.json
     """
     try:
-        contents = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+            contents = source.read(VALIDATED + 1)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None
+    if len(contents) > VALIDATED:
+        raise UsageError(f"{file}: more than {VALIDATED >> 20} MiB; validate a part of it: head -n 1000 FILE | ioc validate -")
     found = validate.verdicts(contents, settings_of(), time.time_ns() // 1_000_000)
     if as_json:
         dump(validate.as_dicts(found))

@@ -124,7 +124,7 @@ def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
         found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **corrected, **({} if no_wait else verdicts)}
         dump(found | _details(statistics, done.refused))
     else:
-        out.print(balance.said(), markup=False)
+        out.print(balance.said())
         if events != statistics.events:
             out.print(f"sent {sent:,} of {statistics.events:,} events (--limit)")
         out.print(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
@@ -156,11 +156,11 @@ def _details(statistics: Statistics, refused: list[Refused]) -> dict[str, Any]:
 
 def _print_details(statistics: Statistics, refused: list[Refused]) -> None:
     for kind in refused:
-        out.print(f"rejected {kind.count:,}: {kind.reason}{f' ({kind.field})' if kind.field else ''}", markup=False)
+        out.print(f"rejected {kind.count:,}: {kind.reason}{f' ({kind.field})' if kind.field else ''}")
         for fault in kind.first:
-            out.print(f"  {fault.where()}: {fault.message}", markup=False)
+            out.print(f"  {fault.where()}: {fault.message}")
     for title, counts in told.notes(statistics).items():
-        out.print(f"{title}: {', '.join(f'{name} {n:,}' for name, n in counts.items())}", markup=False)
+        out.print(f"{title}: {', '.join(f'{name} {n:,}' for name, n in counts.items())}")
 
 
 def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -> None:
@@ -174,10 +174,10 @@ def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -
         dump({**balance.as_dict(), **valid, "first": first, **_details(statistics, found.refused)})
     else:
         for place, event in found.first:
-            out.print(f"{place.where()}:", markup=False)
+            out.print(f"{place.where()}:")
             dump(event)
-        out.print(balance.said(), markup=False)
-        out.print(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}", markup=False)
+        out.print(balance.said())
+        out.print(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}")
         _print_details(statistics, found.refused)
         say("nothing was sent")
     raise typer.Exit(1 if rejected else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from ioc.catalog import load
 from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
 from ioc.embedded.store_sql import read as read_sql
 from ioc.errors import UsageError
+from ioc.text import visible
 from ioc.times import iso
 from ioc.vocabulary import ALL, Indicator, Stream
 
@@ -174,4 +176,5 @@ def sql(
     """
     if not read_sql(query.encode()).verb:
         raise UsageError('nothing is asked: write a query, e.g. ioc sql "SELECT * FROM v_now"')
-    print(reader(data, run)[1].text(query), end="")
+    answer = reader(data, run)[1].text(query)
+    print(visible(answer) if sys.stdout.isatty() else answer, end="")  # a file or a pipe gets it byte by byte

@@ -71,4 +71,4 @@ def show_reject(
         dump(row)
     else:
         for name, content in row.items():
-            out.print(f"{name:>10}  {content}", markup=False)
+            out.print(f"{name:>10}  {content}")

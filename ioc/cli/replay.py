@@ -85,7 +85,7 @@ def start(
     if as_json:
         dump({"run": name, "records": done.records, "from": _iso(begin), "to": _iso(end), "received_until": iso(done.now)})
     else:
-        out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}", markup=False)
+        out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}")
         say(f"compare with `ioc replay diff live {name}`; ask with `ioc value ... --run {name}`")
 
 
@@ -155,7 +155,7 @@ def drop(name: Name, data: Data = None) -> None:
     """Remove a run: its database, and its topics if it has any. Example: ioc replay drop morning"""
     quiet_libraries()
     topics = new_run.drop(connected(data), load(), name)
-    out.print(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""), markup=False)
+    out.print(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""))
 
 
 @replay.command()
@@ -213,11 +213,11 @@ def _print(found: comparing.Compared, left: str, right: str) -> None:
     what = "latest values" if found.latest_only else "first finals, latest values, alerts, rejects"
     said = f"in {found.steps:,} steps of {found.indicators} indicators ({what})"
     if not found.differences:
-        out.print(f"no difference {said} between {left} and {right}", markup=False)
+        out.print(f"no difference {said} between {left} and {right}")
         return
     rows = [(d.indicator, d.window, " ".join(d.dims), local(d.at), d.what, _cell(d.left), _cell(d.right)) for d in found.shown]
     out.print(table("", ("indicator", "window", "dims", "from step", "what", left, right), rows))
-    out.print(f"{found.differences:,} difference{'s' if found.differences > 1 else ''} {said}", markup=False)
+    out.print(f"{found.differences:,} difference{'s' if found.differences > 1 else ''} {said}")
 
 
 def _cell(value: float | str | None) -> str:

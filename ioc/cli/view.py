@@ -78,7 +78,7 @@ def _show(settings: Settings, catalog: Catalog, ended: threading.Event) -> None:
                 else:
                     say(f"{positions:,} records counted, {rate:.0f}/s; {_line(store, catalog)}")
             except IocError as error:
-                screen.update(Text(f"waiting: {error}"), refresh=True)
+                screen.update(f"waiting: {error}", refresh=True)
             ended.wait(max(EVERY if out.is_terminal else 10 * EVERY, SHARE * (time.monotonic() - began)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -54,9 +55,18 @@ def stop(child: Popen[bytes], seconds: float, hurry: Callable[[], bool] = lambda
 
 
 def keep_small(log: Path) -> None:
-    """Set a log beside as `.1` once it is big; called where nobody writes it."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_name(log.name + ".1"))
+    """Set what a log holds beside as `.1` once it is big, also while it is written: who appends goes on at its beginning.
+
+    What comes between copy and cut is lost. On a disk too full for the copy there is none: space is worth more than old lines.
+    """
+    if not log.exists() or log.stat().st_size <= LOG_BYTES:
+        return
+    older = log.with_name(log.name + ".1")
+    try:
+        shutil.copyfile(log, older)
+    except OSError:
+        older.unlink(missing_ok=True)
+    os.truncate(log, 0)
 
 
 def tail(log: Path, lines: int = 10) -> str:

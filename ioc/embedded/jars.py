@@ -1,6 +1,6 @@
 """Kafka's jars: downloaded from Maven Central once, into a cache that all checkouts of a user share.
 
-The cache is either whole or absent: files arrive beside it, each checked against its SHA-1, and one rename puts them in place.
+The cache is either whole or absent: files arrive beside it, are checked against `jars.sha256`, and one rename puts them in place.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KAFKA = "4.3.1"
 LOG4J = "2.25.4"  # the version in Kafka's own pom; the pom leaves the slf4j binding to the distribution, so it is named here
 ENDPOINTS = (f"org.apache.kafka:kafka_2.13:{KAFKA}", f"org.apache.logging.log4j:log4j-slf4j-impl:{LOG4J}")
+SUMS = Path(__file__).with_name("jars.sha256")
+"""What `sha256sum *.jar` wrote of these versions: who delivers a jar cannot say what it must be. A new KAFKA has a new list."""
 INSTALL = "pip install 'ioc-streaming[embedded]', or set IOC_KAFKA_BOOTSTRAP to your Kafka"
 AGAIN = "run the same command again, it continues where it stopped"
 
@@ -89,8 +91,20 @@ def _fill(home: Path, progress: Callable[[str], None]) -> None:
                 shutil.copy(artifact.resolve(), jars)
     except RuntimeError as error:  # jgo's word for "not found", and ours
         raise ServiceAway(f"Kafka could not be downloaded: {error}; {AGAIN}") from error
+    if wrong := unlisted(jars):
+        shutil.rmtree(stage, ignore_errors=True)  # or the next attempt would take the same files again
+        raise IocError(f"Kafka was downloaded, but is not used: {'; '.join(wrong)} (by {SUMS})")
     jars.rename(home)
     shutil.rmtree(stage, ignore_errors=True)
+
+
+def unlisted(folder: Path) -> list[str]:
+    """What is wrong with the jars of a folder beside the list: another content, a jar that is not named, one that is missing."""
+    listed = {name: digest for digest, name in map(str.split, SUMS.read_text().splitlines())}
+    there = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.glob("*.jar")}
+    wrong = [f"{name} is not the file that was released" for name in listed if name in there and there[name] != listed[name]]
+    wrong += [f"{name} is unknown" for name in sorted(there.keys() - listed.keys())]
+    return wrong + [f"{name} is missing" for name in sorted(listed.keys() - there.keys())]
 
 
 def _artifacts(context: MavenContext) -> list[Artifact]:
@@ -107,7 +121,7 @@ def _artifacts(context: MavenContext) -> list[Artifact]:
 
 
 def _resolver(session: requests.Session) -> Resolver:
-    """jgo's resolver with a download that is atomic and insists on the checksum; jgo's own keeps half a file after a kill."""
+    """jgo's resolver with a download that is atomic; its own keeps half a file after a kill."""
     from jgo.maven import PythonResolver
 
     class Careful(PythonResolver):  # type: ignore[misc, unused-ignore]
@@ -115,7 +129,7 @@ def _resolver(session: requests.Session) -> Resolver:
             for repository in artifact.context.remote_repos.values():
                 url = f"{repository}/{artifact.component.path_prefix}/{artifact.filename}"
                 if (body := _get(session, url)) is not None:
-                    return _keep(artifact, body, _get(session, url + ".sha1"))
+                    return _keep(artifact, body)
             raise RuntimeError(f"no repository has {artifact}")
 
     return Careful()
@@ -138,9 +152,7 @@ def _get(session: requests.Session, url: str) -> bytes | None:
     return response.content
 
 
-def _keep(artifact: Artifact, body: bytes, sha1: bytes | None) -> Path:
-    if sha1 is not None and hashlib.sha1(body, usedforsecurity=False).hexdigest() != sha1.decode().split()[0]:
-        raise RuntimeError(f"{artifact.filename} does not match its checksum")
+def _keep(artifact: Artifact, body: bytes) -> Path:
     target = Path(artifact.cached_path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Literal
 
-from ioc.embedded.children import spawn, stop, tail
+from ioc.embedded.children import keep_small, spawn, stop, tail
 from ioc.errors import IocError
 
 State = Literal["starting", "ready", "silent", "restarting", "away", "ended"]
@@ -86,6 +86,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._tell_again: float | None = None
+        self._measured = 0.0
 
     def start(self, child: Child) -> None:
         """Start the child and come back when it is ready; IocError when it gave up or was too slow, Stopping on `shutdown`."""
@@ -145,6 +146,11 @@ class Supervisor:
             kept.look()
         if self._tell_again is not None and time.monotonic() >= self._tell_again:
             self.tell()
+        if time.monotonic() - self._measured >= self.listen:
+            self._measured = time.monotonic()
+            for log in self.logs.glob("*.log"):
+                with suppress(OSError):  # one that is not ours, or gone meanwhile
+                    keep_small(log)
         if self._stop.wait(0.05):
             raise Stopping
 

@@ -17,6 +17,7 @@ from ioc.events import rejects
 from ioc.events.exact_lane import Reject, verdict
 from ioc.gateway import bodies
 from ioc.settings import Settings
+from ioc.text import visible
 from schemas import contracts
 
 
@@ -95,7 +96,7 @@ def as_dicts(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
 
 
 def render(judged: Sequence[Verdict]) -> Table:
-    """The verdicts as a table for rich. Foreign text is plain text: `[red]` in an id colours nothing."""
+    """The verdicts as a table for rich. Foreign text is plain text: neither `[red]` nor an escape in an id does anything."""
     rejected = sum(not one.accepted for one in judged)
     table = Table(title=f"{len(judged) - rejected} accepted, {rejected} rejected", title_justify="left")
     for heading in ("where", "id", "verdict", "topic, key or what is right"):
@@ -107,5 +108,5 @@ def render(judged: Sequence[Verdict]) -> Table:
         else:
             said = f"{one.field}: {one.message}" if one.field else one.message
         state = Text("accepted", style="green") if one.accepted else Text(one.reason, style="red")
-        table.add_row(where, Text(one.id), state, Text(said))
+        table.add_row(where, Text(visible(one.id, keep="")), state, Text(visible(said)))
     return table

@@ -18,7 +18,7 @@ from typing import IO, Any
 from ioc.errors import UsageError
 from ioc.importing.encodings import guessed, utf8_after_all
 from ioc.importing.mapping import Input, Map
-from ioc.importing.rows import Reading, Row, keep, require
+from ioc.importing.rows import LONGEST, Reading, Row, keep, require
 from ioc.text import nfc
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -64,11 +64,11 @@ def _encoding(given: Input, head: bytes) -> str:
 
 
 class _Lines:
-    """The lines of a text, counted; those taken since `begin` are held, and lines can be put back."""
+    """The lines of a text, counted; those taken since `begin` are held, at most a row's, and lines can be put back."""
 
     def __init__(self, member: str, text: io.TextIOWrapper) -> None:
         self._member, self._text, self._back = member, text, iter(list[str]())
-        self.taken, self.held = 0, list[str]()
+        self.taken, self.held, self._size = 0, list[str](), 0
         self._doubted = not codecs.lookup(text.encoding).name.startswith("utf")
 
     def __iter__(self) -> _Lines:
@@ -77,10 +77,12 @@ class _Lines:
     def __next__(self) -> str:
         if (line := next(self._back, None)) is None:
             try:
-                line = next(self._text)
+                line = self._text.readline(LONGEST + 1)
             except UnicodeError as error:
                 start, whole = (error.start, error.object) if isinstance(error, UnicodeDecodeError) else (0, b"")
                 raise self._wrong(self.taken + whole.count(b"\n", 0, start) + 1, guessed(whole)) from error
+            if not line:
+                raise StopIteration
             if self.taken == 0 and "\0" in line:
                 raise self._wrong(1, guessed(line.encode("latin-1", "replace")))
             if self._doubted and not line.isascii():
@@ -89,17 +91,24 @@ class _Lines:
                     raise self._wrong(self.taken + 1, "utf-8-sig")
         self.taken += 1
         self.held.append(line)
+        self._size += len(line)
+        if self._size > LONGEST:
+            first = self.taken - len(self.held) + 1
+            raise UsageError(
+                f"bad_file: {self._member}, line {first}: the row that begins there has more than {LONGEST:,} letters; is this a "
+                "log, one row a line, and every quote closed?"
+            )
         return line
 
     def begin(self) -> int:
         """The number of the next line, from 1; nothing is held."""
-        self.held = []
+        self.held, self._size = [], 0
         return self.taken + 1
 
     def back(self, lines: Sequence[str]) -> None:
         self._back = chain(lines, self._back)
         self.taken -= len(lines)
-        self.held = []
+        self.begin()
 
     def _wrong(self, line: int, likely: str) -> UsageError:
         hint = f'it may be {likely}: write encoding = "{likely}"' if likely else "set `encoding`"
@@ -110,6 +119,7 @@ def _header(member: str, lines: _Lines, log_map: Map, reading: Reading) -> tuple
     """The names of the columns and the delimiter; the header's lines are taken."""
     given, wanted, lines_there = log_map.input, log_map.columns(), list[str]()
     for line in lines:
+        lines.begin()  # these are many rows, not one
         lines_there.append(line)
         if len(lines_there) == max(SEARCHED, (given.skip or 0) + 1):
             break

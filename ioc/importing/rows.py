@@ -9,6 +9,9 @@ from typing import NamedTuple
 from ioc.errors import UsageError
 from ioc.importing.mapping import Input
 
+LONGEST = 1 << 20
+"""Letters of a row or an event: a thousand times what real logs have; of a longer one no more is read."""
+
 
 class Row(NamedTuple):
     """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others.

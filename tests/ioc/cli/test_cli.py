@@ -314,6 +314,27 @@ def test_rejects_of_another_generation_are_not_shown_twice(ioc: Ioc, refusing: S
     assert len(json.loads(ioc("rejects", "list", "--json").out)) == 2
 
 
+def test_text_of_others_gives_the_terminal_no_orders_and_no_markup(ioc: Ioc, refusing: Store, tmp_path: Path) -> None:
+    """Ids, sources and field names are whoever's sends; `[/x]` would end the command, an escape clear the screen."""
+    evil = "\x1b[2J\u202e[/x][red]:smile:\x9b\u2028"
+    event = dossier("A", "3", "received", START) | {"id": f"id {evil}", "source": f"/s {evil}", f"field {evil}": 1}
+    count(pipeline(refusing, 1), [record(event, 3, START + 4, partition=0)])
+    in_file = tmp_path / "event.json"
+    in_file.write_text(json.dumps(event))
+    listed, place = ioc("rejects", "list"), "ioc.events.dossier:0:3"
+    for said in (
+        listed,
+        ioc("rejects", "show", place),
+        ioc("validate", str(in_file)),
+        ioc("value", f"no {evil}"),
+        ioc("rejects", "list", "--json"),
+    ):
+        assert said.out + said.err
+        assert not any(letter in said.out + said.err for letter in "\x1b\u202e\x9b\u2028"), said
+    assert "\\u001b[2J\\u202e[/x][red]:smile:" in listed.out
+    assert json.loads(ioc("rejects", "show", place, "--json").out)["id"] == event["id"]
+
+
 def test_a_wrong_question_about_rejects_says_what_is_right(ioc: Ioc, refusing: Store) -> None:
     unknown = ioc("rejects", "list", "--reason", "bad")
     assert unknown.code == 2
@@ -333,6 +354,12 @@ def test_validate_ends_with_1_when_an_event_would_be_refused(ioc: Ioc, tmp_path:
     refused = ioc("validate", str(bad), "--json")
     assert (refused.code, json.loads(refused.out)[0]["reason"]) == (1, "schema")
     assert ioc("validate", str(tmp_path / "absent.json")).code == 2
+
+
+def test_validate_reads_no_file_without_an_end(ioc: Ioc) -> None:
+    endless = ioc("validate", "/dev/zero")
+    assert endless.code == 2
+    assert "more than 4 MiB; validate a part of it" in endless.err
 
 
 def test_check_is_well_in_this_repository(ioc: Ioc) -> None:

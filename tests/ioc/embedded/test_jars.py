@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ioc.embedded.jars import ENDPOINTS, KAFKA, resolve_jars
+from ioc.embedded import jars
+from ioc.embedded.jars import ENDPOINTS, KAFKA, SUMS, resolve_jars, unlisted
 from ioc.errors import IocError, ServiceAway
 
 
@@ -35,10 +36,15 @@ class Central:
             path = self.folder.joinpath(*group.split("."), artifact, version, f"{artifact}-{version}.{kind}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(body)
-            path.with_name(path.name + ".sha1").write_text(hashlib.sha1(body.encode()).hexdigest())
 
     def file(self, name: str) -> Path:
         return next(self.folder.rglob(name))
+
+
+def released(coordinate: str) -> str:
+    """The line of a jar in the list."""
+    _, artifact, version = coordinate.split(":")
+    return f"{hashlib.sha256(f'jar of {coordinate}'.encode()).hexdigest()}  {artifact}-{version}.jar\n"
 
 
 def _tags(coordinate: str) -> str:
@@ -59,6 +65,8 @@ def central(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Central
     (tmp_path / "jgo.conf").write_text(f"[repositories]\ncentral = http://127.0.0.1:{server.server_port}\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(tmp_path / "jgo.conf"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "my cache"))
+    monkeypatch.setattr(jars, "SUMS", tmp_path / "sums")
+    (tmp_path / "sums").write_text("".join(map(released, (*ENDPOINTS, f"org.apache.kafka:kafka-clients:{KAFKA}"))))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     yield central
@@ -72,12 +80,12 @@ def quiet(_: str) -> None:
 
 def test_kafkas_own_versions_win_and_the_second_time_nothing_is_asked(central: Central, tmp_path: Path) -> None:
     said: list[str] = []
-    jars = resolve_jars(said.append)
+    found = resolve_jars(said.append)
     expected = [f"kafka-clients-{KAFKA}.jar", f"kafka_2.13-{KAFKA}.jar", ENDPOINTS[1].split(":", 1)[1].replace(":", "-") + ".jar"]
-    assert [jar.name for jar in jars] == sorted(expected)
+    assert [jar.name for jar in found] == sorted(expected)
     assert said[-1] == f"downloading Kafka {KAFKA}: 3 of 3 files"
     central.asked.clear()
-    assert resolve_jars(said.append) == jars
+    assert resolve_jars(said.append) == found
     assert central.asked == []
     assert [path.name for path in (tmp_path / "my cache" / "ioc").iterdir() if path.is_dir()] == [f"kafka-{KAFKA}"]
 
@@ -93,12 +101,31 @@ def test_a_failed_download_leaves_no_cache_and_the_next_run_continues(central: C
     assert not [path for path in central.asked if path.endswith(f"kafka_2.13-{KAFKA}.jar")], "what had arrived was kept"
 
 
-def test_a_file_that_does_not_match_its_checksum_is_refused(central: Central) -> None:
-    central.file(f"kafka_2.13-{KAFKA}.jar").write_text("something else")
-    with pytest.raises(ServiceAway, match=f"kafka_2.13-{KAFKA}.jar does not match its checksum"):
+def test_a_jar_that_is_another_is_refused_whatever_checksum_its_server_gives(central: Central) -> None:
+    jar = central.file(f"kafka_2.13-{KAFKA}.jar")
+    jar.write_text("something else")
+    jar.with_name(jar.name + ".sha1").write_text(hashlib.sha1(b"something else").hexdigest())
+    with pytest.raises(IocError, match=f"is not used: kafka_2.13-{KAFKA}.jar is not the file that was released"):
         resolve_jars(quiet)
     central.publish(ENDPOINTS[0], f"org.apache.kafka:kafka-clients:{KAFKA}")
     assert len(resolve_jars(quiet)) == 3
+
+
+def test_a_jar_that_nobody_named_and_one_that_is_missing_are_refused(central: Central) -> None:
+    central.publish(f"org.apache.kafka:kafka-clients:{KAFKA}", "org.evil:miner:1.0")
+    central.publish("org.evil:miner:1.0")
+    with pytest.raises(IocError, match=r"is not used: miner-1\.0\.jar is unknown \("):
+        resolve_jars(quiet)
+    central.publish(ENDPOINTS[0])
+    central.publish(ENDPOINTS[1])
+    with pytest.raises(IocError, match=f"is not used: kafka-clients-{KAFKA}.jar is missing"):
+        resolve_jars(quiet)
+
+
+def test_the_list_is_of_this_kafka_and_the_jars_in_use_are_those_of_the_list() -> None:
+    text = SUMS.read_text()
+    assert f"  kafka_2.13-{KAFKA}.jar\n" in text
+    assert unlisted(resolve_jars(quiet)[0].parent) == []
 
 
 def test_half_a_file_left_by_a_kill_is_downloaded_again(central: Central, tmp_path: Path) -> None:

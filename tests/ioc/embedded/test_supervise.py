@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ioc.embedded import children
 from ioc.embedded.centre import alive
 from ioc.embedded.children import LOG_BYTES, keep_small, spawn, stop, tail
 from ioc.embedded.supervise import Child, Service, Stopping, Supervisor
@@ -238,6 +241,7 @@ def test_what_a_child_started_is_stopped_with_it(tmp_path: Path) -> None:
 
 def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     code = f"""
+from contextlib import suppress
 from pathlib import Path
 from ioc.embedded.supervise import Child, Supervisor
 import sys
@@ -258,13 +262,35 @@ supervisor.watch()
     wait_until(lambda: not any(map(alive, pids)), "the children are gone", 5)
 
 
-def test_a_big_log_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
+def test_a_log_stays_small_while_it_is_written(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "LOG_BYTES", 10_000)
+    watched.supervisor.listen = 0.01
+    talks = "import time\nfor n in range(10**9): print(n, '.' * 100, flush=True); time.sleep(0.0005)"
+    watched.supervisor.start(child("talker", talks))
+    log, older, sizes = tmp_path / "the logs" / "talker.log", tmp_path / "the logs" / "talker.log.1", []
+
+    def often() -> bool:
+        sizes.append(log.stat().st_size)
+        with suppress(OSError, ValueError):  # copied just now, or not yet
+            return int(older.read_text().splitlines()[-1].split()[0]) > 1000
+        return False
+
+    watched.until(often)
+    assert max(sizes) < 100_000
+    assert [state for _, state in watched.seen] == ["starting", "ready"]
+
+
+def test_on_a_full_disk_a_big_log_is_cut_without_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(children.shutil, "copyfile", full)
     log = tmp_path / "x.log"
     with log.open("wb") as file:
         file.truncate(LOG_BYTES + 1)
     keep_small(log)
-    assert not log.exists()
-    assert (tmp_path / "x.log.1").stat().st_size == LOG_BYTES + 1
+    assert log.stat().st_size == 0
+    assert list(tmp_path.iterdir()) == [log]
 
 
 def test_who_refused_and_why_is_told_with_its_state(watched: Watched, tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ioc.errors import UsageError
-from ioc.importing import sources
+from ioc.importing import delimited, sources, xes
 from ioc.importing.mapping import Map, load_map
 from ioc.importing.rows import Row
 from ioc.importing.sources import read_rows
@@ -184,3 +186,61 @@ def test_a_large_xes_log_is_read_in_little_memory(tmp_path: Path) -> None:
     before = psutil.Process().memory_info().rss
     assert sum(1 for _ in read_rows([tmp_path / "a.xes.gz"], a_map("no", "what"))) == 150_000
     assert psutil.Process().memory_info().rss - before < 40 << 20
+
+
+class Endless(io.RawIOBase):
+    """A begin, then the same for as long as it is read; how much was taken."""
+
+    def __init__(self, begin: bytes, again: bytes) -> None:
+        self.taken, self._rest, self._again = 0, begin, again
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while len(self._rest) < len(buffer):
+            self._rest += self._again * 1000
+        buffer[:] = self._rest[: len(buffer)]
+        self._rest = self._rest[len(buffer) :]
+        self.taken += len(buffer)
+        if self.taken > 20 << 20:
+            raise AssertionError("it reads on and on")
+        return len(buffer)
+
+
+ATTRIBUTE = b'<string key="no" value="a"/>'
+
+
+@pytest.mark.parametrize(
+    ("begin", "again", "said"),
+    [
+        (b"", b"a", "line 1: the row that begins there has more than 100,000 letters"),
+        (b"", b"a,", "line 1: the row that begins there has more than 100,000 letters"),
+        (b"no,what\nx,y\n", b"a,", "line 3: the row that begins there has more than 100,000 letters"),
+        (b"no,what\nx,y\n", b'"a\n",', "line 3: the row that begins there has more than 100,000 letters"),
+        (b"<log><trace><event>", ATTRIBUTE, "line 1: the attributes of one event or trace"),
+        (b"<log>\n<trace>", ATTRIBUTE, "line 2: the attributes of one event or trace"),
+        (b"<log><trace><event><list key='a' value='b'>", ATTRIBUTE, "the attributes of one event or trace"),
+        (b"<log><trace><event>", b"<a/>" + b"text" * 100, "the attributes of one event or trace"),
+        (b"<log><global>", ATTRIBUTE, "the attributes of one event or trace"),
+        (b"<log><trace><event", b' a="b"', "a tag or a text has more than 100,000 bytes"),
+        (b"<log><trace><event><string value='", b"text", "a tag or a text has more than 100,000 bytes"),
+        (b"<log><trace>", b"text", "a tag or a text has more than 100,000 bytes"),
+        (b"<log><!--", b"text", "a tag or a text has more than 100,000 bytes"),
+    ],
+)
+def test_a_row_or_an_event_without_an_end_is_refused_and_not_read_on(
+    begin: bytes, again: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = Endless(begin, again)
+    monkeypatch.setattr(sources, "_streams", lambda *_: [("a.log", io.BufferedReader(endless))])
+    for module in (delimited, xes):
+        monkeypatch.setattr(module, "LONGEST", 100_000)
+    with pytest.raises(UsageError, match=said):
+        list(read_rows([Path("a.log")], a_map("no", "what")))
+
+
+def test_many_wide_lines_above_and_in_a_table_are_no_long_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "LONGEST", 1000)
+    (tmp_path / "a.csv").write_text("title " * 100 + "\nno,what\n" + ("a" * 500 + ",b\n") * 40)
+    assert len(read(tmp_path / "a.csv", a_map("no", "what"))) == 40

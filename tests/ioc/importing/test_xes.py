@@ -48,7 +48,7 @@ def test_attributes_of_a_trace_hold_wherever_they_stand() -> None:
 def test_an_attribute_behind_more_events_than_are_held_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xes, "HELD", 2)
     assert len(read(trace(one("string", "no", "Y-1"), *map(event, "abcde")))) == 5
-    with pytest.raises(UsageError, match="the attribute 'no' of a trace stands behind more than 2"):
+    with pytest.raises(UsageError, match="the attribute 'no' of a trace stands behind more of its events than are held"):
         read(trace(*map(event, "abc"), one("string", "no", "Y-1")))
 
 
