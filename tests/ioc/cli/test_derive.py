@@ -138,7 +138,7 @@ def test_the_columns_of_the_tables_in_the_reference_are_those_the_store_has(stor
     store = real_store(store_url, "reference")
     columns = store.query(
         "SELECT table, groupArray((name, type)) AS columns FROM (SELECT table, name, type FROM system.columns "
-        "WHERE database = 'reference' ORDER BY table, position) GROUP BY table"
+        f"WHERE database = '{store.database}' ORDER BY table, position) GROUP BY table"
     )
     found = {table: [tuple(c.values()) for c in of] for table, of in columns.rows() if table in TABLES}
     assert found == {name: list(columns_of(body)) for name, body in TABLES.items()}

@@ -272,9 +272,10 @@ def test_a_row_at_a_step_where_nothing_changes_is_no_difference(replayed: Centre
     steps = replayed.store.query(f"SELECT toUnixTimestamp64Milli(at) AS step FROM indicators FINAL WHERE {backlog} ORDER BY at")
     at = next(a for a, b in itertools.pairwise(steps["step"].to_list()) if b > a + 2 * MINUTE)
     moved = f"fromUnixTimestamp64Milli({at + MINUTE})"
-    change(replayed.run(), "indicators", f"{moved} AS at, {moved} AS until", f"{backlog} AND at = fromUnixTimestamp64Milli({at})")
-    count = f"SELECT count() AS n FROM indicators FINAL WHERE {backlog}"
-    assert replayed.run().query(count)["n"][0] == replayed.store.query(count)["n"][0] + 1
+    run, count = replayed.run(), f"SELECT count() AS n FROM indicators FINAL WHERE {backlog}"
+    before = run.query(count)["n"][0]
+    change(run, "indicators", f"{moved} AS at, {moved} AS until", f"{backlog} AND at = fromUnixTimestamp64Milli({at})")
+    assert run.query(count)["n"][0] == before + 1
     assert replayed.diff().differences == 0
 
 
