@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .NOTPARALLEL:
-.PHONY: help install run test quick proof chaos bench check
+.PHONY: help install run test quick proof chaos bench format check
 unexport PYTHONHOME PYTHONPATH
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 0
@@ -66,6 +66,10 @@ chaos: install ## strike real processes with 1,000 faults and compare every row 
 
 bench: install ## measure the engine beside a raw fetch and a Faust table, on servers of its own; some minutes
 	@$(PY) -m ioc bench $(ARGS)
+
+format: install ## put the code into the form that `make check` asks for
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
 
 check: install ## ruff, mypy, import layers, and the declarations
 	$(PY) -m ruff check .

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from ioc.catalog import REJECTS
 from ioc.counting.pipeline import MEASURE
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.exact_lane import Headers
@@ -51,11 +52,13 @@ def batch(store: Store, place: Place, start: int, end: int) -> Batch:
 def reaches(store: Store, place: Place, end: Checkpoint, received: int) -> int:
     """The offset of the first record whose reception moves the watermark to `received` (ms) or beyond, or `end.next`.
 
-    Records that move no watermark (docs/exactness.md, "Words") go with those around them.
+    Records that move no watermark (docs/exactness.md, "Words") go with those around them; of what the gateway refused nothing
+    moves any, so there each reception counts.
     """
+    bounds = "1" if place[0] == REJECTS else _moves(end)
     frame = store.query(
         f"SELECT minOrNull(offset) AS first FROM events WHERE {_within(place, end.next)} "
-        f"AND received_at >= fromUnixTimestamp64Milli({received}) AND {_moves(end)}"
+        f"AND received_at >= fromUnixTimestamp64Milli({received}) AND {bounds}"
     )
     first = frame["first"][0]
     return end.next if first is None else int(first)

@@ -47,6 +47,8 @@ def another_log_is_refused() -> None:
     assert goes_on(checkpoint, log_of(50)), "it has grown"
     assert goes_on(checkpoint, log_of(50), begin=20), "retention took no more than was counted"
     assert not goes_on(checkpoint, log_of(50), begin=21), "and here more"
+    assert goes_on(checkpoint, log_of(50), begin=19), "the last record counted is the first that is left"
+    assert not goes_on(checkpoint, log_of(50, cell="d"), begin=19), "and there another one"
     assert not goes_on(checkpoint, log_of(19)), "made anew and shorter, or cut off"
     assert not goes_on(checkpoint, log_of(0))
     assert not goes_on(checkpoint, log_of(50, cell="d")), "made anew with other events"

@@ -354,6 +354,16 @@ def test_what_the_gateway_refused_is_replayed_too(centre: Centre) -> None:
     assert everything(centre.run()) == everything(centre.store)
 
 
+def test_what_the_gateway_refused_after_the_end_is_not_replayed(centre: Centre) -> None:
+    made = pipeline(centre.store, 1, topics=(DOSSIER, RAN, REJECTS))
+    value = pack(refused(Reject("bad_json", "", "no JSON"), b"rubbish", (), START))
+    log = [record(value, n, START + n * MINUTE, topic=REJECTS, partition=0) for n in range(3)]
+    while poll(made, log):
+        pass
+    centre.replay(end=START + 2 * MINUTE)
+    assert centre.run().query("SELECT offset FROM rejects FINAL ORDER BY offset")["offset"].to_list() == [0, 1]
+
+
 def test_a_run_of_a_file_is_compared_by_latest_values(centre: Centre) -> None:
     """Its log has other places and other receptions."""
     past = [r for r in whole_log()[:330] if r.headers]
