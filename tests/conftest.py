@@ -16,8 +16,8 @@ from hypothesis import settings
 from tests.counting import given_back
 from tests.services import running_broker, running_store
 
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50, print_blob=True)
-settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=30, print_blob=True)
+settings.register_profile("dev", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from ioc.catalog import Catalog, load
 from ioc.counting.pipeline import Pipeline
 from ioc.events.batch import Batch
@@ -19,6 +21,11 @@ from tests.logs import batch, by_place
 
 CATALOG = load()
 TOPICS = (DOSSIER, RAN)
+
+
+def more_in_proof(some: int, all_of_them: int) -> list[Any]:
+    """Seeds: `make test` plays some of them, `make proof` the others."""
+    return [*range(some), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(some, all_of_them))]
 
 
 def real_store(url: str, database: str, catalog: Catalog = CATALOG) -> Store:

@@ -29,10 +29,10 @@ PARTITIONS = 4
 needs_receipt = needs("dossiers/receipt.csv.gz")
 
 
-def batches(folder: Path) -> list[Batch]:
-    """What `ioc import receipt.csv.gz --map receipt` leaves in the log: one batch a partition, a heartbeat at both ends."""
+def batches(folder: Path, log: Path = brute.RECEIPT) -> list[Batch]:
+    """What `ioc import LOG --map receipt` leaves in the log: one batch a partition, a heartbeat at both ends."""
     records: list[list[tuple[bytes | None, bytes, int]]] = [[] for _ in range(PARTITIONS)]
-    with Ordered(read_events([brute.RECEIPT], load_map("receipt")), folder) as events:
+    with Ordered(read_events([log], load_map("receipt")), folder) as events:
         rows = [(event.time_ms, event.key, event.value) for event in events]
     latest = rows[0][0] or 0
     for part in records:

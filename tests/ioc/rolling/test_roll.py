@@ -127,7 +127,9 @@ UNTIL = START + 3 * DAY + 10 * MINUTE
 STEPS = {"1h": 5 * MINUTE, "1d": HOUR, "day": HOUR, "week": HOUR, "month": HOUR, "quarter": HOUR}
 
 
-@pytest.mark.parametrize(("portion", "seconds"), [(10 * DAY, 1.0), (6 * HOUR, 1.0), (2 * HOUR, 0.0)])
+@pytest.mark.parametrize(
+    ("portion", "seconds"), [(10 * DAY, 1.0), (2 * HOUR, 0.0), pytest.param(6 * HOUR, 1.0, marks=pytest.mark.proof)]
+)
 def test_every_step_has_the_latest_value_and_the_one_first_known(
     portion: int, seconds: float, store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
