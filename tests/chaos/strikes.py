@@ -47,7 +47,10 @@ def strike(scene: Scene, rng: random.Random, kinds: Mapping[str, float]) -> tupl
     if not kind.startswith(("stopped", "zombie")):
         return (kind, table) if sprung(scene, set_, rng.randrange(1, 8), wait_for_more) else None
     with scene.same_crew(f"{kind}: the others are to stay"):
-        scene.wait(lambda: len(scene.running()) > 1, f"{kind}: there is another worker")
+        try:
+            scene.wait(lambda: len(scene.running()) > 1, f"{kind}: there is another worker", 10)
+        except AssertionError:
+            return None  # nobody may be about to join: who lets one join waits for strikes
         return (kind, table) if sprung(scene, set_, 0, wait_for_more) else None
 
 
