@@ -99,7 +99,7 @@ def test_the_brute_force_finds_the_known_truths() -> None:
     assert round(brute_receipt.handling_days(*ever) or 0, 1) == 50.6
 
 
-@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.slow)])  # every row, or every twentieth: 5 s less
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.proof)])  # every twentieth row, or every row
 def test_every_row_of_the_5g_traces_is_valid_and_sentinels_are_counted(step: int) -> None:
     if not brute_receipt.UCC5G.exists():
         pytest.skip(f"the real traces are not at {brute_receipt.UCC5G} (IOC_TEST_DATA)")

@@ -61,7 +61,7 @@ def test_the_agencies_are_the_communes_of_today_and_every_department_has_a_proce
 
 def test_every_event_is_valid_and_its_key_is_the_entity() -> None:
     known = contracts()
-    for event in (*history()[::23], *live(Province(7, NOW, DAY, bad=0), 10, rate=60)):
+    for event in (*history()[::97], *live(Province(7, NOW, DAY, bad=0), 10, rate=60)):
         verdict = exact(event.value, (), known)
         assert isinstance(verdict, Envelope), verdict
         assert getattr(verdict.data, verdict.entity_key) == event.key.decode()
