@@ -2,14 +2,16 @@
 
 A row is a function of first finals, which never change, and of the rule: writing again and being two are harmless. The position
 is written last, and only rows at or before it count, so a crash between the two judges the same steps again. What a group's
-state is follows from its last transition and a look back of `hold`; in memory it is only kept.
+state is follows from its last transition and a look back of `hold`; in memory it is only kept. What fires when its rule is
+removed or grouped otherwise is over, with that as its reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ioc.alerting.judge import CALM, FIRING, State, judge, look_back, looks_back_to, silenced
+from ioc.alerting.judge import CALM, FIRING, REMOVED, RESOLVED, State, judge, look_back, looks_back_to, silenced
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
@@ -26,6 +28,8 @@ PORTION = 30 * DAY
 
 Rows = Mapping[Dims, list[tuple[int, float | None]]]
 """Of each group (step, first final), in order."""
+Row = tuple[Any, ...]
+"""A row of the table `alerts`."""
 
 
 class Alerter:
@@ -39,6 +43,7 @@ class Alerter:
         self._stopped = False
         self._judged: dict[str, int] = {}
         self._states: dict[str, dict[Dims, State]] = {}
+        self._orphans: dict[str, list[Row]] = {}
 
     def stop(self) -> None:
         """Leave a long step at its next portion: the process is to end."""
@@ -48,6 +53,7 @@ class Alerter:
         """Drop what is remembered: another may have gone on."""
         self._judged.clear()
         self._states.clear()
+        self._orphans.clear()
 
     def step(self) -> bool:
         """Judge every step that is rolled by now. False: there was none since the last time."""
@@ -73,11 +79,14 @@ class Alerter:
                 state.save_step(self.store, ALERT, generation, stream.name, position)
             for rule, indicator in rules(stream):
                 self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)
+            self._orphans[stream.name] = self._orphaned(stream, generation, position)
             self._judged[stream.name] = position
         while (position := self._judged[stream.name]) < watermark and not self._stopped:
             until = min(position + PORTION, watermark) if rules(stream) else watermark
             for rule, indicator in rules(stream):
                 self._judge(stream, generation, indicator, rule, position, until)
+            if over := [row for row in self._orphans[stream.name] if position < row[3] <= until]:
+                self.store.insert("alerts", state.rows_table("alerts", over))
             state.save_step(self.store, ALERT, generation, stream.name, until)
             self._judged[stream.name] = until
 
@@ -92,7 +101,7 @@ class Alerter:
                 heard = silenced(heard, quiet, stream.grain, held.get(dims), after, until)
             transitions, states[dims] = judge(rule, stream.grain, heard, states.get(dims, CALM), after, until)
             for t in transitions:
-                found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.at))
+                found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, "", t.at))
         self.store.insert("alerts", state.rows_table("alerts", found))
 
     def _load(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, position: int) -> dict[Dims, State]:
@@ -104,7 +113,7 @@ class Alerter:
             f"SELECT dims FROM alerts WHERE generation = {literal(generation)} AND rule = {literal(indicator.name)} "
             f"AND at <= fromUnixTimestamp64Milli({position}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
         )
-        fires = {tuple(dims) for dims in firing["dims"].to_list()}
+        fires = {tuple(dims) for dims in firing["dims"].to_list() if grouped(stream, rule, dims)}
         quiet, grain = self._quiet(stream, generation, back, position), stream.grain
         muted = any(begin <= back <= end for begin, end in quiet)
         return {
@@ -118,6 +127,26 @@ class Alerter:
             )
             for d in held.keys() | rows.keys() | fires
         }
+
+    def _orphaned(self, stream: Stream, generation: str, position: int) -> list[Row]:
+        """The ends of alerts that fire with no rule to end them: it was removed, or is for another grouping now.
+
+        They lie at the first step after all that was judged by any declaration of the stream: what is earlier is not told.
+        """
+        done = {g: step for (g, name), step in state.steps(self.store, ALERT).items() if name == stream.name}
+        done[generation] = position
+        judged = [f"generation = {literal(g)} AND at <= fromUnixTimestamp64Milli({step})" for g, step in done.items()]
+        firing = self.store.query(
+            "SELECT rule, dims, argMax(value, at) AS last, argMax(threshold, at) AS above, argMax(clear, at) AS below "
+            f"FROM alerts WHERE ({' OR '.join(judged)}) AND length(dims) = {len(stream.dimensions)} "
+            f"GROUP BY rule, dims HAVING argMax(transition, at) = {literal(FIRING)} ORDER BY rule, dims"
+        )
+        declared, at = {i.name: rule for rule, i in rules(stream)}, floor(max(done.values()), stream.grain) + stream.grain
+        return [
+            (generation, name, tuple(dims), at, RESOLVED, *numbers, REMOVED, at)
+            for name, dims, *numbers in firing.iter_rows()
+            if name not in declared or not grouped(stream, declared[name], dims)
+        ]
 
     def _quiet(self, stream: Stream, generation: str, after: int, until: int) -> list[tuple[int, int]]:
         """While a past is imported into a live centre, nobody is alerted."""
@@ -153,6 +182,11 @@ def judged(store: Store, catalog: Catalog) -> bool:
 def rules(stream: Stream) -> list[tuple[Above, Indicator]]:
     """The rules a stream declares."""
     return [(i.alert, i) for i in stream.indicators if i.alert is not None]
+
+
+def grouped(stream: Stream, rule: Above, dims: Sequence[str]) -> bool:
+    """Whether a group is of the grouping the rule is for."""
+    return [d != ALL for d in dims] == [name in rule.by for name in stream.dimensions]
 
 
 def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> Rows:

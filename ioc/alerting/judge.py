@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from ioc.vocabulary import Above
 
 FIRING, RESOLVED = "firing", "resolved"
+REMOVED = "rule_removed"
+REASONS = {REMOVED: ("quy tắc đã bị gỡ", "rule removed")}
+"""Why an alert is over though no value says so -> the same for people (vi, en)."""
 
 
 @dataclass(frozen=True)

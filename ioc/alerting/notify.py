@@ -94,8 +94,8 @@ class Teller:
         if judged is None or judged <= told:
             return [], None
         frame = self.store.query(
-            "SELECT rule, dims, toUnixTimestamp64Milli(at) AS step, transition, value, threshold, clear FROM alerts FINAL "
-            f"WHERE generation = {literal(generation)} AND rule IN {literal(tuple(i.name for i in stream.indicators))} "
+            "SELECT rule, dims, toUnixTimestamp64Milli(at) AS step, transition, value, threshold, clear, reason "
+            f"FROM alerts FINAL WHERE generation = {literal(generation)} "
             f"AND at > fromUnixTimestamp64Milli({told}) AND at <= fromUnixTimestamp64Milli({judged}) ORDER BY at, rule, dims"
         )
         return [Told(stream, rule, tuple(dims), *rest) for rule, dims, *rest in frame.iter_rows()], judged

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import orjson
 import urllib3
 
+from ioc.alerting.judge import REASONS
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
 from ioc.times import iso
@@ -41,6 +42,8 @@ class Told:
     value: float
     threshold: float
     clear: float
+    reason: str = ""
+    """Why it is over though no value says so (a key of `judge.REASONS`); `value` is the one it fired at then."""
 
     @property
     def idempotency_key(self) -> str:
@@ -54,7 +57,9 @@ class Told:
 
     def event(self) -> bytes:
         """The CloudEvent; the same bytes each time."""
-        indicator = self.stream.indicator(self.rule)
+        indicator = next((i for i in self.stream.indicators if i.name == self.rule), None)
+        titles = {"title": indicator.vi, "title_en": indicator.en, "unit": indicator.unit} if indicator else {}
+        reasons = dict(zip(("reason", "reason_en"), REASONS[self.reason], strict=True)) if self.reason else {}
         dims = {name: value for name, value in zip(self.stream.dimensions, self.dims, strict=True) if value != ALL}
         return orjson.dumps(
             {
@@ -67,14 +72,13 @@ class Told:
                 "datacontenttype": "application/json",
                 "data": {
                     "rule": self.rule,
-                    "title": indicator.vi,
-                    "title_en": indicator.en,
-                    "unit": indicator.unit,
+                    **titles,
                     "dims": dims,
                     "transition": self.transition,
                     "value": self.value,
                     "threshold": self.threshold,
                     "clear": self.clear,
+                    **reasons,
                 },
             }
         )

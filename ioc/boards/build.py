@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ioc.alerting.judge import REMOVED
 from ioc.boards import sql
 from ioc.boards.fields import (
     BarDefaults,
@@ -213,7 +214,11 @@ class Builder:
         """Alerts, those that hold first."""
         words = self.words
         since, state, _, _, value, threshold, until = words.alert_columns
-        states = {"firing": Shown(text=words.firing, color="red"), "resolved": Shown(text=words.resolved, color="green", index=1)}
+        states = {
+            "firing": Shown(text=words.firing, color="red"),
+            "resolved": Shown(text=words.resolved, color="green", index=1),
+            REMOVED: Shown(text=words.rule_removed, color="green", index=2),
+        }
         coloured = CellProperty(value=CellOptions(type="color-background"))
         return TablePanel(
             id=panel_id("alerts"),

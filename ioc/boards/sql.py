@@ -113,7 +113,7 @@ def alerts(words: Words, titles: Mapping[str, str]) -> str:
     since, state, indicator, where, value, threshold, until = map(quoted, words.alert_columns)
     named = f"transform(a.indicator, {literal(list(titles))}, {literal(list(titles.values()))}, a.indicator)"
     return (
-        f"SELECT a.fired_at AS {since}, a.state AS {state}, {named} AS {indicator}, "
+        f"SELECT a.fired_at AS {since}, if(a.reason = '', a.state, a.reason) AS {state}, {named} AS {indicator}, "
         f"if(u.name = '', a.\"group\", u.name) AS {where}, a.fired_value AS {value}, a.threshold AS {threshold}, "
         f'a.resolved_at AS {until} FROM {RUN}.v_alerts AS a LEFT JOIN {RUN}.v_units AS u ON u.code = a."group" '
         f"ORDER BY a.state = 'firing' DESC, a.fired_at DESC LIMIT 50"

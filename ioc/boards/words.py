@@ -36,6 +36,7 @@ class Words:
     alert_columns: tuple[str, str, str, str, str, str, str]
     firing: str
     resolved: str
+    rule_removed: str
     no_alerts: str
     feeds: str
     feed_columns: tuple[str, str, str, str, str, str, str]
@@ -80,6 +81,7 @@ VI = Words(
     alert_columns=("Từ lúc", "Trạng thái", "Chỉ số", "Nơi", "Khi báo", "Ngưỡng", "Hết lúc"),
     firing="Đang cảnh báo",
     resolved="Đã hết",
+    rule_removed="Quy tắc đã bị gỡ",
     no_alerts="Không có cảnh báo",
     feeds="Nguồn dữ liệu, một giờ qua",
     feed_columns=("Luồng", "Nguồn gửi", "Nhận lần cuối", "Cách đây", "Hợp lệ", "Trùng", "Bị từ chối"),
@@ -119,6 +121,7 @@ EN = Words(
     alert_columns=("Since", "State", "Indicator", "Where", "Value then", "Threshold", "Until"),
     firing="Firing",
     resolved="Resolved",
+    rule_removed="Rule removed",
     no_alerts="No alerts",
     feeds="Feeds, last hour",
     feed_columns=("Stream", "Sender", "Last received", "Ago", "Accepted", "Repeated", "Rejected"),

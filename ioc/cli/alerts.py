@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ioc.alerting.judge import REASONS
 from ioc.cli.common import Data, Json, Run, dump, local, number, out, reader, table
 from ioc.times import from_datetime, iso
 
@@ -31,7 +32,7 @@ def list_alerts(
     Example: ioc alerts list --json
     """
     frame = reader(data, run)[1].query(
-        'SELECT rule, "group", fired_at, fired_value, threshold, clear, resolved_at, resolved_value, state, refused '
+        'SELECT rule, "group", fired_at, fired_value, threshold, clear, resolved_at, resolved_value, state, reason, refused '
         "FROM v_alerts LEFT JOIN (SELECT rule, dims, at AS fired_at, max(status >= 300) AS refused FROM notifications FINAL "
         "WHERE generation IN (SELECT generation FROM v_generation) AND transition = 'firing' GROUP BY rule, dims, at) AS told "
         "USING (rule, dims, fired_at) "
@@ -50,10 +51,15 @@ def list_alerts(
             STATES[r["state"]],
             f"{r['rule']} {r['group']}".strip(),
             f"{local(r['fired_at'])} ({number(r['fired_value'])} > {number(r['threshold'])})",
-            f"{local(r['resolved_at'])} ({number(r['resolved_value'])} ≤ {number(r['clear'])})" if r["resolved_at"] else "",
+            f"{local(r['resolved_at'])} ({_end(r)})" if r["resolved_at"] else "",
             "bị từ chối / refused" if r["refused"] else "",
         )
         for r in rows
     ]
     columns = ("trạng thái / state", "cảnh báo / alert", "từ / since", "đến / until", "webhook")
     out.print(table("", columns, lines) if lines else "không có cảnh báo / no alerts")
+
+
+def _end(row: dict[str, Any]) -> str:
+    """Why an alert is over."""
+    return " / ".join(REASONS[row["reason"]]) if row["reason"] else f"{number(row['resolved_value'])} ≤ {number(row['clear'])}"

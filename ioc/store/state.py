@@ -59,7 +59,8 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     }
     | {"first_value": pa.float64(), "restated": pa.bool_(), "until": TIME, "as_of": pa.uint64()},
     "alerts": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
-    | {"transition": pa.string(), "value": pa.float64(), "threshold": pa.float64(), "clear": pa.float64(), "as_of": pa.uint64()},
+    | {"transition": pa.string(), "value": pa.float64(), "threshold": pa.float64(), "clear": pa.float64(), "reason": pa.string()}
+    | {"as_of": pa.uint64()},
     "notifications": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
     | {"transition": pa.string(), "status": pa.uint16(), "answer": pa.string()},
 }

@@ -36,7 +36,8 @@ TABLES = {
         lo Nullable(Float64), hi Nullable(Float64), n Int64, coverage Nullable(Float64), stats Map({WORD}, Float64),
         first_value Nullable(Float64), restated Bool, until {MS}, as_of UInt64, computed_at {MS} DEFAULT now64(3, 'UTC'))
         ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, indicator, window, dims, at)""",
-    "alerts": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, value Float64, threshold Float64, clear Float64, as_of UInt64)
+    "alerts": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, value Float64, threshold Float64, clear Float64, reason {WORD},
+        as_of UInt64)
         ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, rule, dims, at, transition) SETTINGS fsync_after_insert = 1""",
     "notifications": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, status UInt16, answer String,
         told_at {MS} DEFAULT now64(3, 'UTC'))
@@ -60,7 +61,7 @@ HOLDS = {
     "rejects": "What was refused: reason, field, message, and the bytes (at most 64 KiB).",
     "checkpoints": "How far each partition was counted, rolled and judged. Written last.",
     "indicators": "Rolled values: for each step the latest value, and the first final one, which never changes.",
-    "alerts": "Transitions of alerts: firing and resolved, with the threshold that held.",
+    "alerts": "Transitions of alerts: firing and resolved, with the threshold that held, and the reason where no value ended it (its rule was removed).",
     "notifications": "What the webhook answered to each transition.",
     "generations": "Which generation of a stream the views read: the last one.",
     "runs": "The runs there are, replays and imports, and how each goes; the last row of a name holds.",
@@ -78,7 +79,8 @@ def statements(catalog: Catalog, database: str) -> list[str]:
 
 
 GROWN = (
-    "ALTER TABLE alerts ADD COLUMN IF NOT EXISTS threshold Float64 AFTER value, ADD COLUMN IF NOT EXISTS clear Float64 AFTER threshold",
+    "ALTER TABLE alerts ADD COLUMN IF NOT EXISTS threshold Float64 AFTER value, ADD COLUMN IF NOT EXISTS clear Float64 AFTER threshold, "
+    f"ADD COLUMN IF NOT EXISTS reason {WORD} AFTER clear",
     "ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS shown Nullable(Int64) AFTER lost",
     "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4",
 )
@@ -104,8 +106,9 @@ NOW = """CREATE OR REPLACE VIEW v_now AS
     SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received)) + 1, 'UTC') AS now FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL"""
 ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
     SELECT rule, rule AS indicator, arrayStringConcat(arrayFilter(d -> d != '*', dims), ', ') AS "group", dims, at AS fired_at, value AS fired_value,
-    threshold, clear, ended AS resolved_at, ended_value AS resolved_value, if(ended IS NULL, 'firing', 'resolved') AS state FROM
-    (SELECT rule, dims, at, transition, value, threshold, clear, leadInFrame(toNullable(at)) OVER following AS ended, leadInFrame(toNullable(value)) OVER following AS ended_value
+    threshold, clear, ended AS resolved_at, if(why = '', ended_value, NULL) AS resolved_value, if(ended IS NULL, 'firing', 'resolved') AS state, why AS reason FROM
+    (SELECT rule, dims, at, transition, value, threshold, clear, leadInFrame(toNullable(at)) OVER following AS ended, leadInFrame(toNullable(value)) OVER following AS ended_value,
+    leadInFrame(toString(reason)) OVER following AS why
     FROM alerts FINAL WHERE generation IN (SELECT generation FROM v_generation)
     WINDOW following AS (PARTITION BY rule, dims ORDER BY at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING))
     WHERE transition = 'firing'"""

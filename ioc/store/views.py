@@ -37,6 +37,7 @@ VIEWS = {
         "resolved_at",
         "resolved_value",
         "state",
+        "reason",
     ),
 }
 """View -> columns."""
@@ -47,7 +48,7 @@ TELLS = {
     "v_runs": "the live database and the runs, for the choice on a board",
     "v_units": "names of agencies, procedures and sites by their codes",
     "v_feeds": "who sent in the last seven days, how fresh it is (seconds), and what became of it in the last hour",
-    "v_alerts": "one row an episode: when an alert fired, at which value, and when it was resolved",
+    "v_alerts": "one row an episode: when an alert fired, at which value, when it was resolved, and the reason where no value ended it",
 }
 """View -> what it tells, for people."""
 

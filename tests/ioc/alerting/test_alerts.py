@@ -98,10 +98,13 @@ def test_an_alert_that_is_not_over_is_one_row_of_the_view_without_an_end(store_u
     judged(store, desk.log)
     frame = store.query("SELECT * EXCEPT (fired_at, resolved_at), fired_at < resolved_at AS ends FROM v_alerts ORDER BY fired_at")
     assert frame.columns == [
-        "rule", "indicator", "group", "dims", "fired_value", "threshold", "clear", "resolved_value", "state", "ends",
+        "rule", "indicator", "group", "dims", "fired_value", "threshold", "clear", "resolved_value", "state", "reason", "ends",
     ]  # fmt: skip
     same = (NAME, NAME, "A", ["A"])
-    assert frame.rows() == [(*same, 21.0, 20.0, 10.0, 0.0, "resolved", 1), (*same, 30.0, 20.0, 10.0, None, "firing", None)]
+    assert frame.rows() == [
+        (*same, 21.0, 20.0, 10.0, 0.0, "resolved", "", 1),
+        (*same, 30.0, 20.0, 10.0, None, "firing", "", None),
+    ]
 
 
 def test_only_steps_after_going_live_are_judged_and_the_first_may_fire(store_url: str) -> None:

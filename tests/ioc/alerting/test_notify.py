@@ -40,7 +40,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def judged(store: Store, steps: list[tuple[int, str, str, float]], until: int, generation: str = GENERATION) -> None:
     """Transitions (second, desk, to, value) and the position of the judge (second)."""
     rows = [
-        (generation, "queue.waiting", [d], START + at * 1000, to, value, 20.0, 10.0, START + at * 1000)
+        (generation, "queue.waiting", [d], START + at * 1000, to, value, 20.0, 10.0, "", START + at * 1000)
         for at, d, to, value in steps
     ]
     store.insert("alerts", state.rows_table("alerts", rows))

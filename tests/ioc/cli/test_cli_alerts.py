@@ -7,7 +7,10 @@ import json
 import pytest
 
 from ioc.alerting.alerts import ALERT
+from ioc.alerting.judge import REMOVED, RESOLVED
 from ioc.alerting.notify import NOTIFY
+from ioc.boards import sql
+from ioc.boards.words import EN
 from ioc.cli.doctor import _webhook
 from ioc.store import state
 from ioc.store.clickhouse import Store
@@ -26,7 +29,7 @@ def alerting(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     """One alert that is over, one that is firing, and one of a generation that is no longer read; a webhook has refused one."""
     store = real_store(store_url, "cli_alerts")
     rows = [
-        (generation, "dossier.backlog", [agency, "*", "*"], START + at * 60_000, to, value, 200.0, 180.0, START + at * 60_000)
+        (generation, "dossier.backlog", [agency, "*", "*"], START + at * 60_000, to, value, 200.0, 180.0, "", START + at * 60_000)
         for generation in (GENERATION, "old")
         for at, agency, to, value in STEPS
     ]
@@ -45,12 +48,23 @@ def test_alerts_are_listed_the_firing_ones_first(ioc: Ioc, alerting: Store) -> N
     still, over = json.loads(ioc("alerts", "list", "--json").out)
     assert still == {
         "rule": "dossier.backlog", "group": "still", "fired_at": "2022-10-06T00:30:00Z", "fired_value": 201.0, "threshold": 200.0,
-        "clear": 180.0, "resolved_at": None, "resolved_value": None, "state": "firing", "refused": True,
+        "clear": 180.0, "resolved_at": None, "resolved_value": None, "state": "firing", "reason": "",
+        "refused": True,
     }  # fmt: skip
     assert (over["group"], over["state"], over["resolved_at"]) == ("over", "resolved", "2022-10-06T01:00:00Z")
     lines = ioc("alerts", "list").out.splitlines()
     assert ["firing" in lines[1], "201 > 200" in lines[1], "refused" in lines[1]] == [True] * 3
     assert "2022-10-06 08:00:00+07:00 (180 ≤ 180)" in lines[2]
+
+
+def test_one_whose_rule_was_removed_is_over_for_that_reason_on_the_list_and_on_the_board(ioc: Ioc, alerting: Store) -> None:
+    end = (GENERATION, "dossier.backlog", ["still", "*", "*"], START + 3_600_000, RESOLVED, 201.0, 200.0, 180.0, REMOVED, 0)
+    alerting.insert("alerts", state.rows_table("alerts", [end]))
+    still = json.loads(ioc("alerts", "list", "--json").out)[0]
+    assert (still["state"], still["reason"], still["resolved_value"]) == ("resolved", REMOVED, None)
+    assert "(quy tắc đã bị gỡ / rule removed)" in ioc("alerts", "list").out
+    shown = alerting.query(sql.alerts(EN, {}).replace(f"{sql.RUN}.", ""))
+    assert sorted(shown[EN.alert_columns[1]]) == ["resolved", REMOVED]
 
 
 def test_doctor_tells_of_a_refusal_and_of_what_waits(alerting: Store) -> None:

@@ -1,0 +1,131 @@
+"""Rules that are removed or grouped otherwise while they fire: their alerts are over, with that as the reason, and told once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from ioc.alerting.alerts import Alerter
+from ioc.alerting.notify import NOTIFY, Teller
+from ioc.alerting.webhook import Answer, Told
+from ioc.catalog import Catalog
+from ioc.rolling.roll import Roller
+from ioc.store.clickhouse import Store
+from ioc.store.tables import GROWN
+from ioc.vocabulary import Above, above
+from tests.counting import count, pipeline, real_store
+from tests.ioc.alerting.test_alerts import SECOND, Desk
+from tests.logs import START
+from tests.streams_queue import CATALOG, QUEUE, TOPIC
+
+
+def declared(rule: Above | None) -> Catalog:
+    """The queue with another rule; it is counted as before."""
+    found = Catalog((replace(QUEUE, indicators=(replace(QUEUE.indicators[0], alert=rule),)),))
+    assert found.generations == CATALOG.generations
+    return found
+
+
+NONE, WHOLE = declared(None), declared(above(1_000, clear=900))
+
+
+class Heard:
+    """A receiver of transitions."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    async def tell(self, told: Told) -> Answer | None:
+        """Keep it."""
+        self.events.append(orjson.loads(told.event()))
+        return None
+
+
+class Centre:
+    """A desk, and whoever judges it and hears of it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.desk, self.heard = store, Desk(), Heard()
+        self.desk.beat(0)
+        self.desk.put("A", 30, 10.5)
+
+    def starts(self, catalog: Catalog, until: float) -> None:
+        """A worker with the declarations starts and comes to the second."""
+        self.desk.beat(until)
+        count(pipeline(self.store, 1, catalog, (TOPIC,)), self.desk.log)
+        Roller(catalog, self.store, self.store.settings).step()
+        Alerter(catalog, self.store, run=False).step()
+        asyncio.run(Teller(catalog, self.store, NOTIFY, self.heard).tell(lambda: True))
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """(seconds and transition, reason)"""
+        return [(e["time"][17:19], e["data"]["transition"], e["data"].get("reason_en", "")) for e in self.heard.events]
+
+    def shown(self) -> list[tuple[int, str, str]]:
+        """(second it fired, state, reason) of the view."""
+        rows = self.store.query("SELECT toUnixTimestamp64Milli(fired_at) AS at, state, reason FROM v_alerts ORDER BY at").rows()
+        return [((at - START) // SECOND, state, reason) for at, state, reason in rows]
+
+
+FIRED, REMOVED = ("14", "firing", ""), ("20", "resolved", "rule removed")
+
+
+def test_an_alert_whose_rule_is_removed_is_over_with_the_reason_and_told_once(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "removed_rule", CATALOG))
+    centre.starts(CATALOG, 20)
+    centre.starts(NONE, 30)
+    centre.starts(NONE, 40)
+    assert centre.shown() == [(14, "resolved", "rule_removed")]
+    assert centre.told() == [FIRED, REMOVED]
+    data = centre.heard.events[1]["data"]
+    assert (data["title"], data["reason"], data["value"]) == ("Đang chờ", "quy tắc đã bị gỡ", 30.0)
+
+
+def test_so_is_one_whose_rule_is_for_another_grouping_now(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "regrouped_rule", CATALOG))
+    centre.starts(CATALOG, 20)
+    centre.starts(WHOLE, 30)
+    centre.starts(WHOLE, 40)
+    assert centre.shown() == [(14, "resolved", "rule_removed")]
+    assert centre.told() == [FIRED, REMOVED]
+
+
+def test_a_rule_that_comes_back_fires_anew(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "returned_rule", CATALOG))
+    for catalog, until in ((CATALOG, 20), (NONE, 30), (CATALOG, 40)):
+        centre.starts(catalog, until)
+    assert centre.shown() == [(14, "resolved", "rule_removed"), (30, "firing", "")]
+    assert centre.told() == [FIRED, REMOVED, ("30", "firing", "")]
+
+
+def test_one_whose_indicator_is_removed_is_told_though_the_stream_is_counted_anew(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "removed_indicator", CATALOG))
+    centre.starts(CATALOG, 20)
+    others = replace(QUEUE.indicators[0], name="queue.others", alert=None)
+    other = Catalog((replace(QUEUE, indicators=(others,)),), {"queue": "other"})
+    centre.starts(other, 30)
+    centre.starts(other, 40)
+    assert centre.told() == [FIRED, REMOVED]
+    assert "title" not in centre.heard.events[1]["data"]
+
+
+def test_a_restart_with_the_same_rule_ends_nothing(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "kept_rule", CATALOG))
+    for until in (20, 30, 40):
+        centre.starts(CATALOG, until)
+    assert centre.shown() == [(14, "firing", "")]
+    assert centre.told() == [FIRED]
+
+
+def test_a_table_of_before_gains_the_reason_and_keeps_its_rows(store_url: str) -> None:
+    store = real_store(store_url, "reason_grown", CATALOG)
+    centre = Centre(store)
+    centre.starts(CATALOG, 20)
+    store.command("DROP VIEW v_alerts")
+    store.command("ALTER TABLE alerts DROP COLUMN reason")
+    for statement in GROWN:
+        store.command(statement)
+    assert store.query("SELECT transition, reason FROM alerts").rows() == [("firing", "")]
