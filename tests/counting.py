@@ -21,6 +21,8 @@ from tests.logs import batch, by_place
 
 CATALOG = load()
 TOPICS = (DOSSIER, RAN)
+OF_LOGS = tuple(s for s in CATALOG.streams if s.topic in TOPICS)
+"""The streams that random logs have events of; another stream is tested by its own tests."""
 
 
 def more_in_proof(some: int, all_of_them: int) -> list[Any]:

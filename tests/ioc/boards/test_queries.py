@@ -22,7 +22,7 @@ from ioc.store.clickhouse import Store
 from ioc.store.workdays import days_off
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
 from tests.brute import DOSSIER, RAN, Record
-from tests.counting import CATALOG, TOPICS, count, pipeline, real_store
+from tests.counting import CATALOG, OF_LOGS, TOPICS, count, pipeline, real_store
 from tests.logs import beat, dossier, ran, record
 
 NAME = "boards_queries"
@@ -38,8 +38,8 @@ EDGES = [
 FORGED = "\\' OR 1 = 1 -- it's $__toTime ${run}"
 """An agency out of a link that would end the quotes Grafana writes."""
 FED = f"(SELECT fed FROM {sql.RUN}.v_state)"
-LEVELS = [(s, i) for s in CATALOG.streams for i in s.indicators if i.level]
-ALL_OF = [(s, i) for s in CATALOG.streams for i in s.indicators]
+LEVELS = [(s, i) for s in OF_LOGS for i in s.indicators if i.level]
+ALL_OF = [(s, i) for s in OF_LOGS for i in s.indicators]
 
 
 def log() -> list[Record]:
