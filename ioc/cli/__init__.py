@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -9,7 +10,7 @@ import traceback
 import typer
 
 from ioc.cli import alerts, bench, boards, centre, doctor, feed, imports, numbers, project, refused, replay
-from ioc.errors import IocError, ServiceAway
+from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.kafka import KafkaError
 from ioc.text import visible
 
@@ -21,6 +22,9 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 for group in (centre, doctor, feed, imports, numbers, alerts, refused, replay, project, boards, bench):
     group.add_to(app)
+
+NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+"""What a folder says in which nothing can be made."""
 
 
 def main() -> None:
@@ -37,6 +41,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_OURS and error.filename:
+            print(f"ioc: {error.filename}: {error.strerror}; `--data` or IOC_DATA_DIR names another data folder", file=sys.stderr)
+            sys.exit(UsageError.exit_code)
         if os.environ.get("IOC_DEBUG"):
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
