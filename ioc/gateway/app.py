@@ -40,9 +40,9 @@ RETRY_S = 5
 PER_CLIENT = RateLimitItemPerSecond(500)
 """Requests of one address: a third of what one process answers, so that one runaway loop starves nobody. Fast producers batch."""
 CONCURRENT = 128
-"""Connections at once; with `intake.BODY_BYTES` this bounds what is being read at 512 MiB."""
+"""Connections at once; what their bodies may hold together is `HELD_BYTES`."""
 HELD_BYTES = 48 << 20
-"""Bytes of events in hand at once. Waiting for Kafka they take about ten times that; more are sent away for a while."""
+"""Bytes of bodies in hand at once, from their arrival to the answer. Waiting for Kafka they take about ten times that; more are sent away for a while."""
 SLICE = 200
 """Events judged before others get their turn: about 3 ms."""
 
@@ -86,16 +86,19 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     async def answer(request: Request) -> Response:
         if not await limiter.hit(PER_CLIENT, request.client.host if request.client else ""):
             raise HTTPException(429, f"more than {PER_CLIENT.amount} requests a second; send batches", {"Retry-After": "1"})
-        documents = await read(request)
-        size = sum(len(document[0]) for document in documents)
         nonlocal held
-        if held + size > HELD_BYTES:
-            raise HTTPException(503, "too many events wait for Kafka; send them again later", {"Retry-After": str(RETRY_S)})
-        held += size
+        taken = 0
+
+        def hold(size: int) -> None:
+            nonlocal held, taken
+            if held + size > HELD_BYTES:
+                raise HTTPException(503, "too many events wait for Kafka; send them again later", {"Retry-After": str(RETRY_S)})
+            held, taken = held + size, taken + size
+
         try:
-            return await answer_to(documents)
+            return await answer_to(await read(request, hold))
         finally:
-            held -= size
+            held -= taken
 
     async def answer_to(documents: Sequence[Document]) -> Response:
         outcomes = await judge(documents, settings, now())

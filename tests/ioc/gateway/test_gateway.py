@@ -25,7 +25,7 @@ from ioc.cli.asyncapi import examples
 from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
 from ioc.gateway import app as gateway
-from ioc.gateway import connections
+from ioc.gateway import connections, intake
 from ioc.settings import Settings
 from ioc.times import to_ms
 
@@ -380,6 +380,32 @@ async def test_half_sent_heads_keep_no_honest_client_out(port: int) -> None:
         assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
     for writer in writers:
         writer.close()
+
+
+async def test_a_body_that_drips_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BODY_S", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+async def test_bodies_being_read_count_as_held(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "HELD_BYTES", 3000)
+    more, read = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" " * 2900
+        read.set()
+        await more.wait()
+        yield json.dumps(RECEIVED).encode()[:1]
+
+    first = asyncio.create_task(client.post("/events", content=slow(), headers=ONE))
+    await read.wait()
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 503
+    more.set()
+    assert (await first).status_code == 422
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 202
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "10.1.2.3")])
