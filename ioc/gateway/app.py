@@ -42,7 +42,10 @@ PER_CLIENT = RateLimitItemPerSecond(500)
 CONCURRENT = 128
 """Connections at once; what their bodies may hold together is `HELD_BYTES`."""
 HELD_BYTES = 48 << 20
-"""Bytes of bodies in hand at once, from their arrival to the answer. Waiting for Kafka they take about ten times that; more are sent away for a while."""
+"""Bytes of bodies in hand at once, from their arrival to the answer.
+
+Waiting for Kafka they take about ten times that; more are sent away for a while.
+"""
 SLICE = 200
 """Events judged before others get their turn: about 3 ms."""
 
