@@ -41,11 +41,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(130)
     except Exception as error:
+        if os.environ.get("IOC_DEBUG"):
+            raise
         if isinstance(error, OSError) and error.errno in NOT_OURS and error.filename:
             print(f"ioc: {error.filename}: {error.strerror}; `--data` or IOC_DATA_DIR names another data folder", file=sys.stderr)
             sys.exit(UsageError.exit_code)
-        if os.environ.get("IOC_DEBUG"):
-            raise
         where = traceback.extract_tb(error.__traceback__)[-1]
         _say(f"{type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all")
         sys.exit(70)

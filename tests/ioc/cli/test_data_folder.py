@@ -24,3 +24,12 @@ def test_a_data_folder_that_cannot_be_made_is_a_usage_error(
     told = capsys.readouterr().err
     assert str(file) in told
     assert "IOC_DATA_DIR" in told
+
+
+def test_with_ioc_debug_its_traceback_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("IOC_DEBUG", "1")
+    monkeypatch.setattr(sys, "argv", ["ioc", "up", "--no-demo", "--data", str(file / "data")])
+    with pytest.raises(OSError, match="file"):
+        main()

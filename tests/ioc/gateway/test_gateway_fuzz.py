@@ -26,7 +26,7 @@ RESET = b"reset"
 UNREAD = 1 << 16
 """A larger body that is refused by its head is not read to its end: the connection may be reset before the answer is read."""
 VALID = [RECEIVED, MEASURED]
-VALUES = [None, "", "x", 0, -1, 1.5, 10**30, True, [], {}, "\ud800", "\x1b[2J", "2022-02-30T00:00:00Z", "9" * 5000]
+VALUES: list[object] = [None, "", "x", 0, -1, 1.5, 10**30, True, [], {}, "\ud800", "\x1b[2J", "2022-02-30T00:00:00Z", "9" * 5000]
 TEXTS = [b"", b"null", b"[]", b"[" * 5000, b'{"a":' * 5000, b"\xff\xfe", b"1e999999", b'"\\ud800"', b"9" * 100_000, b"[1," * 9000]
 
 
