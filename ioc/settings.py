@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     store_port: int = Field(8123, description="first port tried for the embedded store")
     grafana_port: int = Field(3000, description="first port tried for a Grafana found on this machine; 0: none is started")
     gateway_port: int = Field(8088, description="first port tried for the gateway")
+    trusted_proxies: str = Field(
+        "",
+        description="addresses or networks (a,b) of reverse proxies whose `X-Forwarded-For` the gateway believes; empty: none",
+    )
     wall_port: int = Field(8080, description="first port tried for the wall")
     webhook_url: str = Field(
         "",

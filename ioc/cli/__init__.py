@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -9,7 +10,7 @@ import traceback
 import typer
 
 from ioc.cli import alerts, bench, boards, centre, doctor, feed, imports, numbers, project, refused, replay
-from ioc.errors import IocError, ServiceAway
+from ioc.errors import IocError, ServiceAway, UsageError
 from ioc.kafka import KafkaError
 from ioc.text import visible
 
@@ -21,6 +22,9 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 for group in (centre, doctor, feed, imports, numbers, alerts, refused, replay, project, boards, bench):
     group.add_to(app)
+
+NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+"""What a folder says in which nothing can be made."""
 
 
 def main() -> None:
@@ -39,6 +43,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("IOC_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in NOT_OURS and error.filename:
+            print(f"ioc: {error.filename}: {error.strerror}; `--data` or IOC_DATA_DIR names another data folder", file=sys.stderr)
+            sys.exit(UsageError.exit_code)
         where = traceback.extract_tb(error.__traceback__)[-1]
         _say(f"{type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all")
         sys.exit(70)

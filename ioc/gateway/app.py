@@ -25,6 +25,7 @@ from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
 from ioc.events.exact_lane import Reject, verdict
 from ioc.gateway import openapi
+from ioc.gateway.connections import Impatient
 from ioc.gateway.intake import Document, read
 from ioc.gateway.outlet import Outlet
 from ioc.kafka import KafkaError
@@ -39,7 +40,12 @@ RETRY_S = 5
 PER_CLIENT = RateLimitItemPerSecond(500)
 """Requests of one address: a third of what one process answers, so that one runaway loop starves nobody. Fast producers batch."""
 CONCURRENT = 128
-"""Requests at once; with `intake.BODY_BYTES` this bounds memory at about 1 GiB in the worst case."""
+"""Connections at once; what their bodies may hold together is `HELD_BYTES`."""
+HELD_BYTES = 48 << 20
+"""Bytes of bodies in hand at once, from their arrival to the answer.
+
+Waiting for Kafka they take about ten times that; more are sent away for a while.
+"""
 SLICE = 200
 """Events judged before others get their turn: about 3 ms."""
 
@@ -78,11 +84,26 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     app = FastAPIOffline(title="IOC gateway", version="1", description=openapi.DESCRIPTION, redoc_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
     limiter, counters = SlidingWindowCounterRateLimiter(MemoryStorage()), Counters()
+    held = 0
 
     async def answer(request: Request) -> Response:
         if not await limiter.hit(PER_CLIENT, request.client.host if request.client else ""):
             raise HTTPException(429, f"more than {PER_CLIENT.amount} requests a second; send batches", {"Retry-After": "1"})
-        documents = await read(request)
+        nonlocal held
+        taken = 0
+
+        def hold(size: int) -> None:
+            nonlocal held, taken
+            if held + size > HELD_BYTES:
+                raise HTTPException(503, "too many events wait for Kafka; send them again later", {"Retry-After": str(RETRY_S)})
+            held, taken = held + size, taken + size
+
+        try:
+            return await answer_to(await read(request, hold))
+        finally:
+            held -= taken
+
+    async def answer_to(documents: Sequence[Document]) -> Response:
         outcomes = await judge(documents, settings, now())
         stored = await store(sender, documents, outcomes, now())
         for outcome in outcomes:
@@ -176,10 +197,23 @@ async def run(settings: Settings, port: int, host: str = "127.0.0.1") -> None:
         raise UsageError(f"the gateway has no tokens yet and listens on loopback only, e.g. 127.0.0.1, not on {host}")
     async with Outlet(settings) as outlet:
         app = build(settings, outlet)
-        config = uvicorn.Config(
-            app, host, port, http="h11", log_config=None, access_log=False, server_header=False, limit_concurrency=CONCURRENT
-        )  # h11: what else is installed (the wall brings httptools) does not decide how a request is read
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(configured(app, settings, port, host)).serve()
+
+
+def configured(app: FastAPI, settings: Settings, port: int, host: str) -> uvicorn.Config:
+    """How uvicorn serves it. By itself it would believe a forwarded address of every local client, and so give it any rate."""
+    return uvicorn.Config(
+        app,
+        host,
+        port,
+        http=Impatient,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONCURRENT,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+    )
 
 
 def serve(settings: Settings, port: int, host: str = "127.0.0.1") -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 
 from fastapi import HTTPException, Request
 
@@ -13,6 +15,8 @@ from schemas.envelope import JSON_TYPE
 
 BODY_BYTES = 4 << 20
 """Largest body, packed or unpacked: four of the largest events, or about 10,000 usual ones."""
+BODY_S = 60.0
+"""Seconds for a body to arrive: the largest in that time is 70 KB/s, and nobody holds a place by dripping."""
 BATCH_EVENTS = 10_000
 """Most events of one batch: their verdicts still take less than a second."""
 
@@ -20,8 +24,11 @@ Document = tuple[bytes, Headers] | tuple[bytes, Headers, Reject]
 """An event's bytes and `ce_` headers, and the reject where the body could not be cut into events."""
 
 
-async def read(request: Request) -> list[Document]:
-    """The events of a request, not yet judged. Raises HTTPException 413 and 415."""
+async def read(request: Request, hold: Callable[[int], None]) -> list[Document]:
+    """The events of a request, not yet judged. Raises HTTPException 408, 413 and 415.
+
+    `hold` hears of bytes as they arrive or are unpacked, and raises where they are too many.
+    """
     media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     media, charset = media.strip(), parameters.replace('"', "").replace(" ", "").partition("charset=")[2].partition(";")[0]
     if not re.search(JSON_TYPE, media) or charset not in ("", "utf-8", "utf8", "us-ascii"):
@@ -29,13 +36,14 @@ async def read(request: Request) -> list[Document]:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise HTTPException(415, "send the body as it is, or packed with gzip", {"Accept-Encoding": "gzip, identity"})
-    body = await limited(request)
+    body = await limited(request, hold)
     if encoding != "identity":
         try:
             unpacked = bodies.gunzip(body, BODY_BYTES)
         except ValueError as error:
             return [(body, (), Reject("bad_json", "", str(error)))]
         body = unpacked if unpacked is not None else too_large()
+        hold(len(body))
     plain = media not in (STRUCTURED, BATCH)
     headers = bodies.kafka_headers(request.headers.raw) if plain else ()
     if headers or (media != BATCH and not (plain and bodies.is_array(body))):
@@ -44,16 +52,21 @@ async def read(request: Request) -> list[Document]:
     return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]
 
 
-async def limited(request: Request) -> bytes:
+async def limited(request: Request, hold: Callable[[int], None]) -> bytes:
     """The body, read no further than the limit, whether its length was announced or not."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
         too_large()
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            too_large()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                hold(len(chunk))
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    too_large()
+    except TimeoutError:
+        raise HTTPException(408, f"a body arrives within {BODY_S:g} seconds", {"Connection": "close"}) from None
     return bytes(body)
 
 

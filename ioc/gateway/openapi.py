@@ -58,6 +58,7 @@ def _retry(why: str) -> dict[str, Any]:
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Answer, "description": "All events are stored in Kafka (acks=all)."},
     400: {"description": "The request names another host, or is no HTTP."},
+    408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "The body is larger than the limit, packed or unpacked."},
     415: {"model": Problem, "description": "Another content type, character set or content encoding."},
     422: {"model": Answer, "description": "At least one event was refused; those marked accepted are stored."},

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ioc.boards.model import Dashboard
 from ioc.errors import UsageError
@@ -19,6 +23,24 @@ BOARDS = Path(__file__).parents[2] / "grafana" / "boards"
 GRACE = 1
 """Seconds given to open pages at the end: their websockets never close by themselves."""
 EXTRA = "the wall needs NiceGUI, which the extra `embedded` brings: pip install 'ioc-streaming[embedded]'"
+
+
+class SameOrigin:
+    """Refuses what a page of another origin sends, websockets too: browsers let any page open one, and it would see the wall."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passed on where there is no Origin or it is the asked host itself (`TrustedHostMiddleware` has judged that)."""
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
+        origin = headers.get("origin")
+        if origin is None or urlsplit(origin).netloc == headers.get("host"):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await PlainTextResponse("another origin", 403)(scope, receive, send)
 
 
 def build(settings: Settings, boards: Path = BOARDS) -> FastAPI:
@@ -32,6 +54,7 @@ def build(settings: Settings, boards: Path = BOARDS) -> FastAPI:
     except ModuleNotFoundError as error:
         raise UsageError(EXTRA) from error
     app = FastAPI(openapi_url=None)
+    app.add_middleware(SameOrigin)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
 
     @app.get("/health")

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
@@ -14,14 +15,17 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from starlette.responses import PlainTextResponse
 
 from ioc.cli.asyncapi import examples
 from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
 from ioc.gateway import app as gateway
+from ioc.gateway import connections, intake
 from ioc.settings import Settings
 from ioc.times import to_ms
 
@@ -327,3 +331,89 @@ def test_the_openapi_document_tells_the_truth(case: schemathesis.Case) -> None:
             checks.content_type_conformance,
         ],
     )
+
+
+async def test_a_body_of_countless_gzip_members_is_refused_at_once(client: httpx.AsyncClient) -> None:
+    began = time.perf_counter()
+    _, events = await told(client, gzip.compress(b"", mtime=0) * 200_000, {**ONE, "content-encoding": "gzip"})
+    assert events[0]["reason"] == "bad_json"
+    assert time.perf_counter() - began < 2
+
+
+async def test_events_beyond_what_memory_is_for_are_sent_away_and_taken_later(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "HELD_BYTES", 10)
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 503
+    monkeypatch.undo()
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 202
+
+
+@pytest.fixture
+async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """A gateway on a socket, for four connections."""
+    monkeypatch.setattr(gateway, "CONCURRENT", 4)
+    server, listening = uvicorn.Server(gateway.configured(app, Settings(), 0, "127.0.0.1")), socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()  # whoever connects before it serves waits
+    serving = asyncio.create_task(server.serve([listening]))
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def test_a_head_that_is_never_finished_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: loc")
+    assert await asyncio.wait_for(reader.read(1), 5) == b""
+    writer.close()
+
+
+async def test_half_sent_heads_keep_no_honest_client_out(port: int) -> None:
+    writers = []
+    for _ in range(10):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /events HTTP/1.1\r\nHost: loc")
+        writers.append(writer)
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_body_that_drips_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BODY_S", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+async def test_bodies_being_read_count_as_held(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "HELD_BYTES", 3000)
+    more, read = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" " * 2900
+        read.set()
+        await more.wait()
+        yield json.dumps(RECEIVED).encode()[:1]
+
+    first = asyncio.create_task(client.post("/events", content=slow(), headers=ONE))
+    await read.wait()
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 503
+    more.set()
+    assert (await first).status_code == 422
+    assert (await client.post("/events", json=RECEIVED, headers=ONE)).status_code == 202
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "10.1.2.3")])
+async def test_a_forwarded_address_is_believed_of_trusted_proxies_alone(proxies: str, seen: str) -> None:
+    async def who(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse(scope["client"][0])(scope, receive, send)
+
+    config = gateway.configured(who, Settings(trusted_proxies=proxies), 0, "127.0.0.1")  # type: ignore[arg-type]
+    config.load()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(config.loaded_app), base_url="http://x") as client:
+        assert (await client.get("/", headers={"x-forwarded-for": "10.1.2.3"})).text == seen

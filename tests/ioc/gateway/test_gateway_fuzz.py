@@ -1,0 +1,121 @@
+"""Whatever bytes a client sends, the gateway answers or hangs up within two seconds, and never with a fault of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import random
+import socket
+import time
+from collections import Counter
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+
+from ioc.gateway import app as gateway
+from ioc.settings import Settings
+from tests.ioc.gateway.test_gateway import MEASURED, RECEIVED, Log
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "120"))
+PATHS = ["/events", "/health", "/metrics", "/docs", "/openapi.json", "/../../etc/passwd", "/%2e%2e/%00", "//", "*"]
+MEDIA = ["application/cloudevents+json", "application/cloudevents-batch+json", "application/json", "text/plain", "\xff", ""]
+RESET = b"reset"
+UNREAD = 1 << 16
+"""A larger body that is refused by its head is not read to its end: the connection may be reset before the answer is read."""
+VALID = [RECEIVED, MEASURED]
+VALUES: list[object] = [None, "", "x", 0, -1, 1.5, 10**30, True, [], {}, "\ud800", "\x1b[2J", "2022-02-30T00:00:00Z", "9" * 5000]
+TEXTS = [b"", b"null", b"[]", b"[" * 5000, b'{"a":' * 5000, b"\xff\xfe", b"1e999999", b'"\\ud800"', b"9" * 100_000, b"[1," * 9000]
+
+
+def event(dice: random.Random) -> dict[str, object]:
+    """A valid event, or one with a field changed, dropped or added."""
+    made = json.loads(json.dumps(dice.choice(VALID)))
+    where = dice.choice([made, made["data"]])
+    if dice.random() < 0.5:
+        name = dice.choice([*where, "new"])
+        where[name] = dice.choice(VALUES)
+        if dice.random() < 0.3:
+            del where[name]
+    return made  # type: ignore[no-any-return]
+
+
+def request(dice: random.Random) -> tuple[bytes, bool]:
+    """A request and whether it is whole: mostly events, of parts that are each right, odd or cut."""
+    one, head = event(dice), ""
+    kind = dice.choice(["one", "one", "batch", "binary", "odd"])
+    if kind == "batch":
+        body, media = json.dumps([event(dice) for _ in range(dice.randint(0, 50))]).encode(), MEDIA[1]
+    elif kind == "binary":
+        body, media = json.dumps(one.pop("data", None)).encode(), "application/json"
+        head = "".join(f"ce-{name}: {quote(str(value), errors='surrogatepass')}\r\n" for name, value in one.items())
+    else:
+        body, media = json.dumps(one).encode(), MEDIA[0]
+    if kind == "odd":
+        body, media = dice.choice([body, *TEXTS]), dice.choice(MEDIA)
+    if dice.random() < 0.2:
+        body = mangled(dice, body)
+    method, path = (
+        ("POST", "/events") if dice.random() < 0.9 else (dice.choice(["GET", "POST", "PUT", "BREW"]), dice.choice(PATHS))
+    )
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\nConnection: close\r\n" + head
+    if dice.random() < 0.3:
+        body = gzip.compress(body) * dice.choice([1, 1, 1, 2, 5000])
+        head += "Content-Encoding: gzip\r\n"
+    if dice.random() < 0.3:
+        cut = dice.randint(0, len(body))
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:cut], body[cut:]) if part) + b"0\r\n\r\n"
+        head += "Transfer-Encoding: chunked\r\n\r\n"
+    else:
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+    sent = head.encode("latin-1") + body
+    return (mangled(dice, sent), False) if dice.random() < 0.1 else (sent, True)
+
+
+def mangled(dice: random.Random, data: bytes) -> bytes:
+    """The bytes with some of them changed, or cut short."""
+    changed = bytearray(data)
+    for _ in range(dice.randint(1, 8) if changed else 0):
+        changed[dice.randrange(len(changed))] = dice.randrange(256)
+    return bytes(changed[: dice.randint(0, len(changed))]) if dice.random() < 0.3 else bytes(changed)
+
+
+async def answer(port: int, sent: bytes, whole: bool) -> bytes:
+    """What comes back until the gateway hangs up. Who sent all of a request waits; who did not says that no more will come."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        if not whole:
+            writer.write_eof()
+        return await reader.read()
+    except ConnectionError:
+        return RESET
+    finally:
+        writer.close()
+
+
+@pytest.mark.proof
+async def test_no_request_hangs_the_gateway_or_shows_a_fault_of_it() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(gateway.configured(gateway.build(Settings(), Log()), Settings(), 0, "127.0.0.1"))
+    serving = asyncio.create_task(server.serve([listening]))
+    seed = random.randrange(1 << 32)
+    dice, end = random.Random(seed), time.monotonic() + SECONDS
+    seen: Counter[str] = Counter()
+    while time.monotonic() < end:
+        sent, whole = request(dice)
+        try:
+            came = await asyncio.wait_for(answer(listening.getsockname()[1], sent, whole), 2)
+        except TimeoutError:
+            pytest.fail(f"no answer in 2 s: seed {seed}, {sent[:500]!r}")
+        status = "" if came == RESET else came[9:12].decode()
+        seen[status] += 1
+        patient = status == "503" and b"retry-after" in came.lower()
+        assert patient or not status.startswith("5"), (seed, sent[:500], came[:500])
+        refused_unread = came == RESET and len(sent) > UNREAD
+        assert status or refused_unread or not whole, (seed, sent[:500])
+    server.should_exit = True
+    await serving
+    assert {"202", "400", "422"} <= set(seen), (seed, seen)
