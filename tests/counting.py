@@ -14,7 +14,7 @@ from ioc.counting.pipeline import Pipeline
 from ioc.events.batch import Batch
 from ioc.settings import Settings
 from ioc.store import tables
-from ioc.store.clickhouse import Store
+from ioc.store.clickhouse import RUN, Store
 from tests.brute import DOSSIER, RAN, Record
 from tests.fake import FakeStore
 from tests.logs import batch, by_place
@@ -30,25 +30,31 @@ def more_in_proof(some: int, all_of_them: int) -> list[Any]:
     return [*range(some), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(some, all_of_them))]
 
 
-def real_store(url: str, database: str, catalog: Catalog = CATALOG) -> Store:
-    """A database of its own on the embedded store, with all tables: a new one of that name, or one that a test gave back."""
-    while catalog is CATALOG and (free := _FREE.get(url)):
-        if (store := _emptied(url, free.pop())) is not None:
-            _LENT.append(store)
+def real_store(url: str, database: str, catalog: Catalog = CATALOG, *, named: bool = False) -> Store:
+    """A database of its own on the embedded store, with all tables: a new one of that name, or one that a test gave back.
+
+    `named`: one of that name, as are all of runs, which are found by it.
+    """
+    kind, named = (url, id(catalog)), named or database.startswith(RUN)
+    while not named and (free := _FREE.get(kind)):
+        if (store := _emptied(url, free.pop(), catalog)) is not None:
+            _LENT.append((kind, store))
             return store
     store = Store(Settings(clickhouse_url=url), database)
     store.command(f"DROP DATABASE IF EXISTS {database}") if database in _databases(url) else None
     tables.migrate(store, catalog)
-    if catalog is CATALOG:
-        _FORMS.setdefault(url, _form(store))
-        _LENT.append(store)
+    _FORMS.setdefault(kind, (_form(store), catalog))
+    if not named:
+        _LENT.append((kind, store))
     return store
 
 
-_LENT: list[Store] = []
-_FREE: dict[str, list[str]] = {}
-_FORMS: dict[str, int] = {}
-"""By URL: what all tables and views of such a database are, in a number."""
+Kind = tuple[str, int]
+"""The store's URL, and which catalog the database is for."""
+_LENT: list[tuple[Kind, Store]] = []
+_FREE: dict[Kind, list[str]] = {}
+_FORMS: dict[Kind, tuple[int, Catalog]] = {}
+"""What all tables and views of such a database are, in a number; and the catalog, so that its id is no other's."""
 
 
 @contextmanager
@@ -56,21 +62,21 @@ def given_back() -> Iterator[None]:
     """What is lent meanwhile is free afterwards: to make a database anew takes ten times as long as to empty it."""
     before = len(_LENT)
     yield
-    for store in _LENT[before:]:
-        _FREE.setdefault(store.settings.clickhouse_url, []).append(store.database)
+    for kind, store in _LENT[before:]:
+        _FREE.setdefault(kind, []).append(store.database)
     del _LENT[before:]
 
 
-def _emptied(url: str, database: str) -> Store | None:
+def _emptied(url: str, database: str, catalog: Catalog) -> Store | None:
     """The database without rows, or None: it is gone, or a test changed a table or a view."""
     if database not in _databases(url):
         return None
     store = Store(Settings(clickhouse_url=url), database)
-    if _form(store) != _FORMS[url]:
+    if _form(store) != _FORMS[url, id(catalog)][0]:
         return None
     for table in tables.TABLES:
         store.command(f"TRUNCATE TABLE {table}")
-    tables.fill(store, CATALOG)
+    tables.fill(store, catalog)
     return store
 
 

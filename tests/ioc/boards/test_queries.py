@@ -81,7 +81,7 @@ def log() -> list[Record]:
 @pytest.fixture(scope="module")
 def store(store_url: str) -> Store:
     """A database with the log, counted and rolled."""
-    made = real_store(store_url, NAME)
+    made = real_store(store_url, NAME, named=True)
     count(pipeline(made, PARTITIONS, topics=(*TOPICS, REJECTS)), log())
     Roller(CATALOG, made, made.settings).step()
     return made
@@ -223,7 +223,7 @@ def test_a_run_bears_its_mark_is_never_without_feed_and_stands_among_the_runs_of
     assert run.query(timed(filled(query["Trạng thái"], values), 0, 0))["state"].to_list() == ["DIỄN LẠI: boards_1"]
     assert run.query("SELECT live, fed FROM v_state").rows() == [(False, True)]
     rows = live.query(query["variable run"]).rows()
-    assert rows == [("boards_live", "Trực tiếp"), ("ioc_run_boards_1", "boards-1")]
+    assert rows == [(live.database, "Trực tiếp"), ("ioc_run_boards_1", "boards-1")]
 
 
 def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> None:

@@ -294,7 +294,7 @@ def refusing(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     ]
     count(pipeline(store, 1), log)
     monkeypatch.setenv("IOC_CLICKHOUSE_URL", store_url)
-    monkeypatch.setenv("IOC_CLICKHOUSE_DATABASE", "cli_rejects")
+    monkeypatch.setenv("IOC_CLICKHOUSE_DATABASE", store.database)
     monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     return store
 

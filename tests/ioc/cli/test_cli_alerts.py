@@ -39,7 +39,7 @@ def alerting(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     state.save_step(store, ALERT, GENERATION, "dossiers", START + 3_600_000)
     state.save_step(store, NOTIFY, GENERATION, "dossiers", START + 30 * 60_000)
     monkeypatch.setenv("IOC_CLICKHOUSE_URL", store_url)
-    monkeypatch.setenv("IOC_CLICKHOUSE_DATABASE", "cli_alerts")
+    monkeypatch.setenv("IOC_CLICKHOUSE_DATABASE", store.database)
     monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     return store
 
