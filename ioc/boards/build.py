@@ -41,7 +41,6 @@ from ioc.boards.fields import (
     WidthProperty,
 )
 from ioc.boards.panels import (
-    AnyPanel,
     BarOptions,
     BarPanel,
     GridPos,
@@ -268,18 +267,6 @@ class Builder:
     def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
         unit, decimals = UNITS.get(indicator.unit, ("none", None))
         return ("suffix: days" if unit == "suffix: ngày" and self.words.language == "en" else unit), decimals
-
-
-def placed(rows: Sequence[tuple[int, Sequence[AnyPanel]]]) -> tuple[AnyPanel, ...]:
-    """The panels row by row, those of a row side by side over all 24 columns. A row: (height, panels)."""
-    found: list[AnyPanel] = []
-    y = 0
-    for height, panels in rows:
-        edges = [round(24 * n / len(panels)) for n in range(len(panels) + 1)] if panels else []
-        for panel, x, end in zip(panels, edges, edges[1:], strict=False):
-            found.append(panel.model_copy(update={"gridPos": GridPos(x=x, y=y, w=end - x, h=height)}))
-        y += height if panels else 0
-    return tuple(found)
 
 
 def _table(query: str) -> tuple[Target]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ioc.boards import sql
-from ioc.boards.build import Builder, placed
+from ioc.boards.build import Builder
 from ioc.boards.model import (
     AnyVariable,
     Choice,
@@ -16,7 +16,7 @@ from ioc.boards.model import (
     Templating,
     TimeRange,
 )
-from ioc.boards.panels import AnyPanel
+from ioc.boards.panels import AnyPanel, GridPos
 from ioc.boards.words import LANGUAGES, Words
 from ioc.catalog import Catalog
 from ioc.vocabulary import ALL, Board, Indicator, Stream
@@ -55,7 +55,7 @@ def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream,
     ahead = [make.ahead(s, s.indicator(name)) for s, board in shown for name in board.overview_ahead]
     streams = [stream for stream, _ in shown]
     alerts = make.alerts([i for s in streams for i in s.indicators])
-    panels = placed(
+    panels = _placed(
         [
             (2, [make.state(uid(OVERVIEW, words))]),
             (5, [make.tile(stream, indicator) for stream, indicator in tiles]),
@@ -72,7 +72,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     lines = [[stream.indicator(name) for name in some] for some in board.lines]
     rankings = [(stream.indicator(name), by) for name, by in board.rankings]
     ahead = [make.ahead(stream, stream.indicator(name)) for name in board.ahead]
-    panels = placed(
+    panels = _placed(
         [
             (2, [make.state(uid(board.name, words))]),
             (5, [make.tile(stream, indicator) for indicator in tiles]),
@@ -135,3 +135,15 @@ def _windows(words: Words, windows: Sequence[str]) -> CustomVariable:
         query=", ".join(f"{words.windows[w]} : {w}" for w in windows),
         options=tuple(Choice(text=words.windows[w], value=w, selected=w == usual) for w in windows),
     )
+
+
+def _placed(rows: Sequence[tuple[int, Sequence[AnyPanel]]]) -> tuple[AnyPanel, ...]:
+    """The panels row by row, those of a row side by side over all 24 columns. A row: (height, panels)."""
+    found: list[AnyPanel] = []
+    y = 0
+    for height, panels in rows:
+        edges = [round(24 * n / len(panels)) for n in range(len(panels) + 1)] if panels else []
+        for panel, x, end in zip(panels, edges, edges[1:], strict=False):
+            found.append(panel.model_copy(update={"gridPos": GridPos(x=x, y=y, w=end - x, h=height)}))
+        y += height if panels else 0
+    return tuple(found)

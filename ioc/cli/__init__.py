@@ -44,7 +44,7 @@ def main() -> None:
         if os.environ.get("IOC_DEBUG"):
             raise
         if isinstance(error, OSError) and error.errno in NOT_OURS and error.filename:
-            print(f"ioc: {error.filename}: {error.strerror}; `--data` or IOC_DATA_DIR names another data folder", file=sys.stderr)
+            _say(f"{error.filename}: {error.strerror}; if this is the data folder, `--data` or IOC_DATA_DIR names another")
             sys.exit(UsageError.exit_code)
         where = traceback.extract_tb(error.__traceback__)[-1]
         _say(f"{type(error).__name__}: {error} ({where.filename}:{where.lineno}); with IOC_DEBUG=1 you see all")

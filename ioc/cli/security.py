@@ -88,15 +88,9 @@ def listening(children: Iterable[int]) -> Iterator[tuple[ipaddress.IPv4Address |
     for table in ("tcp", "tcp6"):
         with suppress(OSError):  # a machine without IPv6 has no tcp6
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-                (
-                    _,
-                    local,
-                    _,
-                    state,
-                    *_,
-                ) = fields = line.split()
-                if state == LISTENS and f"socket:[{fields[9]}]" in own:
-                    address, _, port = local.partition(":")
+                fields = line.split()
+                if fields[3] == LISTENS and f"socket:[{fields[9]}]" in own:
+                    address, _, port = fields[1].partition(":")
                     words = [bytes.fromhex(address[n : n + 8])[::-1] for n in range(0, len(address), 8)]
                     found = ipaddress.ip_address(b"".join(words))
                     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None  # as Java listens

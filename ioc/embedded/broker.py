@@ -97,6 +97,7 @@ JVM = (
     "-Xlog:aot*=off",  # Java does without an archive that does not fit
 )  # fmt: skip
 TRAINING = 60.0
+"""Seconds that making the archive may take."""
 
 
 def prepare(progress: Callable[[str], None]) -> None:
@@ -108,15 +109,18 @@ def prepare(progress: Callable[[str], None]) -> None:
     resolve_jars(progress)
     if (archive := _archive()).exists():
         return
-    with lock(archive.with_suffix(".lock"), progress, "prepares Kafka"):
-        if not archive.exists():
-            progress("preparing Kafka (the first time only)")
-            with tempfile.TemporaryDirectory(prefix="kafka-training-", dir=archive.parent, ignore_cleanup_errors=True) as home:
-                _train(Path(home), archive, progress)
+    try:
+        with lock(archive.with_suffix(".lock"), progress, "prepares Kafka"):
+            if not archive.exists():
+                progress("preparing Kafka (the first time only)")
+                with tempfile.TemporaryDirectory(dir=archive.parent, ignore_cleanup_errors=True) as home:
+                    _train(Path(home), archive)
+    except (OSError, IocError) as error:  # a cache that others filled, and that is read here only
+        progress(f"Kafka could not be prepared and starts slower: {error}")
 
 
-def _train(home: Path, archive: Path, progress: Callable[[str], None]) -> None:
-    """Start a broker and stop it; at its end Java writes the archive."""
+def _train(home: Path, archive: Path) -> None:
+    """Start a broker and stop it; at its end Java writes the archive.  Raises IocError when there is none."""
     port, controller_port = free_ports(2)
     main = command(home, port, controller_port)
     options = main.index("-cp")
@@ -133,10 +137,9 @@ def _train(home: Path, archive: Path, progress: Callable[[str], None]) -> None:
     finally:
         broker.kill()
         broker.wait()
-    if part.exists():
-        part.replace(archive)
-    else:
-        progress(f"Kafka could not be prepared and starts slower: {tail(log, 1)}")
+    if not part.exists():
+        raise IocError(tail(log, 1))
+    part.replace(archive)
 
 
 def _archive() -> Path:

@@ -44,7 +44,8 @@ CONCURRENT = 128
 HELD_BYTES = 48 << 20
 """Bytes of bodies in hand at once, from their arrival to the answer.
 
-Waiting for Kafka they take about ten times that; more are sent away for a while.
+120 batches of 2.6 MB at once, beside a broker that stands still, take the process from 151 to 295 MB. What is more is sent away
+for a while.
 """
 SLICE = 200
 """Events judged before others get their turn: about 3 ms."""
@@ -95,7 +96,9 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
         def hold(size: int) -> None:
             nonlocal held, taken
             if held + size > HELD_BYTES:
-                raise HTTPException(503, "too many events wait for Kafka; send them again later", {"Retry-After": str(RETRY_S)})
+                raise HTTPException(
+                    503, "too much is being received or waits for Kafka; send it again later", {"Retry-After": str(RETRY_S)}
+                )
             held, taken = held + size, taken + size
 
         try:

@@ -50,8 +50,9 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
     written = stored.partition_by("indicator", "window", as_dict=True)
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
-        first, last = min(s.first for s in own), max(s.last for s in own)
-        for some in [[s] for s in own] if window == LEVEL and last - first > LONG else [own]:
+        long = window == LEVEL and max(s.last for s in own) - min(s.first for s in own) > LONG
+        for some in [[s] for s in own] if long else [own]:
+            first, last = min(s.first for s in some), max(s.last for s in some)
             panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
             for span in some:
                 held, there = panes[span.indicator.name], written.get((span.indicator.name, window))

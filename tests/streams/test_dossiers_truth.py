@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 
@@ -17,7 +18,8 @@ from ioc.windows import window_start
 from tests import brute_receipt as brute
 from tests.receipt import batches, count, counted, needs_receipt
 
-pytestmark = needs_receipt
+pytestmark = [needs_receipt, pytest.mark.thorough]
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 JUNE = to_ms("2011-06-01T00:00:00Z")
 if not brute.RECEIPT.exists():
     pytest.skip(f"the receipt log is not at {brute.RECEIPT}; IOC_TEST_DATA names its folder", allow_module_level=True)
@@ -26,10 +28,11 @@ CHANCE = random.Random(20110601)
 
 
 def instants() -> list[int]:
-    """80 random instants, among them the very ms at which something happens, one before and one after, and a future."""
+    """Random instants (200 in `make proof`, else 80), among them the very ms at which something happens, one before, one after,
+    and a future."""
     events = [t + d for c in CHANCE.sample(brute.cases(), 30) for t in (c.start, c.end or c.due, c.due) for d in (0, 1)]
     spread = [CHANCE.randrange(to_ms("2010-09-25T00:00:00Z"), to_ms("2012-06-01T00:00:00Z")) for _ in range(200)]
-    return CHANCE.sample(events, 32) + spread[:48]
+    return CHANCE.sample(events, 60) + spread[:140] if THOROUGH else CHANCE.sample(events, 32) + spread[:48]
 
 
 INSTANTS = instants()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
 from ioc.alerting.alerts import Alerter
 from ioc.alerting.notify import NOTIFY, Teller
@@ -73,24 +74,16 @@ class Centre:
 FIRED, REMOVED = ("14", "firing", ""), ("20", "resolved", "rule removed")
 
 
-def test_an_alert_whose_rule_is_removed_is_over_with_the_reason_and_told_once(store_url: str) -> None:
+@pytest.mark.parametrize("now", [NONE, WHOLE], ids=["removed", "for another grouping"])
+def test_an_alert_whose_rule_is_gone_is_over_with_the_reason_and_told_once(store_url: str, now: Catalog) -> None:
     centre = Centre(real_store(store_url, "removed_rule", CATALOG))
     centre.starts(CATALOG, 20)
-    centre.starts(NONE, 30)
-    centre.starts(NONE, 40)
+    centre.starts(now, 30)
+    centre.starts(now, 40)
     assert centre.shown() == [(14, "resolved", "rule_removed")]
     assert centre.told() == [FIRED, REMOVED]
     data = centre.heard.events[1]["data"]
     assert (data["title"], data["reason"], data["value"]) == ("Đang chờ", "quy tắc đã bị gỡ", 30.0)
-
-
-def test_so_is_one_whose_rule_is_for_another_grouping_now(store_url: str) -> None:
-    centre = Centre(real_store(store_url, "regrouped_rule", CATALOG))
-    centre.starts(CATALOG, 20)
-    centre.starts(WHOLE, 30)
-    centre.starts(WHOLE, 40)
-    assert centre.shown() == [(14, "resolved", "rule_removed")]
-    assert centre.told() == [FIRED, REMOVED]
 
 
 def test_a_rule_that_comes_back_fires_anew(store_url: str) -> None:

@@ -167,6 +167,14 @@ def test_a_java_that_makes_no_archive_starts_without_one(tmp_path: Path, monkeyp
     assert not any("AOTCache" in option for option in embedded_broker.command(tmp_path, 9092, 9093))
 
 
+def test_a_cache_that_can_only_be_read_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(embedded_broker, "_archive", lambda: tmp_path / "file" / "kafka.aot")
+    embedded_broker.prepare(said.append)
+    assert [message.partition(":")[0] for message in said] == ["Kafka could not be prepared and starts slower"]
+
+
 def test_a_format_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "topics.new").mkdir(parents=True)
     (tmp_path / "kafka" / "topics.new" / "meta.properties").write_text("cluster.id=")
