@@ -8,12 +8,13 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,9 +25,18 @@ from ioc.embedded.ports import answers, free_ports, listens
 ROOT = Path(__file__).parents[1]
 
 
+_TAKEN: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    return free_ports(1)[0]
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that no other call of any test process here got."""
+    while True:
+        mark = socket.socket(socket.AF_UNIX)  # see `ioc.embedded.ports.Ports`; the name is another, for a centre is to take it
+        with suppress(OSError):
+            mark.bind(f"\0ioc-test-port-{(port := free_ports(1)[0])}")
+            _TAKEN.append(mark)
+            return port
+        mark.close()
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:

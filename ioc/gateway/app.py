@@ -25,7 +25,7 @@ from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
 from ioc.events.exact_lane import Reject, verdict
 from ioc.gateway import openapi
-from ioc.gateway.connections import Impatient
+from ioc.gateway.connections import Impatient, Lingering
 from ioc.gateway.intake import Document, read
 from ioc.gateway.outlet import Outlet
 from ioc.kafka import KafkaError
@@ -84,6 +84,7 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     """The gateway's application over an open `sender`. `now`: milliseconds."""
     app = FastAPIOffline(title="IOC gateway", version="1", description=openapi.DESCRIPTION, redoc_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
+    app.add_middleware(Lingering)
     limiter, counters = SlidingWindowCounterRateLimiter(MemoryStorage()), Counters()
     held = 0
 

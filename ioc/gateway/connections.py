@@ -1,14 +1,19 @@
-"""Connections: who does not finish the head of a request is let go, so that nobody holds a place by saying nothing."""
+"""Connections: who does not finish the head of a request is let go, and who is refused before the end of a body hears why."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import h11
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
 """Seconds for the head of a request; uvicorn itself waits for ever."""
+LINGER_S, LINGER_IDLE_S = 10.0, 2.0
+"""Seconds in which the rest of a refused body is still read, and how long one waits for more of it."""
 
 
 class Impatient(H11Protocol):
@@ -42,3 +47,41 @@ class Impatient(H11Protocol):
         if self.late:
             self.late.cancel()
             self.late = None
+
+
+class Lingering:
+    """ASGI middleware: an answer to a body that was not read to its end goes first, then the rest is read and dropped.
+
+    A connection closed with bytes unread is reset, and the answer is lost with it (RFC 9112, section 9.6).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        head = Headers(scope=scope)
+        # who waits for "100 Continue" sends nothing after a refusal
+        unread = (head.get("content-length", "0") != "0" or "transfer-encoding" in head) and "expect" not in head
+
+        async def received() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and bool(message.get("more_body"))
+            return message
+
+        async def sent(message: Message) -> None:
+            if unread and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["connection"] = "close"
+            elif unread and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                message = {"type": "http.response.body"}
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER_S):
+                        while unread:
+                            await asyncio.wait_for(received(), LINGER_IDLE_S)
+            await send(message)
+
+        await self.app(scope, received, sent)

@@ -9,6 +9,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -384,9 +385,52 @@ async def test_half_sent_heads_keep_no_honest_client_out(port: int) -> None:
 
 async def test_a_body_that_drips_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "BODY_S", 0.1)
+    monkeypatch.setattr(connections, "LINGER_IDLE_S", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
     assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 30000000", 413),
+        ("Host: localhost\r\nContent-Type: text/plain\r\nContent-Length: 30000000", 415),
+        ("Host: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 30000000", 415),
+        ("Host: evil.example\r\nContent-Type: application/json\r\nContent-Length: 30000000", 400),
+    ],
+)
+async def test_who_is_refused_by_the_head_hears_why_after_sending_all_of_a_large_body(port: int, head: str, status: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"POST /events HTTP/1.1\r\n{head}\r\n\r\n".encode())
+    for _ in range(30):  # as most clients do: all of it is sent before an answer is read
+        writer.write(bytes(1_000_000))
+        await writer.drain()
+    assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 %d" % status)
+    writer.close()
+
+
+async def test_who_waits_for_leave_to_send_a_body_is_refused_at_once(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 30000000\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n"), 1)).startswith(b"HTTP/1.1 415")
+    writer.close()
+
+
+async def test_the_rest_of_a_refused_body_is_not_waited_for_longer_than_it_takes(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LINGER_S", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000000\r\n\r\n")
+    closed = asyncio.create_task(reader.read())
+    while not closed.done():  # a byte now and then, for ever
+        with suppress(ConnectionError):
+            writer.write(b".")
+            await writer.drain()
+        await asyncio.sleep(0.01)
+    assert closed.exception() or closed.result().startswith(b"HTTP/1.1 415")
     writer.close()
 
 
