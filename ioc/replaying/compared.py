@@ -66,8 +66,8 @@ def latest(
 ) -> pl.DataFrame:
     """d0, d1, ..., `at`, `latest`, `latest lo`, ...: the values from panes in (first, last], as known at `known`."""
     size = step(window, stream.grain)
-    panes = entries(side.store, stream, side.generations[stream.name], [indicator], window, first, last, known)
-    frame = series(indicator, window, size, panes[indicator.name], first, last)
+    panes = entries(side.store, stream, side.generations[stream.name], [indicator], [window], first, last, known)
+    frame = series(indicator, window, size, panes[indicator.name, window], first, last)
     return _from_step(frame.select(*dimensions(stream), "at", *_renamed(indicator)), first + size)
 
 

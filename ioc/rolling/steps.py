@@ -48,14 +48,18 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
         return found
     stored = _stored(store, stream, generation, spans)
     written = stored.partition_by("indicator", "window", as_dict=True)
+    reads: dict[tuple[str, int, int], list[str]] = {}
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
-        long = window == LEVEL and max(s.last for s in own) - min(s.first for s in own) > LONG
-        for some in [[s] for s in own] if long else [own]:
+        together = "calendar" if window in CALENDAR else window
+        reads.setdefault((together, min(s.first for s in own), max(s.last for s in own)), []).append(window)
+    for (_, begin, end), windows in reads.items():
+        own = [s for s in spans if s.window in windows]
+        for some in [[s] for s in own] if windows == [LEVEL] and end - begin > LONG else [own]:
             first, last = min(s.first for s in some), max(s.last for s in some)
-            panes = entries(store, stream, generation, [s.indicator for s in some], window, first, last, only=_only(some))
+            panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=_only(some))
             for span in some:
-                held, there = panes[span.indicator.name], written.get((span.indicator.name, window))
+                held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
                     found.append(_span(stream, span, held, stored.clear() if there is None else there))
     return found
@@ -94,12 +98,15 @@ def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[
     return pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
 
 
-def _stored(store: Store, stream: Stream, generation: str, spans: Iterable[Span]) -> pl.DataFrame:
+def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> pl.DataFrame:
     """Indicator, window, groups and `at` of the steps that have rows."""
+    alike: dict[tuple[str, int, int], list[str]] = {}
+    for s in spans:
+        alike.setdefault((s.window, s.first, s.last), []).append(s.indicator.name)
     where = " OR ".join(
-        f"(indicator = {literal(s.indicator.name)} AND window = {literal(s.window)} "
-        f"AND at > fromUnixTimestamp64Milli({s.first}) AND at <= fromUnixTimestamp64Milli({s.last}))"
-        for s in spans
+        f"(indicator IN {literal(tuple(indicators))} AND window = {literal(window)} "
+        f"AND at > fromUnixTimestamp64Milli({first}) AND at <= fromUnixTimestamp64Milli({last}))"
+        for (window, first, last), indicators in alike.items()
     )
     names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(dimensions(stream)))
     return store.query(
@@ -154,24 +161,30 @@ def entries(
     stream: Stream,
     generation: str,
     indicators: Sequence[Indicator],
-    window: str,
+    windows: Sequence[str],
     first: int,
     last: int,
     known: int | None = None,
     only: pl.DataFrame | None = None,
-) -> dict[str, Entries]:
-    """By indicator, what counts for the window at the steps in (first, last], summed by group and step.
+) -> dict[tuple[str, str], Entries]:
+    """By indicator and window, what counts for the window at the steps in (first, last], summed by group and step.
 
-    Levels and calendar periods: what came before `first` is one step, for it leaves at one time. `known`: only what was known
-    before then (ms). `only`: these groups.
+    `windows`: one, or calendar periods, which are read at once. Levels and calendar periods: what came before `first` is one
+    step, for it leaves at one time. `known`: only what was known before then (ms). `only`: these groups.
     """
-    size = step(window, stream.grain)
-    low = NEVER if window == LEVEL else window_start(window, first)
-    opening = first if window == LEVEL or window in CALENDAR else NEVER
+    size = step(windows[0], stream.grain)
+    starts = {w: NEVER if w == LEVEL else window_start(w, first) for w in windows}
+    lows = sorted(set(starts.values()), reverse=True)
+    before = floor(first, size) - size if windows[0] == LEVEL or windows[0] in CALENDAR else NEVER
     at, known_at = (
-        f"greatest(intDiv(toUnixTimestamp64Milli({c}), {size}), {opening // size - 1})" for c in ("at", "greatest(at, known)")
+        f"{ms} - positiveModulo({ms}, {size})" for ms in map("toUnixTimestamp64Milli({})".format, ("at", "greatest(at, known)"))
     )
-    since = f"AND at >= fromUnixTimestamp64Milli({low}) " if low != NEVER else ""
+    if before != NEVER:
+        # what came before `first` stands at a step of its own for each beginning: the longer periods reach further back
+        older = ", ".join(f"at >= fromUnixTimestamp64Milli({low}), {before - i * size}" for i, low in enumerate(lows[:-1]))
+        at = f"multiIf({at} > {before}, {at}, {older}{', ' if older else ''}{before - (len(lows) - 1) * size})"
+        known_at = f"greatest({known_at}, {before})"
+    since = f"AND at >= fromUnixTimestamp64Milli({lows[-1]}) " if lows[-1] != NEVER else ""
     then = f"AND known < fromUnixTimestamp64Milli({known}) " if known is not None else ""
     dims, found = dimensions(stream), {}
     names = ", ".join(f"g.{i + 1} AS {d}" for i, d in enumerate(dims))
@@ -183,13 +196,16 @@ def entries(
             f"AND at < fromUnixTimestamp64Milli({last}) {_within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
         )
         for indicator in alike:
-            own = frame.filter(pl.col("indicator") == indicator.name)
-            found[indicator.name] = Entries(
-                own.select(dims),
-                own["a"].cast(pl.Int64).to_numpy() * size,
-                own["k"].cast(pl.Int64).to_numpy() * size,
-                matrix(own["m"], len(indicator.value.measures)),
-            )
+            own = frame.filter(pl.col("indicator") == indicator.name).cast({"a": pl.Int64, "k": pl.Int64})
+            for window, start in starts.items():
+                held = own.filter(pl.col("a") >= before - lows.index(start) * size) if before != NEVER else own
+                steps = held["a"].to_numpy()
+                found[indicator.name, window] = Entries(
+                    held.select(dims),
+                    np.maximum(steps, before),
+                    held["k"].to_numpy(),
+                    matrix(held["m"], len(indicator.value.measures)),
+                )
     return found
 
 

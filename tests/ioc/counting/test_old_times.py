@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from ioc.asking.read import value
 from ioc.events.exact_lane import first_ms
+from ioc.rolling.roll import Roller
 from ioc.settings import Settings
-from ioc.times import DAY, HOUR, to_ms
+from ioc.times import DAY, HOUR, MINUTE, to_ms
 from tests.brute import DOSSIER, RAN
 from tests.counting import CATALOG, pipeline, real_store, verdicts
 from tests.fake import FakeStore
-from tests.logs import batch, dossier, ran, record
+from tests.logs import batch, beat, dossier, ran, record
 
 OLD = to_ms("1900-01-01T00:00:00Z")
 
@@ -41,6 +43,23 @@ def test_a_log_of_1900_is_counted_and_its_repeats_are_duplicates(kind: str, requ
             at = OLD + int(days * DAY)
             answers = value(store, CATALOG, "dossier.backlog", at) + value(store, CATALOG, "dossier.overdue", at)
             assert [answer.value for answer in answers] == [backlog, overdue]
+
+
+def test_windows_before_1970_hold_what_happened_in_them(store_url: str) -> None:
+    store, begin = real_store(store_url, "old_windows"), to_ms("1965-01-01T00:00:00Z")
+    at = begin + 2 * DAY + 30 * MINUTE  # within an hour: a step that is rounded towards 1970 is one too late
+    events = [record(beat(begin), 0, begin), record(dossier("A", "1", "received", at), 1, at)]
+    events += [record(beat(at + 3 * DAY), 2, at + 3 * DAY)]
+    made = pipeline(store, 1, topics=(DOSSIER,), first_year=1900)
+    made.run([batch(events, 0)])
+    Roller(CATALOG, store, Settings(clickhouse_url=store.settings.clickhouse_url, clickhouse_database=store.database)).step()
+    rows = store.query(
+        "SELECT window, toUnixTimestamp64Milli(at) AS step, value FROM indicators FINAL "
+        "WHERE indicator = 'dossier.received' AND dims = ['*', '*', '*'] AND until >= at ORDER BY window, at"
+    )
+    for window, enters, leaves in (("1h", at + 5 * MINUTE, at + HOUR + 5 * MINUTE), ("1d", at + HOUR / 2, at + DAY + HOUR / 2)):
+        own = rows.filter(pl.col("window") == window)
+        assert [(step, value) for _, step, value in own.rows()] == [(enters, 1), (leaves, 0)]
 
 
 def test_the_first_year_may_be_1900_and_no_earlier() -> None:
