@@ -93,7 +93,7 @@ def test_every_target_a_page_names_is_in_the_makefile(page: str) -> None:
 @pytest.mark.parametrize(("page", "line"), named_commands())
 def test_every_command_a_page_names_is_there_with_its_options(page: str, line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(cli.app())
     while words and hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     options = {name for p in command.params for name in (*p.opts, *getattr(p, "secondary_opts", ()))}

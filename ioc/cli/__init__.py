@@ -6,12 +6,11 @@ import errno
 import os
 import sys
 import traceback
+from importlib import import_module
 
 import typer
 
-from ioc.cli import alerts, bench, boards, centre, doctor, feed, imports, numbers, project, refused, replay
 from ioc.errors import IocError, ServiceAway, UsageError
-from ioc.kafka import KafkaError
 from ioc.text import visible
 
 HELP = """An operations center's event streaming: events in Kafka, indicators in ClickHouse, exact and replayable.
@@ -19,9 +18,32 @@ HELP = """An operations center's event streaming: events in Kafka, indicators in
 Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.overdue`, `ioc indicators`.
 """
 
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-for group in (centre, doctor, feed, imports, numbers, alerts, refused, replay, project, boards, bench):
-    group.add_to(app)
+COMMANDS = {
+    "centre": ("up", "down", "status", "worker", "gateway", "wall", "live", "store"),
+    "doctor": ("doctor",),
+    "feed": ("demo", "validate"),
+    "imports": ("import",),
+    "numbers": ("value", "evidence", "indicators", "sql"),
+    "alerts": ("alerts",),
+    "refused": ("rejects",),
+    "replay": ("replay",),
+    "project": ("derive", "check", "rebuild", "topics"),
+    "boards": ("boards",),
+    "bench": ("bench",),
+}
+"""Modules and their commands. Only the module of the command that was asked for is loaded: the others take half a second."""
+
+
+def app(asked: str | None = None) -> typer.Typer:
+    """The command line with the command `asked` for and its neighbours; with all commands if there is no such command."""
+    made = typer.Typer(
+        help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    made.callback()(lambda: None)  # a command alone would take the place of the whole
+    for module in [m for m, names in COMMANDS.items() if asked in names] or COMMANDS:
+        import_module(f"ioc.cli.{module}").add_to(made)
+    return made
+
 
 NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 """What a folder says in which nothing can be made."""
@@ -30,17 +52,18 @@ NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 def main() -> None:
     """Run the command line; an error is one message and its exit code, a traceback only with IOC_DEBUG=1."""
     try:
-        app()
+        app(*sys.argv[1:2])()
     except IocError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except KafkaError as error:
-        _say(f"Kafka: {error}")
-        sys.exit(ServiceAway.exit_code)
     except (BrokenPipeError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(130)
     except Exception as error:
+        kafka = sys.modules.get("ioc.kafka")  # where it was not loaded nothing of Kafka failed
+        if kafka is not None and isinstance(error, kafka.KafkaError):
+            _say(f"Kafka: {error}")
+            sys.exit(ServiceAway.exit_code)
         if os.environ.get("IOC_DEBUG"):
             raise
         if isinstance(error, OSError) and error.errno in NOT_OURS and error.filename:

@@ -82,7 +82,7 @@ def commands() -> str:
     """The command line, from its own help."""
     from ioc import cli  # it imports this module
 
-    app = typer.main.get_command(cli.app)
+    app = typer.main.get_command(cli.app())
     found = list(_leaves(app, "ioc"))
     count = Counter((_form(p), p.help) for _, command in found for p in _options(command))
     often = [key for key, times in count.most_common() if times >= OFTEN]

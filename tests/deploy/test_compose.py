@@ -66,7 +66,7 @@ def test_every_command_is_one_of_ours(name: str) -> None:
 
     from ioc.cli import app
 
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app())
     for word in OURS[name]["command"]:
         assert word in command.commands, f"ioc has no {word}; it has {', '.join(command.commands)}"
         command = command.commands[word]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import sys
@@ -76,7 +77,7 @@ def commands() -> list[list[str]]:
         members = getattr(command, "commands", {})
         return [p for name, member in members.items() for p in under(member, [*path, name])] if members else [path]
 
-    return under(typer.main.get_command(cli.app), [])
+    return under(typer.main.get_command(cli.app()), [])
 
 
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
@@ -85,6 +86,16 @@ def test_every_command_has_a_help_with_an_example(ioc: Ioc, path: list[str]) -> 
     assert shown.code == 0
     assert "Example" in shown.out
     assert "ioc " + path[0] in " ".join(shown.out.split())
+
+
+@pytest.mark.parametrize("module", cli.COMMANDS)
+def test_a_command_is_found_in_its_module_alone(module: str) -> None:
+    made = typer.Typer()
+    importlib.import_module(f"ioc.cli.{module}").add_to(made)
+    found = {c.name or c.callback.__name__ for c in made.registered_commands if c.callback} | {
+        g.name for g in made.registered_groups
+    }
+    assert found == set(cli.COMMANDS[module])
 
 
 def test_no_command_that_scripts_rely_on_is_gone(ioc: Ioc) -> None:
