@@ -22,13 +22,20 @@ from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from tests.services import ROOT, broker_command, free_port, wait_until
 
-WORKER = "import sys; from ioc.settings import Settings; from ioc.centre.worker import main; sys.exit(main(Settings()))"
+WORKER = """
+import sys
+from ioc.centre import worker
+from ioc.settings import Settings
+worker.ROLL = {}
+sys.exit(worker.main(Settings()))
+"""
 
 
 class Centre:
     """Use as a context manager. `kill(name)` is kill -9; `start(name)` starts it on the same port and folder.
 
-    `catalog`, `worker`: of other streams, and the code of a worker that counts them; `env`: more for the workers' environment.
+    `catalog`, `worker`: of other streams, and the code of a worker that counts them; `roll`: seconds between two
+    rolls. `env`: more for the workers' environment.
     """
 
     def __init__(
@@ -36,10 +43,11 @@ class Centre:
         folder: Path,
         partitions: int = 4,
         catalog: Catalog | None = None,
-        worker: str = WORKER,
+        worker: str | None = None,
+        roll: float = 3.0,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self.folder, self._worker, self._more = folder, worker, dict(env or {})
+        self.folder, self._worker, self._more = folder, worker or WORKER.format(roll), dict(env or {})
         self._ports = {name: free_port() for name in ("broker", "controller", "store")}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self.store_port: Callable[[str], int] = lambda name: self._ports["store"]

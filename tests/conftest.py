@@ -25,6 +25,12 @@ for name in [n for n in os.environ if n.startswith("IOC_") and not n.startswith(
     del os.environ[name]
 os.environ["IOC_GRAFANA_PORT"] = "0"  # nor a Grafana that happens to be installed
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: many tests wait for a process of their own."""
+    return (os.cpu_count() or 1) + 1
+
+
 LONGEST = (
     "replay", "chaos", "faults", "store_trouble", "cli_centre", "schedules", "paced_whole", "paced", "wall", "truncated",
     "event_time", "roll", "pipeline", "docs_commands", "store_mend", "stack", "grafana_client", "supervise", "alert_faults",

@@ -63,11 +63,11 @@ def count(store: Store, settings: Settings, log: Sequence[Batch], seed: int) -> 
 
 
 @contextmanager
-def counted(folder: Path, seed: int = 1) -> Iterator[Settings]:
+def counted(folder: Path, seed: int = 1, log: Path = brute.RECEIPT) -> Iterator[Settings]:
     """A running store in which the log was counted, cut at random; gives the settings that reach it."""
     with running_store(folder) as url:
         settings = Settings(clickhouse_url=url, data_dir=folder)
         store = Store(settings)
         tables.migrate(store, load())
-        count(store, settings, batches(folder), seed)
+        count(store, settings, batches(folder, log), seed)
         yield settings

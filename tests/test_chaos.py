@@ -1,4 +1,4 @@
-"""Chaos: real processes under a dozen faults of every kind, and not a row lost, doubled or wrong (`make chaos`: 1,000)."""
+"""Chaos: real processes under faults of every kind, and not a row lost, doubled or wrong (`make chaos`: 1,000)."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def test_the_judge_finds_what_is_lost_doubled_and_wrong(counted: Store) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_dozen_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
-    result = chaos(tmp_path, 12, seed=4)
+def test_some_faults_lose_double_and_falsify_nothing(tmp_path: Path) -> None:
+    result = chaos(tmp_path, 8, seed=4)
     assert result.findings.clean, "\n".join([result.summary(), *result.findings.examples])
-    assert result.faults >= 12
+    assert result.faults >= 8
 
 
 @pytest.mark.proof

@@ -21,7 +21,6 @@ from tests.disk import fill, small_disk
 from tests.logs import dossier, ran, record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-FLOOD = 200_000
 BOUND = 650
 """MiB a worker may take while the store is away: what it holds at rest, two polls, and what the client fetches ahead."""
 
@@ -72,11 +71,12 @@ def test_a_full_disk_ends_the_worker_with_a_clear_message_and_corrupts_nothing(t
         assert_right(found)
 
 
-def test_while_the_store_is_away_memory_stays_bounded_and_the_worker_catches_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("events", [60_000, pytest.param(200_000, marks=pytest.mark.proof)])
+def test_while_the_store_is_away_memory_stays_bounded_and_the_worker_catches_up(tmp_path: Path, events: int) -> None:
     with scene(tmp_path, "away", 50, lambda what: None) as found:
         found.wait(lambda: found.proxy.written["checkpoints"] > 10, "a beginning is counted")
         found.proxy.away = True
-        asyncio.run(flood(found))
+        asyncio.run(flood(found, events))
         before = found.feed.sent
         found.wait(lambda: found.feed.sent > before + 500, "more and more comes")
         found.proxy.away = False
@@ -86,12 +86,12 @@ def test_while_the_store_is_away_memory_stays_bounded_and_the_worker_catches_up(
         assert found.memory < BOUND
 
 
-async def flood(found: Scene) -> None:
+async def flood(found: Scene, count: int) -> None:
     """The same measurements of all cells again and again."""
     events = [ran(f"c{n % 40}", f"f{n}", 1_700_000_000_000 + n) for n in range(2_000)]
     records = [(event["data"]["cell"].encode(), orjson.dumps(event)) for event in events]
     async with kafka.Sender(found.centre.settings) as sender:
-        for _ in range(FLOOD // len(records)):
+        for _ in range(count // len(records)):
             for key, value in records:
                 await sender.post(RAN, key, value, [])
         await sender.flush()

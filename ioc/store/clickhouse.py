@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +28,9 @@ RUN = "ioc_run_"
 """How the databases of runs begin."""
 PATIENCE = 600.0
 """Seconds a worker waits for an absent store before it gives up and ends."""
+_clients: dict[tuple[str, bool], Any] = {}
+"""Clients by address and whether they only read. Each asks the server three things at its start, which takes as long as ten
+statements; so all stores of a process share one, and every statement names its database."""
 
 
 class StoreError(IocError):
@@ -54,11 +57,11 @@ class Store:
         self.database = settings.clickhouse_database if database is None else database
         self.patience = patience
         self._readonly, self._run = readonly, run
-        self._client: Any = None
 
     def query(self, sql: str, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The answer as a frame; DateTime64(3) as Datetime('ms', UTC)."""
-        table = self._try(lambda c: c.query_arrow(sql, settings=READ | dict(settings or {}), use_strings=None))
+        given = READ | dict(settings or {})
+        table = self._try(lambda c, there: c.query_arrow(sql, settings=given | there, use_strings=None))
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -69,7 +72,7 @@ class Store:
         The format goes in a header, so nothing is written behind the query.
         """
         head = {"X-ClickHouse-Format": form}
-        answer: bytes = self._try(lambda c: c.raw_query(sql, settings={"readonly": 2}, transport_settings=head))
+        answer: bytes = self._try(lambda c, there: c.raw_query(sql, settings={"readonly": 2} | there, transport_settings=head))
         return answer.decode(errors="replace")
 
     def insert(self, table: str, rows: pa.Table, *, durable: bool = False) -> None:
@@ -80,23 +83,17 @@ class Store:
         if rows.num_rows == 0:
             return
         settings = dict(WRITE) | ({"fsync_metadata": 1} if durable else {})
-        self._try(lambda c: c.insert_arrow(table, rows, database=self._own(), settings=settings))
+        self._try(lambda c, there: c.insert_arrow(table, rows, there["database"], settings | there))
 
     def command(self, sql: str) -> Any:
         """Run a statement that returns nothing or one value."""
-        return self._try(lambda c: c.command(sql))
+        return self._try(lambda c, there: c.command(sql, settings=there))
 
     def create(self, statements: Iterable[str]) -> None:
         """Create the database if it is missing, and run the statements in it."""
         Store(self.settings, "default", patience=self.patience).command(f"CREATE DATABASE IF NOT EXISTS {self._own()}")
         for statement in statements:
             self.command(statement)
-
-    def close(self) -> None:
-        """Close the connection; the next call opens a new one."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
 
     def _own(self) -> str:
         """The database.  Raises StoreError when there is none, or another than a run's where this is a run's store."""
@@ -106,17 +103,17 @@ class Store:
             raise StoreError("no database is named; set IOC_CLICKHOUSE_DATABASE (default: ioc)")
         return self.database
 
-    def _try(self, call: Any) -> Any:
+    def _try(self, call: Callable[[Any, dict[str, str]], Any]) -> Any:
+        """`call` gets a client and the setting that names the database."""
         for attempt in stamina.retry_context(
             on=ServiceAway, attempts=None, timeout=self.patience or 0.001, wait_initial=0.1, wait_max=5.0
         ):
             with attempt:
+                there = {"database": self._own()}
                 try:
-                    client = self._client or self._connect()
-                    self._client = client
-                    return call(client)
+                    return call(self._client(), there)
                 except (OperationalError, HTTPError, OSError) as error:
-                    self.close()
+                    _clients.pop(self._key, None)  # what answers next may be another version
                     raise ServiceAway(
                         f"the store at {_shown(self.settings.clickhouse_url)} does not answer ({_first_line(error)})"
                     ) from error
@@ -124,7 +121,13 @@ class Store:
                     raise StoreError(_first_line(error)) from error
         raise AssertionError("unreachable")
 
-    def _connect(self) -> Any:
+    @property
+    def _key(self) -> tuple[str, bool]:
+        return self.settings.clickhouse_url, self._readonly
+
+    def _client(self) -> Any:
+        if (known := _clients.get(self._key)) is not None:
+            return known
         url = urlsplit(self.settings.clickhouse_url)
         client = clickhouse_connect.get_client(
             host=url.hostname or "127.0.0.1",
@@ -132,7 +135,6 @@ class Store:
             secure=url.scheme == "https",
             username=unquote(url.username or "default"),
             password=unquote(url.password or ""),
-            database=self._own(),
             compress=url.hostname not in ("127.0.0.1", "localhost"),
             autogenerate_session_id=False,
             query_retries=0,
@@ -141,7 +143,7 @@ class Store:
         )
         if self._readonly:
             client.set_client_setting("readonly", "1")
-        return client
+        return _clients.setdefault(self._key, client)
 
 
 def literal(value: Any) -> str:

@@ -96,7 +96,7 @@ def chaos(
     def tell(what: str) -> None:
         watch(result.faults, feeds[0].sent if feeds else 0, what)
 
-    with scene(folder, f"{seed} traffic", rate, tell) as found:
+    with scene(folder, f"{seed} traffic", rate, tell, roll=1.0) as found:
         feeds.append(found.feed)
         _storm(found, result, faults, weights or {kind: weight for kind, (_, weight) in FAULTS.items()}, strikes)
         ends = found.settle()

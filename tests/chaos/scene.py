@@ -139,9 +139,14 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, seed: str, rate: float, watch: Callable[[str], None], partitions: int = 4) -> Iterator[Scene]:
+def scene(
+    folder: Path, seed: str, rate: float, watch: Callable[[str], None], partitions: int = 4, roll: float = 3.0
+) -> Iterator[Scene]:
     """A centre that is fed, with two workers that count."""
-    with Centre(folder, partitions) as centre, Proxy(centre.port("store"), lambda name, how: made.hurt(name, how)) as proxy:
+    with (
+        Centre(folder, partitions, roll=roll) as centre,
+        Proxy(centre.port("store"), lambda name, how: made.hurt(name, how)) as proxy,
+    ):
         centre.store_port = proxy.port
         with Feed(centre.settings, centre.catalog, seed, rate) as feed:
             made = Scene(centre, proxy, feed, watch)

@@ -45,7 +45,7 @@ def published(centre: Centre) -> list[dict[str, Any]]:
 def test_a_driven_backlog_fires_once_and_resolves_once_through_kill_9(tmp_path: Path) -> None:
     with receiving() as receiver:
         env = {"IOC_WEBHOOK_URL": receiver.url, "IOC_WEBHOOK_SECRET": SECRET}
-        with Centre(tmp_path, 1, CATALOG, WORKER, env) as centre:
+        with Centre(tmp_path, 1, CATALOG, WORKER, env=env) as centre:
 
             def killed_before_it_hears(event: dict[str, Any], number: int) -> int:
                 if number == 0:

@@ -20,6 +20,7 @@ from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.store.runs import run_names
+from tests import brute_receipt
 from tests.counting import count, pipeline, real_store
 from tests.logs import START, dossier, record
 from tests.receipt import counted, needs_receipt
@@ -236,8 +237,15 @@ def test_each_quantile_is_printed_with_its_own_bucket(ioc: Ioc, centre: Settings
 
 
 @needs_receipt
-def test_a_replay_is_started_compared_listed_and_removed(ioc: Ioc, centre: Settings) -> None:
-    Roller(load(), Store(centre), centre).step()
+def test_a_replay_is_started_compared_listed_and_removed(ioc: Ioc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with counted(tmp_path, log=brute_receipt.part(tmp_path / "log.csv.gz", 8)) as settings:
+        monkeypatch.setenv("IOC_CLICKHOUSE_URL", settings.clickhouse_url)
+        monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+        Roller(load(), Store(settings), settings).step()
+        replayed_compared_listed_and_removed(ioc, settings)
+
+
+def replayed_compared_listed_and_removed(ioc: Ioc, centre: Settings) -> None:
     done = ioc("replay", "start", "morning", "--direct", "--from", "2011-01-01", "--to", "2011-06-01")
     try:
         assert (done.code, done.out[:9]) == (0, "replayed ")

@@ -30,7 +30,7 @@ ENDED = {"completed", "refused", "withdrawn", "stopped"}
 
 @cache
 def history() -> tuple[Outgoing, ...]:
-    return tuple(Province(7, NOW, 60 * DAY).history())
+    return tuple(Province(7, NOW, 30 * DAY).history())
 
 
 @cache
@@ -139,7 +139,7 @@ def test_the_backlog_is_stable_and_a_few_are_late() -> None:
         if end is not None:
             level[local_day(end)] -= 1
             ended, late = ended + 1, late + (end > due)
-    days = range(local_day(NOW - 60 * DAY), local_day(NOW))
+    days = range(local_day(NOW - 30 * DAY), local_day(NOW))
     backlog = [sum(n for day, n in level.items() if day <= last) for last in days]
     assert 2000 < min(backlog) < max(backlog) < 5000
     assert 0.04 < late / ended < 0.12
@@ -155,8 +155,8 @@ def test_a_shortage_of_staff_stops_an_agency_and_is_caught_up() -> None:
 
 def test_volumes_are_those_of_a_province() -> None:
     count = Counter(event.topic for event in history())
-    assert 200_000 < count[DOSSIER] < 280_000
-    assert 270_000 < count[RAN] < 290_000
+    assert 3_400 < count[DOSSIER] / 30 < 4_700
+    assert 4_500 < count[RAN] / 30 < 4_850
 
 
 def test_load_follows_the_day_and_throughput_falls_with_it() -> None:
