@@ -49,7 +49,7 @@ $(STAMP): pyproject.toml constraints.txt
 run: install ## start the centre: broker, store, worker, gateway, wall, demo feed; Ctrl-C stops it
 	@trap : INT; $(PY) -m ioc up $(ARGS); status=$$?; [ $$status -eq 130 ] || exit $$status
 
-# a process a core; a file's tests stay together, the longest files come first (tests/conftest.py)
+# two processes more than cores; a file's tests stay together, the longest files come first (tests/conftest.py)
 PYTEST = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install ## run all tests against a real broker and store, started on free ports; 22 minutes on two cores
@@ -58,7 +58,7 @@ test: install ## run all tests against a real broker and store, started on free 
 quick: install ## run the tests without the slow ones
 	@$(PYTEST) -m 'not slow and not proof' $(ARGS)
 
-proof: install ## run the long proofs: thousands of schedules and examples, 1,000 faults; some hours
+proof: install ## run the long proofs: a thousand schedules, hundreds of examples, 1,000 faults; an hour
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m 'proof or thorough or hypothesis' --timeout 86400 $(ARGS)
 
 chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour

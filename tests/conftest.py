@@ -17,7 +17,7 @@ from tests.services import running_broker, running_store
 
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=30, print_blob=True)
 settings.register_profile("dev", deadline=None, max_examples=30)
-settings.register_profile("thorough", deadline=None, max_examples=2_000)
+settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 # what a developer has set for a centre of his own must not reach the tests
@@ -27,8 +27,8 @@ os.environ["IOC_GRAFANA_PORT"] = "0"  # nor a Grafana that happens to be install
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: many tests wait for a process of their own."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than cores: many tests wait for a process of their own."""
+    return (os.cpu_count() or 1) + 2
 
 
 LONGEST = (

@@ -36,6 +36,8 @@ ENGINE = {
 
 MOMENT = 15.0
 """Seconds after the disk was seen full in which inserts are still read back."""
+REFUSED = (RuntimeError, UnicodeDecodeError)
+"""How the engine refuses: the second where its message quotes bytes of the statement that are no UTF-8."""
 FAILED = "SELECT sum(value) FROM system.events WHERE event = 'FailedInsertQuery'"
 ERRORS = "SELECT code, value, last_error_message FROM system.errors ORDER BY last_error_time DESC"
 
@@ -127,9 +129,9 @@ class Engine:
                 return _answer(result)
             finally:
                 connection.close()
-        except RuntimeError as error:
+        except REFUSED as error:
             self._failed = None  # it may have been an insert
-            raise StoreError.of(str(error)) from None
+            raise StoreError.of(_text(error)) from None
         finally:
             if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
                 with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
@@ -140,8 +142,8 @@ class Engine:
         connection = chdb.connect(self._address)
         try:
             text: str = connection.query(sql, "TabSeparated").bytes().decode()
-        except RuntimeError as error:
-            raise StoreError.of(str(error)) from None
+        except REFUSED as error:
+            raise StoreError.of(_text(error)) from None
         finally:
             connection.close()
         return [line.split("\t") for line in text.splitlines()]
@@ -162,8 +164,8 @@ class Engine:
         try:
             stream.append(sql[statement.data :])
             done = stream.finish()
-        except RuntimeError:
-            with contextlib.suppress(RuntimeError):  # what went wrong matters, not that it cannot be undone twice
+        except REFUSED:
+            with contextlib.suppress(*REFUSED):  # what went wrong matters, not that it cannot be undone twice
                 stream.cancel()
             raise
         after = _count(connection)
@@ -225,6 +227,11 @@ class Engine:
 
     def close(self) -> None:
         self._handle.close()
+
+
+def _text(error: Exception) -> str:
+    """What the engine said."""
+    return error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _count(connection: Any) -> int:

@@ -42,6 +42,7 @@ from ioc.embedded.store_protocol import (
     too_large,
     unpack,
 )
+from ioc.gateway.connections import Lingering
 from ioc.settings import LOOPBACK
 
 LANES = 4  # requests that read at a time, of readers as of the centre's own: a long query leaves three lanes free
@@ -116,7 +117,7 @@ class Endpoint:
             routes += [Route(f"{prefix}/{name}", _ok, methods=["GET", "POST"]) for name in ("ping", "replicas_status")]
         routes.append(Route("/readonly/", self.answer_readonly, methods=["GET", "POST"]))
         hosts = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
-        return Starlette(routes=routes, lifespan=lifespan, middleware=[hosts])
+        return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Lingering), hosts])
 
     async def answer_readonly(self, request: Request) -> Response:
         return await self.answer(request, readonly=True)

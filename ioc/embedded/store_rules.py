@@ -30,6 +30,8 @@ VERBS = frozenset(
 )
 VERBS |= {"create", "replace", "alter", "drop", "undrop", "truncate", "rename", "exchange", "attach", "detach", "optimize"}
 VERBS |= {"kill", "system"}
+SYSTEM_VERBS = frozenset({"flush", "drop", "clear", "start", "stop", "sync"})
+"""What may be said behind SYSTEM. SHUTDOWN and KILL would end every process of the centre: the engine signals its whole group."""
 CREATED = frozenset({"table", "view", "database"})
 FORMATS = re.compile(
     r"native|null|(tabseparated|tsv|csv|rowbinary|customseparated|lineasstring|raw)\w*|\w*json\w*|\w*jsonl(ines)?|pretty\w*|vertical"
@@ -160,6 +162,11 @@ def _reaches_out(statement: Statement, count: int, reader: bool, outside: Outsid
         return OUTSIDE, f"the name {statement.odd_name!r} could hide another: write it without escapes"
     if count and verb and verb not in VERBS:
         return NOT_IMPLEMENTED, f"{verb.upper()} is not supported by the embedded store"
+    if verb == "system" and names.isdisjoint(SYSTEM_VERBS):
+        return (
+            NOT_IMPLEMENTED,
+            f"SYSTEM is for {', '.join(sorted(map(str.upper, SYSTEM_VERBS)))} here; `ioc down` stops the centre",
+        )
     if verb in ("create", "attach", "replace") and statement.created not in CREATED:
         return NOT_IMPLEMENTED, f"{verb.upper()} {statement.created.upper()} is not supported by the embedded store"
     if verb == "attach" and "from" in names:

@@ -188,9 +188,9 @@ def test_a_refusal_is_told_in_words_that_say_what_is_right(server: Server) -> No
 def test_the_command_line_pushes_and_checks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOC_GRAFANA_TOKEN", TOKEN)
     run = CliRunner()
-    before = run.invoke(app, ["boards", "check", "--grafana", server.url])
+    before = run.invoke(app(), ["boards", "check", "--grafana", server.url])
     assert before.exit_code == 1
-    pushed = run.invoke(app, ["boards", "push", "--grafana", server.url, "--json"])
+    pushed = run.invoke(app(), ["boards", "push", "--grafana", server.url, "--json"])
     assert json.loads(pushed.stdout) == {"pushed": [board.uid for board in BOARDS]}
-    after = run.invoke(app, ["boards", "check", "--grafana", server.url])
+    after = run.invoke(app(), ["boards", "check", "--grafana", server.url])
     assert after.exit_code == 0, after.output

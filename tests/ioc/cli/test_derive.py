@@ -152,7 +152,7 @@ def test_every_command_stands_in_the_reference_with_all_its_options() -> None:
         return [(path, command)] if members is None else [leaf for n, c in members.items() for leaf in leaves(c, f"{path} {n}")]
 
     sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
-    for path, command in leaves(typer.main.get_command(cli.app), "ioc"):
+    for path, command in leaves(typer.main.get_command(cli.app()), "ioc"):
         (section,) = [text for heading, text in sections.items() if f"{heading} ".startswith(f"{path} ")]
         for parameter in command.params:
             assert parameter.param_type_name == "argument" or parameter.opts[-1] in section, (path, parameter.opts)

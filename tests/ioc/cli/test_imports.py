@@ -46,7 +46,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def ioc(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as end:
-        cli.app(list(arguments))
+        cli.app()(list(arguments))
     return int(end.value.code or 0), capsys.readouterr().out
 
 
@@ -159,7 +159,7 @@ def test_a_refused_file_and_an_empty_one_begin_no_run(
 ) -> None:
     files[0].write_text(text)
     with pytest.raises(UsageError, match="bad_file"):
-        cli.app(["import", str(files[0]), "--map", str(files[1]), "--run", "trial", "--data", str(files[0].parent)])
+        cli.app()(["import", str(files[0]), "--map", str(files[1]), "--run", "trial", "--data", str(files[0].parent)])
     files[0].write_text("no,at\n")
     code, said = ioc(capsys, "import", str(files[0]), "--map", str(files[1]), "--run", "trial", "--data", str(files[0].parent))
     assert (code, said.splitlines()) == (

@@ -17,7 +17,7 @@ from tests.workers import FATES
 pytestmark = pytest.mark.thorough
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 FORTY = 40
-COUNT = int(os.environ.get("IOC_TEST_SCHEDULES") or (5_000 if THOROUGH else 12))
+COUNT = int(os.environ.get("IOC_TEST_SCHEDULES") or (1_000 if THOROUGH else 12))
 
 
 @pytest.mark.timeout(24 * 3600 if COUNT > 12 else 600)

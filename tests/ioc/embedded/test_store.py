@@ -82,6 +82,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     assert running.process.wait(30) == 0
 
 
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        (b"SELECT '\xb2' FROM nosuch", (404, 60)),
+        (b"SELECT \xb2", (400, 62)),
+        (b"INSERT INTO nosuch FORMAT CSV\n\xb2", (404, 60)),
+        (b"SELECT toUInt8('\xb2')", (400, 6)),
+    ],
+)
+def test_an_error_that_quotes_bytes_that_are_no_text_is_told_as_any_other(
+    store: Store, sql: bytes, code: tuple[int, int]
+) -> None:
+    assert store.code(sql) == code
+
+
 @pytest.fixture
 def table(store: Store) -> Iterator[str]:
     store.value("CREATE DATABASE work")

@@ -64,6 +64,15 @@ def test_a_reader_overwrites_no_file_by_a_schema_of_its_own(store: Store, canary
         assert answer.status_code >= 400, answer.text
 
 
+@pytest.mark.parametrize("order", ["SYSTEM SHUTDOWN", "system /**/ kill", "SYSTEM SUSPEND FOR 2 SECOND", "SYSTEM RELOAD CONFIG"])
+def test_no_statement_ends_or_stops_the_process(store: Store, order: str) -> None:
+    """The engine would send the signal to its whole process group, which is all of the centre's processes."""
+    for params in ({}, {"user": "grafana"}):
+        assert store.post(order, **params).status_code >= 400
+    assert store.value("SELECT 1") == "1"
+    store.value("SYSTEM FLUSH LOGS")
+
+
 def test_no_setting_the_engine_knows_lets_a_request_out(store: Store, canary: Path) -> None:
     """Names are judged one by one; those that take text and are let through are tried with the path of a file."""
     rows = store.value("SELECT name, type FROM system.settings").splitlines()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import random
 import socket
 import time
@@ -17,14 +16,11 @@ import uvicorn
 
 from ioc.gateway import app as gateway
 from ioc.settings import Settings
+from tests.fuzzing import HOSTS, RESET, SECONDS, answer, framed, mangled
 from tests.ioc.gateway.test_gateway import MEASURED, RECEIVED, Log
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "120"))
 PATHS = ["/events", "/health", "/metrics", "/docs", "/openapi.json", "/../../etc/passwd", "/%2e%2e/%00", "//", "*"]
 MEDIA = ["application/cloudevents+json", "application/cloudevents-batch+json", "application/json", "text/plain", "\xff", ""]
-RESET = b"reset"
-FOREIGN = ["evil.example", "lo.evil.test:80", "", "0.0.0.0", "[::1]", "localhost, evil.example", "\xff"]
-HOSTS = ["localhost", "127.0.0.1:8080"] * 8 + FOREIGN
 VALID = [RECEIVED, MEASURED]
 VALUES: list[object] = [None, "", "x", 0, -1, 1.5, 10**30, True, [], {}, "\ud800", "\x1b[2J", "2022-02-30T00:00:00Z", "9" * 5000]
 TEXTS = [b"", b"null", b"[]", b"[" * 5000, b'{"a":' * 5000, b"\xff\xfe", b"1e999999", b'"\\ud800"', b"9" * 100_000, b"[1," * 9000]
@@ -57,7 +53,6 @@ def request(dice: random.Random) -> tuple[bytes, bool]:
         body, media = dice.choice([body, *TEXTS]), dice.choice(MEDIA)
     if dice.random() < 0.2:
         body = mangled(dice, body)
-    whole = True
     method, path = (
         ("POST", "/events") if dice.random() < 0.9 else (dice.choice(["GET", "POST", "PUT", "BREW"]), dice.choice(PATHS))
     )
@@ -65,38 +60,7 @@ def request(dice: random.Random) -> tuple[bytes, bool]:
     if dice.random() < 0.3:
         body = gzip.compress(body) * dice.choice([1, 1, 1, 2, 5000])
         head += f"Content-Encoding: {dice.choice(['gzip', 'gzip', 'x-gzip', 'br', 'gzip, gzip', ''])}\r\n"
-    if dice.random() < 0.3:
-        cut = dice.randint(0, len(body))
-        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:cut], body[cut:]) if part) + b"0\r\n\r\n"
-        head += "Transfer-Encoding: chunked\r\n\r\n"
-    else:
-        length = dice.choice([0, len(body) // 2, len(body) + 1, 1 << 40, -1, "1e3", ""]) if dice.random() < 0.05 else len(body)
-        whole = length == len(body)
-        head += f"Content-Length: {length}\r\n\r\n"
-    sent = head.encode("latin-1") + body
-    return (mangled(dice, sent), False) if dice.random() < 0.1 else (sent, whole)
-
-
-def mangled(dice: random.Random, data: bytes) -> bytes:
-    """The bytes with some of them changed, or cut short."""
-    changed = bytearray(data)
-    for _ in range(dice.randint(1, 8) if changed else 0):
-        changed[dice.randrange(len(changed))] = dice.randrange(256)
-    return bytes(changed[: dice.randint(0, len(changed))]) if dice.random() < 0.3 else bytes(changed)
-
-
-async def answer(port: int, sent: bytes, whole: bool) -> bytes:
-    """What comes back until the gateway hangs up. Who sent all of a request waits; who did not says that no more will come."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(sent)
-        if not whole:
-            writer.write_eof()
-        return await reader.read()
-    except ConnectionError:
-        return RESET
-    finally:
-        writer.close()
+    return framed(dice, head, body)
 
 
 @pytest.mark.proof
