@@ -5,7 +5,7 @@
 .SUFFIXES:
 .NOTPARALLEL:
 .PHONY: help install run test quick proof chaos bench format check
-unexport PYTHONHOME PYTHONPATH
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 0
 export PIP_USER = 0
@@ -49,7 +49,7 @@ $(STAMP): pyproject.toml constraints.txt
 run: install ## start the centre: broker, store, worker, gateway, wall, demo feed; Ctrl-C stops it
 	@trap : INT; $(PY) -m ioc up $(ARGS); status=$$?; [ $$status -eq 130 ] || exit $$status
 
-# two processes more than cores; a file's tests stay together, the longest files come first (tests/conftest.py)
+# a process more than cores; a file's tests stay together, the longest files come first (tests/conftest.py)
 PYTEST = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install ## run all tests against a real broker and store, started on free ports; 22 minutes on two cores

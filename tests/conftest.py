@@ -27,8 +27,8 @@ os.environ["IOC_GRAFANA_PORT"] = "0"  # nor a Grafana that happens to be install
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes more than cores: many tests wait for a process of their own."""
-    return (os.cpu_count() or 1) + 2
+    """One process more than cores: many tests wait for a process of their own."""
+    return (os.cpu_count() or 1) + 1
 
 
 LONGEST = (

@@ -131,6 +131,8 @@ class Engine:
                 connection.close()
         except REFUSED as error:
             self._failed = None  # it may have been an insert
+            with self._guard:
+                self._errors = _errors(self._handle)  # told already: it is not what the next silent insert failed by
             raise StoreError.of(_text(error)) from None
         finally:
             if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
@@ -241,7 +243,7 @@ def _count(connection: Any) -> int:
 
 def _errors(connection: Any) -> dict[int, tuple[int, str]]:
     """How often each error occurred since then, and its last message; the newest first."""
-    lines = connection.query(ERRORS, "TabSeparated").bytes().decode().splitlines()
+    lines = connection.query(ERRORS, "TabSeparated").bytes().decode(errors="replace").splitlines()
     rows = [line.split("\t", 2) for line in lines]
     return {int(code): (int(count), text) for code, count, text in rows}
 

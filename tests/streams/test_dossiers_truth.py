@@ -28,11 +28,11 @@ CHANCE = random.Random(20110601)
 
 
 def instants() -> list[int]:
-    """Random instants (200 in `make proof`, else 40), among them the very ms at which something happens, one before, one after,
+    """Random instants (200 in `make proof`, else 24), among them the very ms at which something happens, one before, one after,
     and a future."""
     events = [t + d for c in CHANCE.sample(brute.cases(), 30) for t in (c.start, c.end or c.due, c.due) for d in (0, 1)]
     spread = [CHANCE.randrange(to_ms("2010-09-25T00:00:00Z"), to_ms("2012-06-01T00:00:00Z")) for _ in range(200)]
-    return CHANCE.sample(events, 60) + spread[:140] if THOROUGH else CHANCE.sample(events, 18) + spread[:22]
+    return CHANCE.sample(events, 60) + spread[:140] if THOROUGH else CHANCE.sample(events, 12) + spread[:12]
 
 
 INSTANTS = instants()

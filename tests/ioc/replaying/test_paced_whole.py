@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from ioc.centre.live import wait_rolled
 from ioc.kafka import Sender, connection
+from ioc.store import runs
 from ioc.store.clickhouse import literal
 from tests.brute import Record
 from tests.centre import Centre
@@ -75,8 +76,7 @@ def ioc(centre: Centre, *arguments: str) -> str:
 
 
 def state(centre: Centre, run: str) -> str | None:
-    found: list[dict[str, str]] = json.loads(ioc(centre, "replay", "list", "--json"))
-    return {each["name"]: each["state"] for each in found}.get(run)
+    return {each.name: each.state for each in runs.runs(centre.store)}.get(run)
 
 
 def fingerprint(centre: Centre, before: Positions) -> dict[str, tuple[int, int]]:
