@@ -2,7 +2,8 @@
 
 Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
 `IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
-(`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough.
+(`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough, IOC_TEST_EXAMPLES how many examples
+the last one tries.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.services import running_broker, running_store
 
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=30, print_blob=True)
 settings.register_profile("dev", deadline=None, max_examples=30)
-settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.register_profile("thorough", deadline=None, max_examples=int(os.environ.get("IOC_TEST_EXAMPLES") or 150))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 # what a developer has set for a centre of his own must not reach the tests

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class Engine:
         row = self._row("SELECT displayName(), version()")
         self.display_name, self.version = row[0], row[1]
         self._errors = _errors(handle)
+        self._told = Counter[int]()
+        """Errors by code that clients were told since then."""
         self.outside = store_rules.Outside.of(
             self._row("SELECT name FROM system.table_functions"),
             self._row("SELECT name FROM system.functions"),
@@ -131,9 +134,9 @@ class Engine:
                 connection.close()
         except REFUSED as error:
             self._failed = None  # it may have been an insert
-            with self._guard:
-                self._errors = _errors(self._handle)  # told already: it is not what the next silent insert failed by
-            raise StoreError.of(_text(error)) from None
+            refusal = StoreError.of(_text(error))
+            self._told[refusal.code] += 1
+            raise refusal from None
         finally:
             if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
                 with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
@@ -148,7 +151,7 @@ class Engine:
             raise StoreError.of(_text(error)) from None
         finally:
             connection.close()
-        return [line.split("\t") for line in text.splitlines()]
+        return [line.split("\t") for line in text.split("\n")[:-1]]
 
     def _insert(self, connection: Any, sql: bytes, statement: Statement) -> Answer:
         """Insert the data behind a statement; StoreError unless all of it is in the table.
@@ -180,7 +183,9 @@ class Engine:
     def _silent(self, connection: Any) -> StoreError:
         """The newest error the engine has counted since we last looked."""
         known, self._errors = self._errors, _errors(connection)
+        told, self._told = self._told, Counter()
         news = [(code, text) for code, (count, text) in self._errors.items() if known.get(code, (0, ""))[0] != count]
+        news.sort(key=lambda error: told[error[0]] > 0)  # another request's error of the same second is not the reason
         return StoreError(*(news or [(1002, "the engine could not write the rows and does not say why")])[0])
 
     def _only_views(self, connection: Any, ask: Ask) -> None:
@@ -243,7 +248,7 @@ def _count(connection: Any) -> int:
 
 def _errors(connection: Any) -> dict[int, tuple[int, str]]:
     """How often each error occurred since then, and its last message; the newest first."""
-    lines = connection.query(ERRORS, "TabSeparated").bytes().decode(errors="replace").splitlines()
+    lines = connection.query(ERRORS, "TabSeparated").bytes().decode(errors="replace").split("\n")[:-1]
     rows = [line.split("\t", 2) for line in lines]
     return {int(code): (int(count), text) for code, count, text in rows}
 

@@ -30,7 +30,7 @@ VERBS = frozenset(
 )
 VERBS |= {"create", "replace", "alter", "drop", "undrop", "truncate", "rename", "exchange", "attach", "detach", "optimize"}
 VERBS |= {"kill", "system"}
-SYSTEM_VERBS = frozenset({"flush", "drop", "clear", "start", "stop", "sync"})
+ORDERS = ("FLUSH", "DROP", "START", "STOP", "SYNC")
 """What may be said behind SYSTEM. SHUTDOWN and KILL would end every process of the centre: the engine signals its whole group."""
 CREATED = frozenset({"table", "view", "database"})
 FORMATS = re.compile(
@@ -132,6 +132,8 @@ def refusal(statement: Statement, count: int, writes: bool, readonly: bool, read
         return OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed: the answer comes over HTTP, write it where you asked"
     if "from infile" in names:
         return INFILE_NOT_ALLOWED, "FROM INFILE is not allowed: send the data as the body of INSERT ... FORMAT ..."
+    if "parallel with" in names:
+        return NOT_IMPLEMENTED, "PARALLEL WITH is not supported by the embedded store: send one statement a request"
     if verb in ("use", "set"):
         return NOT_IMPLEMENTED, f"No session is kept, {verb.upper()} would be lost: pass database= and settings with each request"
     if verb == "insert" and "input" in calls:
@@ -162,11 +164,8 @@ def _reaches_out(statement: Statement, count: int, reader: bool, outside: Outsid
         return OUTSIDE, f"the name {statement.odd_name!r} could hide another: write it without escapes"
     if count and verb and verb not in VERBS:
         return NOT_IMPLEMENTED, f"{verb.upper()} is not supported by the embedded store"
-    if verb == "system" and names.isdisjoint(SYSTEM_VERBS):
-        return (
-            NOT_IMPLEMENTED,
-            f"SYSTEM is for {', '.join(sorted(map(str.upper, SYSTEM_VERBS)))} here; `ioc down` stops the centre",
-        )
+    if verb == "system" and names.isdisjoint(f"system {word.lower()}" for word in ORDERS):
+        return NOT_IMPLEMENTED, f"SYSTEM is for {', '.join(ORDERS)} here; `ioc down` stops the centre"
     if verb in ("create", "attach", "replace") and statement.created not in CREATED:
         return NOT_IMPLEMENTED, f"{verb.upper()} {statement.created.upper()} is not supported by the embedded store"
     if verb == "attach" and "from" in names:
@@ -185,7 +184,7 @@ def tables(tree: str) -> Iterator[str]:
 
     With an alias a name has two readings, `t (alias x)`: both are given. Raises ValueError for another kind of statement.
     """
-    lines = tree.splitlines()
+    lines = tree.split("\n")  # not splitlines: a text may hold other ends of lines
     if not lines or not _HEADS.match(lines[0]):
         raise ValueError(f"{lines[0].split(' ')[0] if lines else 'nothing'} is no reading")
     inside: list[int] = []  # depths at which the arguments of an IN stand

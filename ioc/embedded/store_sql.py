@@ -60,6 +60,10 @@ class Statement:
     unread: bool
 
 
+_TOGETHER = ("outfile", "infile", "with")
+"""Words that say something with the one before them."""
+
+
 def read(sql: bytes) -> Statement:
     """Read one statement. Of the data of an INSERT only VALUES are looked through, which may hold expressions, if short."""
     verb = fmt = odd = created = ""
@@ -81,7 +85,7 @@ def read(sql: bytes) -> Statement:
             continue
         name = (token if kind == "word" else _unquote(token)).decode("utf-8", "replace").lower()
         if before != ".":
-            found["names"] |= {name, f"{before} {name}"} if name in ("outfile", "infile") else {name}
+            found["names"] |= {name, f"{before} {name}"} if name in _TOGETHER or before == "system" else {name}
         if before in ("format", "engine"):
             found[before].add(name)
         if kind == "quoted" and set(name) & _ODD:

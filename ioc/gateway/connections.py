@@ -12,6 +12,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
 """Seconds for the head of a request; uvicorn itself waits for ever."""
+ARRIVED_S = 0.01
+"""Seconds in which a body that has arrived with its head is read; of a larger one the answer does not wait for the rest."""
 LINGER_S, LINGER_IDLE_S = 10.0, 2.0
 """Seconds in which the rest of a refused body is still read, and how long one waits for more of it."""
 
@@ -63,25 +65,28 @@ class Lingering:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         head = Headers(scope=scope)
-        # who waits for "100 Continue" sends nothing after a refusal
-        unread = (head.get("content-length", "0") != "0" or "transfer-encoding" in head) and "expect" not in head
+        unread = head.get("content-length", "0") != "0" or "transfer-encoding" in head
+        silent = "expect" in head  # until "100 Continue" is said: after a refusal nothing comes
 
         async def received() -> Message:
-            nonlocal unread
+            nonlocal unread, silent
+            silent = False
             message = await receive()
             unread = unread and bool(message.get("more_body"))
             return message
 
         async def sent(message: Message) -> None:
-            if unread and message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["connection"] = "close"
-            elif unread and not message.get("more_body"):
-                await send({**message, "more_body": True})
-                message = {"type": "http.response.body"}
+            begins = message["type"] == "http.response.start"
+            if unread and not silent and (begins or not message.get("more_body")):
+                if not begins:  # the answer goes first
+                    await send({**message, "more_body": True})
+                    message = {"type": "http.response.body"}
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LINGER_S):
+                    async with asyncio.timeout(ARRIVED_S if begins else LINGER_S):
                         while unread:
                             await asyncio.wait_for(received(), LINGER_IDLE_S)
+            if unread and begins:
+                MutableHeaders(scope=message)["connection"] = "close"
             await send(message)
 
         await self.app(scope, received, sent)

@@ -96,12 +96,17 @@ class Imported:
         self._pending: dict[str, dict[Place, int]] = {}
         self._last: dict[str, int] = {}
         self._looked: dict[str, int] = {}
+        self._heard: dict[str, int] = {}
         self._jobs: dict[str, Job] = {}
 
     def forget(self) -> None:
         """Drop what is remembered: another may have gone on."""
-        for held in (self._done, self._asked, self._pending, self._last, self._looked, self._jobs):
+        for held in (self._done, self._asked, self._pending, self._last, self._looked, self._heard, self._jobs):
             held.clear()
+
+    def look(self) -> None:
+        """Look for imported records at the next turn, however soon it comes."""
+        self._looked.clear()
 
     def turn(
         self,
@@ -114,7 +119,9 @@ class Imported:
     ) -> bool:
         """Roll a portion. True: there are more. `final`: where first finals begin, and up to where they are written (ms)."""
         if stream.name not in self._jobs:
-            if now - self._looked.get(stream.name, 0) >= LOOK or self._settled(stream, now):
+            before, self._heard[stream.name] = self._heard.get(stream.name, 0), now
+            # where time stands still, as at the end of a run, another partition may still bring a past
+            if now == before or now - self._looked.get(stream.name, 0) >= LOOK or self._settled(stream, now):
                 self._look(stream, generation, counted)
                 self._looked[stream.name] = now
             if not self._settled(stream, now):

@@ -8,7 +8,6 @@ asked again, so that a run that has ended costs a small query twice a second.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -119,7 +118,6 @@ class Wall:
         self.settings = settings
         self._threads = ThreadPoolExecutor(CLIENTS, "questions")
         self._beats = ThreadPoolExecutor(1, "pulses")  # a lost feed shows at once, however many questions wait
-        self._own = threading.local()
         self._kept: dict[Hashable, Kept[Any]] = {}
 
     def pulse(self, database: str) -> Pulse:
@@ -198,8 +196,4 @@ class Wall:
         return Pulse(now, written, run.name if run else database, run.state if run else "")
 
     def _store(self) -> Store:
-        """This thread's own client: one client answers one query at a time."""
-        if not hasattr(self._own, "store"):
-            self._own.store = Store(self.settings, readonly=True)
-        store: Store = self._own.store
-        return store
+        return Store(self.settings, readonly=True)  # all share one client

@@ -20,7 +20,7 @@ from ioc.rolling.roll import Roller
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from tests.brute import Record
-from tests.counting import count, pipeline, poll, real_store
+from tests.counting import count, more_in_proof, pipeline, poll, real_store
 from tests.ioc.alerting.test_judge import brute
 from tests.logs import START, beat
 from tests.streams_queue import CATALOG, QUEUE, TOPIC, change, record
@@ -218,7 +218,7 @@ def busy(rng: random.Random) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", more_in_proof(1, 3))
 def test_any_cut_crash_and_second_alerter_give_the_transitions_of_the_brute_force(store_url: str, seed: int) -> None:
     rng = random.Random(seed)
     log = busy(rng).log

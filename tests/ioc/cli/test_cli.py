@@ -238,7 +238,7 @@ def test_each_quantile_is_printed_with_its_own_bucket(ioc: Ioc, centre: Settings
 
 @needs_receipt
 def test_a_replay_is_started_compared_listed_and_removed(ioc: Ioc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with counted(tmp_path, log=brute_receipt.part(tmp_path / "log.csv.gz", 8)) as settings:
+    with counted(tmp_path, log=brute_receipt.part(tmp_path / "log.csv.gz", 16)) as settings:
         monkeypatch.setenv("IOC_CLICKHOUSE_URL", settings.clickhouse_url)
         monkeypatch.setenv("IOC_KAFKA_BOOTSTRAP", "127.0.0.1:1")
         Roller(load(), Store(settings), settings).step()

@@ -89,6 +89,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         (b"SELECT \xb2", (400, 62)),
         (b"INSERT INTO nosuch FORMAT CSV\n\xb2", (404, 60)),
         (b"SELECT toUInt8('\xb2')", (400, 6)),
+        ("SELECT toUInt8('a\u2028b\x0bc\x85d')".encode(), (400, 6)),
+        (b"SELECT toUInt8('a')", (400, 6)),
     ],
 )
 def test_an_error_that_quotes_bytes_that_are_no_text_is_told_as_any_other(

@@ -64,7 +64,18 @@ def test_a_reader_overwrites_no_file_by_a_schema_of_its_own(store: Store, canary
         assert answer.status_code >= 400, answer.text
 
 
-@pytest.mark.parametrize("order", ["SYSTEM SHUTDOWN", "system /**/ kill", "SYSTEM SUSPEND FOR 2 SECOND", "SYSTEM RELOAD CONFIG"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "SYSTEM SHUTDOWN",
+        "system /**/ kill",
+        "SYSTEM SUSPEND FOR 2 SECOND",
+        "SYSTEM RELOAD CONFIG",
+        "SYSTEM JEMALLOC FLUSH PROFILE",
+        "SYSTEM SUSPEND ON CLUSTER flush FOR 2 SECOND",
+        "DROP TABLE IF EXISTS nope PARALLEL WITH SYSTEM SHUTDOWN",
+    ],
+)
 def test_no_statement_ends_or_stops_the_process(store: Store, order: str) -> None:
     """The engine would send the signal to its whole process group, which is all of the centre's processes."""
     for params in ({}, {"user": "grafana"}):

@@ -64,7 +64,7 @@ def test_an_event_older_than_what_is_restated_shows_in_all_steps_that_are(store_
 
 def test_a_roller_that_takes_over_in_a_quiet_hour_takes_no_first_final_away(store_url: str) -> None:
     """It shows the open step anew; when the step ends as the one before, its row must say so."""
-    log = Log(until=NOW + 3 * HOUR)
+    log = Log(until=NOW + 2 * HOUR + 10 * MINUTE)
     log.put("A", NOW + MINUTE, NOW + MINUTE)
     store = real_store(store_url, "time_quiet")
     made = pipeline(store, 2, topics=(DOSSIER,))

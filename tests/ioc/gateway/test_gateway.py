@@ -418,6 +418,36 @@ async def test_who_waits_for_leave_to_send_a_body_is_refused_at_once(port: int) 
     writer.close()
 
 
+async def test_who_goes_on_after_a_refusal_it_had_asked_for_keeps_no_place(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /no HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 30000000\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n"), 1)).startswith(b"HTTP/1.1 404")
+    writer.write(b".")
+    with suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+
+async def test_a_body_refused_halfway_after_leave_was_given_is_heard_of(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    writer.write(head + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 1)).startswith(b"HTTP/1.1 100")
+    for _ in range(30):
+        writer.write(b"f4240\r\n" + bytes(1_000_000) + b"\r\n")
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 413")
+    writer.close()
+
+
+async def test_a_small_body_that_is_refused_unread_costs_no_connection(port: int) -> None:
+    async with httpx.AsyncClient() as client:
+        for _ in range(3):
+            refused = await client.post(f"http://127.0.0.1:{port}/events", content=b"x", headers={"content-type": "text/plain"})
+            assert (refused.status_code, refused.headers.get("connection")) == (415, None)
+
+
 async def test_the_rest_of_a_refused_body_is_not_waited_for_longer_than_it_takes(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ def test_the_agencies_are_the_communes_of_today_and_every_department_has_a_proce
 
 def test_every_event_is_valid_and_its_key_is_the_entity() -> None:
     known = contracts()
-    for event in (*history()[::97], *live(Province(7, NOW, DAY, bad=0), 10, rate=60)):
+    for event in (*history()[::97], *live(Province(7, NOW, DAY, bad=0), 3, rate=60)):
         verdict = exact(event.value, (), known)
         assert isinstance(verdict, Envelope), verdict
         assert getattr(verdict.data, verdict.entity_key) == event.key.decode()
@@ -217,7 +217,7 @@ def test_a_long_gap_is_filled_with_long_periods_and_without_holes() -> None:
 
 def test_bad_events_are_rare_various_and_really_bad() -> None:
     known = contracts()
-    events = live(Province(7, NOW, DAY, bad=0.02), 10)
+    events = live(Province(7, NOW, DAY, bad=0.02), 5)
     late = [e for e in events if e.time_ms + HOUR < to_ms_of(e)]
     verdicts = [exact(event.value, (), known) for event in events]
     reasons = Counter(v.reason for v in verdicts if isinstance(v, Reject))

@@ -93,7 +93,7 @@ def test_a_paced_replay_makes_no_difference_and_changes_nothing_live(centre: Cen
     noted = centre.ends()
     before = fingerprint(centre, noted)
     assert sum(count for _, count in before.values()) > 200
-    told = json.loads(ioc(centre, "replay", "start", "morning", "--speed", "x200000", "--idle", "1", "--json"))
+    told = json.loads(ioc(centre, "replay", "start", "morning", "--speed", "x1000000", "--idle", "1", "--json"))
     assert told["records"] > 300
     found = json.loads(ioc(centre, "replay", "diff", "live", "morning", "--json"))
     assert (found["differences"], found["left_out"]) == (0, {})

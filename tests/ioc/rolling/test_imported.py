@@ -134,6 +134,21 @@ def test_it_waits_for_the_end_of_the_import_is_done_in_turns_and_tells_how_far_i
     assert held(rows(store, "dossier.backlog", "level"), START - 100 * DAY)[0] == sum(t < START - 100 * DAY for t, *_ in PAST)
 
 
+@pytest.mark.parametrize("first", [1, pytest.param(0, marks=pytest.mark.proof)])
+def test_a_past_in_a_partition_that_is_counted_when_time_stands_still_is_rolled_too(store_url: str, first: int) -> None:
+    """As in a replay: the other partition has come to the end of the log, so that no record moves time any more."""
+    store = real_store(store_url, f"imported_skewed_{first}", CATALOG)
+    made, roller = pipeline(store, 2, CATALOG, (TOPIC,)), Roller(CATALOG, store, store.settings)
+    whole = log(LIVE + PAST, IMPORT + HOUR)
+    head = whole[1 - first].cut([8])[0]
+    for batch in (head, whole[first], rest(whole[1 - first], head.next)):
+        made.run([batch])
+        roller.step()
+    level = rows(store, "dossier.backlog", "level")
+    for at in range(START - 310 * DAY, START, 31 * DAY):
+        assert held(level, at)[0] == sum(t < at for t, *_ in PAST), iso(at)
+
+
 def test_an_interrupted_one_is_done_again_by_the_next_roller(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ioc.rolling.roll.SLICE", 0.0)
     store = real_store(store_url, "imported_again", CATALOG)
