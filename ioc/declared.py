@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ioc.errors import DeclarationError
+from ioc.times import HOUR
 from ioc.vocabulary import Indicator, Quantiles, Stream
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
@@ -46,6 +47,10 @@ def check(stream: Stream) -> None:
             raise DeclarationError(f"stream {stream.name}: {model} has no field {name!r}; it has {', '.join(there)}")
     if stream.grain < 1 or stream.delay < 0:
         raise DeclarationError(f"stream {stream.name}: grain {stream.grain} and delay {stream.delay} are ms, at least 1 and 0")
+    if HOUR % stream.grain:  # days and windows begin at whole hours, and no pane may lie on both sides
+        raise DeclarationError(
+            f"stream {stream.name}: an hour is no whole number of grains of {stream.grain} ms; e.g. 60_000 is right"
+        )
     if not stream.indicators:
         raise DeclarationError(f"stream {stream.name}: declare at least one indicator")
     for indicator in stream.indicators:

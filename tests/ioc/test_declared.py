@@ -51,6 +51,8 @@ class Untimed(NamedTuple):
         (replace(QUEUE, indicators=(replace(ONE, value=Ratio("n", "whole")),)), "each name once"),
         (replace(QUEUE, indicators=(replace(ONE, value=Quantiles((0, 2, 1))),)), "edges of a histogram rise"),
         (replace(QUEUE, grain=0), "grain 0"),
+        (replace(QUEUE, grain=7 * 60_000), "an hour is no whole number of grains of 420000 ms"),
+        (replace(QUEUE, grain=2 * 3_600_000), "an hour is no whole number of grains"),
         (replace(QUEUE, data_files=(Path("nowhere.toml"),)), "nowhere.toml is not there"),
     ],
 )
