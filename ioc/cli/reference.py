@@ -145,8 +145,8 @@ def settings() -> str:
         "They are read from the environment and handed on to every process of the centre. With `IOC_KAFKA_BOOTSTRAP` and\n"
         "`IOC_CLICKHOUSE_URL` set, the same commands use your servers and start none of their own.\n\n"
         + _table(("setting", "default", "meaning"), rows)
-        + "\n`IOC_DEBUG=1` shows the whole traceback of an unexpected error. The tests read `IOC_TEST_DATA` and\n"
-        "`IOC_TEST_SCHEDULES`: see [exactness](../exactness.md).\n"
+        + "\n`IOC_DEBUG=1` shows the whole traceback of an unexpected error. The tests read `IOC_TEST_DATA`,\n"
+        "`IOC_TEST_SCHEDULES` and `IOC_TEST_EXAMPLES`: see [exactness](../exactness.md).\n"
     )
 
 
