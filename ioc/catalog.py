@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ioc import declared
 from ioc.errors import DeclarationError, UsageError
+from ioc.events import rejects
 from ioc.text import nfc
 from ioc.vocabulary import Indicator, Stream
 from schemas import Contract, contracts
@@ -19,8 +20,8 @@ from schemas.heartbeat import Heartbeat
 
 RULES = 3
 """The kernel's own rules of counting; raised when a change of the kernel changes contributions or `known`."""
-REJECTS = "ioc.rejects"
 PROGRESS = "ioc.progress"
+REJECTS = rejects.TOPIC
 ALERTS = "ioc.alerts"
 
 

@@ -219,6 +219,11 @@ class Indicator:
     legal: str = ""
     alert: Above | None = None
 
+    @property
+    def view(self) -> str:
+        """The name of its board view, of which further views take an end."""
+        return f"v_{self.name.replace('.', '_')}"
+
     def __post_init__(self) -> None:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:

@@ -16,7 +16,7 @@ from ioc.asking.question import Scope, moment
 from ioc.catalog import Catalog
 from ioc.counting.history import History, steps
 from ioc.errors import IocError, UsageError
-from ioc.events.batch import Batch
+from ioc.events.batch import RECEIVED, Batch
 from ioc.events.decode import Clock, Decoder, Rules
 from ioc.events.exact_lane import Headers
 from ioc.settings import Settings
@@ -148,7 +148,7 @@ def _batch(topic: str, partition: int, frame: pl.DataFrame) -> Batch:
         raise IocError(f"the archive of {topic} holds no bytes of its events (only coordinates), so there is no evidence")
     offsets = frame["offset"].to_list()
     headers: dict[int, Headers] = {
-        i: [(h["name"], _bytes(h["value"])) for h in found if h["name"] != "ioc-received"]
+        i: [(h["name"], _bytes(h["value"])) for h in found if h["name"] != RECEIVED]
         for i, found in enumerate(frame["headers"].to_list())
         if found
     }

@@ -21,7 +21,7 @@ RUN = '"${run:percentencode}"'
 
 def view(indicator: Indicator) -> str:
     """The view of an indicator in the chosen database."""
-    return f"{RUN}.v_{indicator.name.replace('.', '_')}"
+    return f"{RUN}.{indicator.view}"
 
 
 def chosen(stream: Stream, indicator: Indicator) -> str:

@@ -183,7 +183,7 @@ def views() -> str:
         + _table(("view", "what it tells", "columns"), rows)
     ]
     for stream in catalog.streams:
-        own = [f"v_{one.name.replace('.', '_')}{end}" for one in stream.indicators for end in ("", LAST, AHEAD)]
+        own = [f"{one.view}{end}" for one in stream.indicators for end in ("", LAST, AHEAD)]
         shown = [(f"`{name}`", _names(columns[name])) for name in own if name in columns]
         parts.append(f"## {stream.name}\n\n" + _table(("view", "columns"), shown))
     parts.insert(

@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from ioc.errors import UsageError
+from ioc.events.batch import RECEIVED
 from ioc.importing.mapping import Map
 from ioc.importing.order import Ordered
 from ioc.importing.shift import shifted
@@ -29,8 +30,6 @@ from ioc.kafka import Sender, send_to_all
 from ioc.settings import Settings
 from ioc.times import from_datetime, iso
 
-RECEIVED = "ioc-received"
-"""Header: reception time in decimal milliseconds, ASCII."""
 RATE = 30_000
 """Events a second that `--speed max` is taken to send when the end of sending has to be foretold."""
 NAP = 0.005

@@ -17,6 +17,7 @@ from itertools import chain
 import structlog
 
 from ioc.errors import ServiceAway
+from ioc.events.batch import RECEIVED
 from ioc.kafka import KafkaError, Sender, send_to_all
 from ioc.province.demo_state import State, moved, remember, state_of
 from ioc.province.model import TOPICS, Outgoing, Province
@@ -25,7 +26,6 @@ from ioc.times import iso
 
 Progress = Callable[[int, int], None]
 """Is told (events sent, time reached in ms)."""
-RECEIVED = "ioc-received"
 CHUNK = 10_000
 """Events between two acknowledgements of the history."""
 SLICE = 0.1

@@ -135,7 +135,7 @@ def views(stream: Stream) -> list[str]:
     )
     names = ", ".join(f"dims[{i + 1}] AS {name}" for i, name in enumerate(stream.dimensions))
     for indicator in stream.indicators:
-        view = f"v_{indicator.name.replace('.', '_')}"
+        view = indicator.view
         where = f"""indicator = '{indicator.name}' AND generation = {generation}
             AND (until >= at OR toUnixTimestamp64Milli(at) > {rolled})"""
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
@@ -189,7 +189,7 @@ def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     found = dict(VIEWS)
     for stream in catalog.streams:
         for indicator in stream.indicators:
-            view = f"v_{indicator.name.replace('.', '_')}"
+            view = indicator.view
             group, stats = ("window", "dims", *stream.dimensions), indicator.value.names
             numbers = ("value", "lo", "hi", "n")
             found[view] = (*group, "at", *numbers, "coverage", *stats, "first_value", "restated", "until", "as_of")

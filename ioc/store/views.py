@@ -55,7 +55,7 @@ TELLS = {
 
 def ahead_name(indicator: Indicator) -> str:
     """The view of a level's coming days."""
-    return f"v_{indicator.name.replace('.', '_')}{AHEAD}"
+    return f"{indicator.view}{AHEAD}"
 
 
 def ahead_columns(stream: Stream) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _ahead(stream: Stream, indicator: Indicator) -> str:
     The open step is shown at one time for all groups, but for those whose last row still says the same: each counts to the latest
     `until`. The last row is found by the sort key, which asks for the window and one type of `dims` throughout.
     """
-    rolled = f"v_{indicator.name.replace('.', '_')}"
+    rolled = indicator.view
     generation = f"(SELECT generation FROM v_generation WHERE stream = {literal(stream.name)})"
     groups = ", ".join(
         "[" + ", ".join(f"dims[{i + 1}]" if d in grouping else literal(ALL) for i, d in enumerate(stream.dimensions)) + "]"
