@@ -26,7 +26,7 @@ PARTS = """SELECT database, table, name FROM system.parts
     WHERE active AND modification_time >= toDateTime({}) AND database != 'system'"""
 
 NEW = """SELECT database, table, name, path FROM system.parts
-    WHERE active AND level = 0 AND modification_time >= toDateTime({}) AND database != 'system'"""
+    WHERE active AND min_block_number = max_block_number AND modification_time >= toDateTime({}) AND database != 'system'"""
 
 
 def unreadable(ask: Callable[[str], list[list[str]]], since: float) -> list[str]:

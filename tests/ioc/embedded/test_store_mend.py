@@ -114,6 +114,20 @@ def test_an_inserted_part_is_well_when_it_can_be_read_back(
     assert unreadable(ask, time.time()) == (["`ioc`.`t`, part all_1_1_0"] if lost else [])
 
 
+def test_an_inserted_part_that_was_not_written_whole_is_found_in_a_table_that_replaces_rows(store: Store) -> None:
+    """Such a table's parts are of level 1 from the beginning: their rows are merged as they are inserted."""
+    began = time.time()
+    store.insert("t", rows(0))
+    (path,) = store.query("SELECT path FROM system.parts WHERE table = 't' AND active")["path"]
+
+    def ask(sql: str) -> list[list[str]]:
+        return [line.split("\t") for line in store.text(sql, "TabSeparated").splitlines()]
+
+    assert unreadable(ask, began) == []
+    (Path(path) / "count.txt").write_text("")
+    assert [name.split(", ")[1] for name in unreadable(ask, began)] == [f"part {Path(path).name}"]
+
+
 def test_while_the_disk_is_full_an_insert_is_acknowledged_only_when_it_can_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
