@@ -20,7 +20,7 @@ from ioc.rolling.steps import Span, dimensions, rows
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
-from ioc.times import DAY, MINUTE, SECOND, floor, iso
+from ioc.times import DAY, MINUTE, floor, iso
 from ioc.vocabulary import ALL, Indicator, Stream
 from ioc.windows import LEVEL, leaves, step
 
@@ -29,8 +29,6 @@ HISTORY = "history"
 """The stage of its positions: up to where an imported past is rolled."""
 SETTLED = MINUTE
 """Reception time without an imported record after which a past is taken for complete."""
-LOOK = 10 * SECOND
-"""Reception time between two looks for imported records."""
 QUIET = 10 * MINUTE
 """How long after an imported record nothing is judged: a past comes in as the sum of its halves."""
 PORTION, LONGEST, MANY = 10 * DAY, 400 * DAY, 100_000
@@ -95,18 +93,12 @@ class Imported:
         self._asked: dict[str, dict[Place, int]] = {}
         self._pending: dict[str, dict[Place, int]] = {}
         self._last: dict[str, int] = {}
-        self._looked: dict[str, int] = {}
-        self._heard: dict[str, int] = {}
         self._jobs: dict[str, Job] = {}
 
     def forget(self) -> None:
         """Drop what is remembered: another may have gone on."""
-        for held in (self._done, self._asked, self._pending, self._last, self._looked, self._heard, self._jobs):
+        for held in (self._done, self._asked, self._pending, self._last, self._jobs):
             held.clear()
-
-    def look(self) -> None:
-        """Look for imported records at the next turn, however soon it comes."""
-        self._looked.clear()
 
     def turn(
         self,
@@ -119,12 +111,8 @@ class Imported:
     ) -> bool:
         """Roll a portion. True: there are more. `final`: where first finals begin, and up to where they are written (ms)."""
         if stream.name not in self._jobs:
-            before, self._heard[stream.name] = self._heard.get(stream.name, 0), now
-            # where time stands still, as at the end of a run, another partition may still bring a past
-            if now == before or now - self._looked.get(stream.name, 0) >= LOOK or self._settled(stream, now):
-                self._look(stream, generation, counted)
-                self._looked[stream.name] = now
-            if not self._settled(stream, now):
+            self._look(stream, generation, counted)
+            if stream.name not in self._last or now - self._last[stream.name] < SETTLED:
                 return False
             self._jobs[stream.name] = self._job(stream, generation, counted, final[1])
         job = self._jobs[stream.name]
@@ -137,9 +125,6 @@ class Imported:
             for held in (self._jobs, self._last, self._pending):
                 held.pop(stream.name, None)
         return not over
-
-    def _settled(self, stream: Stream, now: int) -> bool:
-        return stream.name in self._last and now - self._last[stream.name] >= SETTLED
 
     def _look(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint]) -> None:
         """Ask the records counted since the last look whether any of them is of a past."""

@@ -88,7 +88,6 @@ class Roller:
 
     def step(self) -> None:
         """Bring `indicators` up to what is counted now."""
-        self._imported.look()
         while self.turn():
             pass
 
