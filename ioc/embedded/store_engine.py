@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import chdb
 
 from ioc.embedded import store_rules
+from ioc.embedded.store_errors import REFUSED, Errors, failed_inserts
 from ioc.embedded.store_mend import ROOM, unreadable
 from ioc.embedded.store_protocol import Ask, StoreError, summary
 from ioc.embedded.store_sql import Statement, identifier, literal
@@ -37,10 +37,6 @@ ENGINE = {
 
 MOMENT = 15.0
 """Seconds after the disk was seen full in which inserts are still read back."""
-REFUSED = (RuntimeError, UnicodeDecodeError)
-"""How the engine refuses: the second where its message quotes bytes of the statement that are no UTF-8."""
-FAILED = "SELECT sum(value) FROM system.events WHERE event = 'FailedInsertQuery'"
-ERRORS = "SELECT code, value, last_error_message FROM system.errors ORDER BY last_error_time DESC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +60,7 @@ class Engine:
         self._give_default()
         row = self._row("SELECT displayName(), version()")
         self.display_name, self.version = row[0], row[1]
-        self._errors = _errors(handle)
-        self._told = Counter[int]()
-        """Errors by code that clients were told since then."""
+        self._errors = Errors(handle)
         self.outside = store_rules.Outside.of(
             self._row("SELECT name FROM system.table_functions"),
             self._row("SELECT name FROM system.functions"),
@@ -134,9 +128,7 @@ class Engine:
                 connection.close()
         except REFUSED as error:
             self._failed = None  # it may have been an insert
-            refusal = StoreError.of(_text(error))
-            self._told[refusal.code] += 1
-            raise refusal from None
+            raise self._errors.told(error) from None
         finally:
             if "database" in statement.names and statement.verb in ("drop", "detach", "rename"):
                 with self._guard:  # every connection starts in `default`: it must exist even after someone dropped it
@@ -148,7 +140,7 @@ class Engine:
         try:
             text: str = connection.query(sql, "TabSeparated").bytes().decode()
         except REFUSED as error:
-            raise StoreError.of(_text(error)) from None
+            raise self._errors.told(error) from None
         finally:
             connection.close()
         return [line.split("\t") for line in text.split("\n")[:-1]]
@@ -159,7 +151,7 @@ class Engine:
         `finish` of chdb 4.4.0 returns well whatever happens while the rows are written (a full disk, too many partitions). The
         engine's own count of failed inserts tells; inserts run one at a time, so it is this one that failed.
         """
-        before = self._failed if self._failed is not None else _count(connection)
+        before = self._failed if self._failed is not None else failed_inserts(connection)
         self._failed = None
         try:
             head = sql[: statement.head].decode()
@@ -173,20 +165,12 @@ class Engine:
             with contextlib.suppress(*REFUSED):  # what went wrong matters, not that it cannot be undone twice
                 stream.cancel()
             raise
-        after = _count(connection)
+        after = failed_inserts(connection)
         if after != before:
-            raise self._silent(connection)
+            raise self._errors.silent(connection)
         self._failed = after
         rows, size = done.rows_written, done.bytes_written
         return Answer(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
-
-    def _silent(self, connection: Any) -> StoreError:
-        """The newest error the engine has counted since we last looked."""
-        known, self._errors = self._errors, _errors(connection)
-        told, self._told = self._told, Counter()
-        news = [(code, text) for code, (count, text) in self._errors.items() if known.get(code, (0, ""))[0] != count]
-        news.sort(key=lambda error: told[error[0]] > 0)  # another request's error of the same second is not the reason
-        return StoreError(*(news or [(1002, "the engine could not write the rows and does not say why")])[0])
 
     def _only_views(self, connection: Any, ask: Ask) -> None:
         """StoreError unless the statement reads board views alone, and what of `system` readers see, by the engine's parser.
@@ -234,23 +218,6 @@ class Engine:
 
     def close(self) -> None:
         self._handle.close()
-
-
-def _text(error: Exception) -> str:
-    """What the engine said."""
-    return error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-
-
-def _count(connection: Any) -> int:
-    """How many inserts have failed since the engine was opened."""
-    return int(connection.query(FAILED, "TabSeparated").bytes())
-
-
-def _errors(connection: Any) -> dict[int, tuple[int, str]]:
-    """How often each error occurred since then, and its last message; the newest first."""
-    lines = connection.query(ERRORS, "TabSeparated").bytes().decode(errors="replace").split("\n")[:-1]
-    rows = [line.split("\t", 2) for line in lines]
-    return {int(code): (int(count), text) for code, count, text in rows}
 
 
 def _answer(result: Any) -> Answer:
