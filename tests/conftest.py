@@ -3,7 +3,7 @@
 Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
 `IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
 (`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough, IOC_TEST_EXAMPLES how many examples
-the last one tries.
+the last one tries, IOC_TEST_FUZZ_SECONDS and IOC_TEST_STORM_SECONDS how long the fuzzers and the storm last.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
+SECONDS = float(os.environ.get("IOC_TEST_FUZZ_SECONDS", "60"))
 RESET = b"reset"
 FOREIGN = ["evil.example", "lo.evil.test:80", "", "0.0.0.0", "[::1]", "localhost, evil.example", "\xff"]
 HOSTS = ["localhost", "127.0.0.1:8080"] * 8 + FOREIGN

@@ -155,8 +155,8 @@ def test_a_shortage_of_staff_stops_an_agency_and_is_caught_up() -> None:
 
 def test_volumes_are_those_of_a_province() -> None:
     count = Counter(event.topic for event in history())
-    assert 3_400 < count[DOSSIER] / 30 < 4_700
-    assert 4_500 < count[RAN] / 30 < 4_850
+    assert 200_000 < 2 * count[DOSSIER] < 280_000
+    assert 270_000 < 2 * count[RAN] < 290_000
 
 
 def test_load_follows_the_day_and_throughput_falls_with_it() -> None:
