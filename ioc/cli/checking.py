@@ -22,6 +22,7 @@ LIBRARIES = tuple(
     Path(place).resolve()
     for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), "/usr/share/zoneinfo", "/proc", "/sys", "/dev"}
 )
+ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _watching: list[set[Path]] = []
 
 
@@ -52,7 +53,7 @@ def _undeclared(who: str, read: Iterable[Path], declared: Iterable[Path]) -> lis
 
 @contextmanager
 def opened() -> Iterator[set[Path]]:
-    """The files that are opened meanwhile, but for code and libraries."""
+    """The files that are read meanwhile, but for code and libraries."""
     if _hear not in _heard:
         sys.addaudithook(_hear)  # it cannot be taken away, and hears nothing while nobody watches
         _heard.append(_hear)
@@ -69,6 +70,8 @@ _heard: list[Any] = []
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
     if event != "open" or not _watching or not isinstance(args[0], str | bytes | os.PathLike):
+        return
+    if args[2] & ACCESS == os.O_WRONLY:  # what is only written decides no number: compiled code, an import's doing
         return
     path = Path(os.fsdecode(args[0])).resolve()
     if path.suffix not in CODE and not any(path.is_relative_to(place) for place in LIBRARIES):

@@ -199,6 +199,14 @@ def test_a_file_that_contributions_read_must_be_declared(package: Package, body:
     assert "calendar.toml, which is not among its data_files" in found
 
 
+def test_what_an_import_writes_is_no_file_that_a_declaration_reads(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    writing = "import pathlib\npathlib.Path(__file__).with_name('log').write_text('imported')"
+    assert declarations(package.write(rules=writing)) == []
+    assert list(package.place.glob("__pycache__/rules.*.pyc")), "its compiled code was written"
+
+
 def test_a_file_that_is_read_at_import_must_be_declared(package: Package) -> None:
     reading = "import pathlib\nDAYS = (pathlib.Path(__file__).parent / 'calendar.toml').read_text()"
     assert declarations(package.write(rules=reading, files="CALENDAR,")) == []
