@@ -35,7 +35,6 @@ def generation(stream: Stream) -> str:
     parts = {
         "rules": RULES,
         "dimensions": stream.dimensions,
-        "times": stream.times,
         "grain": stream.grain,
         "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators},
         "source": [declared.code(function) for function in functions],

@@ -18,7 +18,7 @@ from typing import Any
 
 from ioc.errors import DeclarationError
 from ioc.times import HOUR
-from ioc.vocabulary import Indicator, Quantiles, Stream
+from ioc.vocabulary import UNITS, Indicator, Quantiles, Stream
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 RESERVED = frozenset(
@@ -27,6 +27,8 @@ RESERVED = frozenset(
 """Columns of contributions and of the views, which stand beside those of the dimensions."""
 KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
 """What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
+CALENDAR = "ioc.workdays"
+"""A module of the kernel that contributions may use; it is taken for theirs, with the version of the calendar it reads."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
 
@@ -41,7 +43,7 @@ def check(stream: Stream) -> None:
     if fields[:1] != ("time",):
         raise DeclarationError(f"stream {stream.name}: the first field of {stream.item} must be `time`")
     there = stream.contract.data_model().model_fields
-    for name in (*stream.times, *fields[1:]):
+    for name in fields[1:]:
         if name not in there:
             model = stream.contract.data_model().__name__
             raise DeclarationError(f"stream {stream.name}: {model} has no field {name!r}; it has {', '.join(there)}")
@@ -82,6 +84,8 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
     for name in {d for grouping in indicator.groupings for d in grouping}:
         if name not in stream.dimensions:
             raise DeclarationError(f"{indicator.name}: no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
+    if indicator.unit not in UNITS:
+        raise DeclarationError(f"{indicator.name}: no unit {indicator.unit!r}; there are {', '.join(UNITS)}")
     measures = indicator.value.measures
     if not measures or len(set(measures)) < len(measures):
         raise DeclarationError(f"{indicator.name}: measures {measures}: at least one, and each name once")
@@ -109,15 +113,16 @@ def _reached(name: str) -> tuple[str, ...]:
     while waiting:
         name = waiting.pop()
         top = name.partition(".")[0]
-        foreign = top in KERNEL or top in sys.stdlib_module_names or name in (CONTRACTS, f"{CONTRACTS}.envelope")
-        if name not in found and not foreign:
+        kernel = (top in KERNEL and name != CALENDAR) or name in (CONTRACTS, f"{CONTRACTS}.envelope")
+        if name not in found and not kernel and top not in sys.stdlib_module_names:
             found.add(name)
-            waiting += _imports(name) if _is_ours(top, root) else ()
+            waiting += _imports(name) if _is_ours(name, root) else ()
     return tuple(sorted(found))
 
 
-def _is_ours(top: str, root: str) -> bool:
-    return top in (root, CONTRACTS) or not _owners(top)
+def _is_ours(name: str, root: str) -> bool:
+    top = name.partition(".")[0]
+    return name == CALENDAR or top in (root, CONTRACTS) or not _owners(top)
 
 
 @cache
@@ -156,9 +161,8 @@ def _is_module(name: str) -> bool:
 @cache
 def _parts(name: str, root: str) -> tuple[str, ...]:
     """A module of the package `root` by its code without what `STREAM = ...` declares; a foreign one by its version."""
-    top = name.partition(".")[0]
-    if not _is_ours(top, root):
-        return tuple(f"{owner}=={metadata.version(owner)}" for owner in _owners(top))
+    if not _is_ours(name, root):
+        return tuple(f"{owner}=={metadata.version(owner)}" for owner in _owners(name.partition(".")[0]))
     lines = (_source(name) or "").splitlines()
     for node in ast.parse("\n".join(lines)).body:
         targets = node.targets if isinstance(node, ast.Assign) else []

@@ -11,149 +11,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
+from ioc.values import Count, Mean, Measures, Quantiles, Ratio, Value
 from schemas import Contract
 
-Dims = tuple[str, ...]
-Measures = tuple[int, ...]
-Row = tuple[str, Dims, int, Measures]
-"""A contribution: indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
-Contributions = dict[tuple[str, Dims, int], Measures]  # rows summed by (indicator, dimensions, at)
-Matrix = NDArray[np.int64]
-"""Summed measures, shape (rows, measures)."""
-Floats = NDArray[np.float64]
+__all__ = [
+    "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims",
+    "Indicator", "Mean", "Measures", "Quantiles", "Ratio", "Stream", "above",
+]  # fmt: skip
 
+Dims = tuple[str, ...]
+Contribution = tuple[str, Dims, int, Measures]
+"""Indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
+Contributions = dict[tuple[str, Dims, int], Measures]  # rows summed by (indicator, dimensions, at)
+
+THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
+"""Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
+UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây")
+"""All units an indicator may have; a new one is drawn as `ioc.boards.build.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", "day", "week", "month", "quarter", "year")
 UNKNOWN = "?"
 """The value of a dimension no event has stated."""
 ALL = "*"
 """In results: summed over this dimension."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """The value is the sum of one measure."""
-
-    measures: tuple[str, ...] = ("count",)
-    names: tuple[str, ...] = ()
-
-    def n(self, sums: Matrix) -> Matrix:
-        """How many events or entities stand behind each row."""
-        return sums[:, 0]
-
-    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
-        """(value, lo, hi) of each row, each of shape (rows,)."""
-        value = sums[:, 0].astype(np.float64)
-        return value, value, value
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """The value is part over whole times `scale` (or its complement); NaN where the whole is 0."""
-
-    part: str
-    whole: str
-    scale: float = 100.0
-    complement: bool = False
-    names: tuple[str, ...] = ()
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Part, whole and the count of events."""
-        return (self.part, self.whole, "n")
-
-    def n(self, sums: Matrix) -> Matrix:
-        """How many events or entities stand behind each row."""
-        return sums[:, 2]
-
-    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
-        """(value, lo, hi) of each row, each of shape (rows,)."""
-        part = sums[:, 1] - sums[:, 0] if self.complement else sums[:, 0]
-        value = _over(part, sums[:, 1]) * self.scale
-        return value, value, value
-
-
-@dataclass(frozen=True)
-class Mean:
-    """The value is a weighted mean: sum(value * weight) / sum(weight), never a mean of means. `scale`: steps of 1 in the sum."""
-
-    scale: float = 1.0
-    measures: tuple[str, ...] = ("sum", "weight", "n")
-    names: tuple[str, ...] = ()
-
-    def n(self, sums: Matrix) -> Matrix:
-        """How many events or entities stand behind each row."""
-        return sums[:, 2]
-
-    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
-        """(value, lo, hi) of each row, each of shape (rows,)."""
-        value = _over(sums[:, 0], sums[:, 1]) / self.scale
-        return value, value, value
-
-
-@dataclass(frozen=True)
-class Quantiles:
-    """Quantiles from a histogram over `edges`; exact to the bucket, whose bounds are lo and hi.
-
-    The value is interpolated within the bucket by rank (Prometheus' histogram_quantile does the same).
-    """
-
-    edges: tuple[float, ...]
-    quantiles: tuple[float, ...] = (0.5,)
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """One count a bucket [edge, next edge); the last is open."""
-        return tuple(f"ge_{edge:g}" for edge in self.edges)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all quantiles: p50, p90. The first is the value."""
-        return tuple(f"p{q * 100:g}" for q in self.quantiles)
-
-    def n(self, sums: Matrix) -> Matrix:
-        """How many events or entities stand behind each row."""
-        total: Matrix = sums.sum(axis=1)
-        return total
-
-    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
-        """(value, lo, hi) for each quantile in turn, each of shape (rows,)."""
-        return tuple(column for q in self.quantiles for column in self._quantile(sums, q))
-
-    def _quantile(self, sums: Matrix, q: float) -> tuple[Floats, Floats, Floats]:
-        cumulated = sums.cumsum(axis=1)
-        total = cumulated[:, -1]
-        rank = np.maximum(np.ceil(total * q), 1)
-        bucket = (cumulated < rank[:, None]).sum(axis=1).clip(max=len(self.edges) - 1)
-        rows = np.arange(len(sums))
-        edges = np.array([*self.edges, np.inf])
-        lo, hi = edges[bucket], edges[bucket + 1]
-        inside = sums[rows, bucket]
-        before = cumulated[rows, bucket] - inside
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = np.where(
-                np.isinf(hi), lo, lo + (np.where(np.isinf(hi), lo, hi) - lo) * (rank - before) / np.where(inside == 0, 1, inside)
-            )
-        empty = total <= 0
-        return tuple(np.where(empty, np.nan, column) for column in (value, lo, hi))  # type: ignore[return-value]
-
-    def one_hot(self, value: float) -> Measures:
-        """The measures of one value: 1 in its bucket (values below the first edge count in the first)."""
-        bucket = max(int(np.searchsorted(self.edges, value, side="right")) - 1, 0)
-        return tuple(int(i == bucket) for i in range(len(self.edges)))
-
-
-Value = Count | Ratio | Mean | Quantiles
-
-
-def _over(part: Matrix, whole: Matrix) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))
 
 
 @dataclass(frozen=True)
@@ -266,8 +149,7 @@ class Stream:
     """One stream: the contract it reads, its dimensions, indicators and how events contribute.
 
     `item` is a NamedTuple whose first field is `time` (ms) and whose others are fields of the contract's data: what the
-    history of an entity keeps of an event. `rank` orders events of one entity that have the same time and sequence.
-    `times`: fields of data that are times; they are given as ms and must lie within [first year, event time + 10 years].
+    history of an entity keeps of an event (times as ms). `rank` orders events of one entity that have the same time and sequence.
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
     `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
@@ -277,12 +159,11 @@ class Stream:
     contract: Contract
     dimensions: Dims
     indicators: tuple[Indicator, ...]
-    contributions: Callable[[Sequence[Any]], list[Row]] | None = None
+    contributions: Callable[[Sequence[Any]], list[Contribution]] | None = None
     item: type[tuple[Any, ...]] | None = None
     rank: Callable[[Any], int] | None = None
     lifecycle: Callable[[Sequence[Any]], tuple[int | None, int | None, int | None, Dims]] | None = None
     columns: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]] | None = None
-    times: tuple[str, ...] = ()
     grain: int = MINUTE
     delay: int = MINUTE
     restate: int = 35 * DAY

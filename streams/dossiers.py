@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ioc.times import DAY, HOUR
-from ioc.vocabulary import UNKNOWN, Board, Dims, Indicator, Quantiles, Ratio, Row, Stream, above
+from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Indicator, Quantiles, Ratio, Stream, above
 from schemas.dossier import STATES, DossierChanged
 
 ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
@@ -91,14 +91,14 @@ def _until(span: Span, end: int) -> Span:
     return Span(span.start, end, span.dims, span.due)
 
 
-def contributions(history: Sequence[Step]) -> list[Row]:
+def contributions(history: Sequence[Step]) -> list[Contribution]:
     """What a dossier adds to each indicator, and when. Levels get +1 where a state begins and -1 where it ends."""
     found, late = lives(history)
     if not found:
         return []
     first = found[0][0]
     online = int(first.dims[2] == "online")
-    rows: list[Row] = [
+    rows: list[Contribution] = [
         ("dossier.received", first.dims, first.start, ONE),
         ("dossier.online_share", first.dims, first.start, (online, 1, 1)),
     ]
@@ -117,7 +117,7 @@ def contributions(history: Sequence[Step]) -> list[Row]:
     return rows
 
 
-def _ended(rows: list[Row], start: int, last: Span) -> None:
+def _ended(rows: list[Contribution], start: int, last: Span) -> None:
     if last.end is None:
         return
     late = int(last.due is not None and last.end > last.due)
@@ -128,7 +128,7 @@ def _ended(rows: list[Row], start: int, last: Span) -> None:
     rows.append(("dossier.handling_days", last.dims, last.end, handled((last.end - start) / DAY)))
 
 
-def _on(rows: list[Row], indicator: str, span: Span, start: int, end: int | None) -> None:
+def _on(rows: list[Contribution], indicator: str, span: Span, start: int, end: int | None) -> None:
     """The level is 1 in [start, end)."""
     if end is None or start < end:
         rows.append((indicator, span.dims, start, ONE))
@@ -166,7 +166,6 @@ STREAM = Stream(
     rank=lambda step: RANK[step.state],
     contributions=contributions,
     lifecycle=lifecycle,
-    times=("due_at",),
     indicators=(
         Indicator("dossier.received", "Hồ sơ tiếp nhận", "Dossiers received", "hồ sơ",
                   "+1 at the first event of state received", groupings=BY, legal=C3),

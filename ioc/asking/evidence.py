@@ -23,7 +23,7 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
-from ioc.vocabulary import Matrix
+from ioc.values import Matrix
 
 CHUNK = 20_000
 """Rows of one query."""

@@ -18,7 +18,8 @@ from ioc.errors import WrongGeneration
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
-from ioc.vocabulary import ALL, Matrix, Stream
+from ioc.values import Matrix
+from ioc.vocabulary import ALL, Stream
 
 __all__ = ["Answer", "answers", "now", "value"]
 

@@ -32,9 +32,9 @@ from ioc.boards.fields import (
     Property,
     Shown,
     StatFields,
-    Step,
     Thresholds,
     ThresholdsProperty,
+    Step,
     Unit,
     UnitProperty,
     ValueMapping,
@@ -55,16 +55,17 @@ from ioc.boards.panels import (
 from ioc.boards.words import Words
 from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
-from ioc.vocabulary import Indicator, Stream
+from ioc.vocabulary import THINGS, Count, Indicator, Stream
 
-UNITS: dict[str, tuple[Unit, int | None]] = {
-    "hồ sơ": ("none", 0),
+UNITS: dict[str, tuple[Unit, int]] = {
+    **dict.fromkeys(THINGS, ("none", 0)),
     "%": ("percent", 1),
     "kbit/s": ("Kbits", 1),
     "dBm": ("dBm", 1),
     "ngày": ("suffix: ngày", 1),
+    "giây": ("s", 0),
 }
-"""Grafana's unit and decimals by the unit of an indicator; the count's own unit stands in its title."""
+"""Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
 LETTER = 9
@@ -264,8 +265,10 @@ class Builder:
         name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}")
         return _override(shown, name), _override("until", UnitProperty(value=CLOCK))
 
-    def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
-        unit, decimals = UNITS.get(indicator.unit, ("none", None))
+    def _unit(self, indicator: Indicator) -> tuple[Unit, int]:
+        unit, decimals = UNITS[indicator.unit]
+        if unit == "none" and not isinstance(indicator.value, Count):  # a mean of counts
+            decimals = 1
         return ("suffix: days" if unit == "suffix: ngày" and self.words.language == "en" else unit), decimals
 
 

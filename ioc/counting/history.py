@@ -17,7 +17,7 @@ from ioc.counting.results import check_lifecycle, check_rows
 from ioc.errors import DeclarationError
 from ioc.events.exact_lane import Reject
 from ioc.times import iso
-from ioc.vocabulary import Contributions, Dims, Row, Stream
+from ioc.vocabulary import Contribution, Contributions, Dims, Stream
 
 LIMIT = 2_000
 """Events of one entity that are counted. Each costs a look at all before it, and the row is written whole: 2,000 take a second or
@@ -49,7 +49,7 @@ class History:
         self.stream = stream
         self.items = items or []
         self.offset = max([item[5] for item in self.items], default=-1)
-        self._latest: Sequence[Row] | None = None
+        self._latest: Sequence[Contribution] | None = None
 
     def add(self, item: Item) -> Contributions | Reject | None:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
@@ -78,7 +78,7 @@ class History:
         self.items, self.offset, self._latest = after, item.offset, latest
         return change
 
-    def _change(self, after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+    def _change(self, after: Sequence[Contribution], before: Sequence[Contribution]) -> Contributions:
         if after == before:
             return {}  # most events of a life change nothing
         try:
@@ -90,7 +90,7 @@ class History:
             raise
         return change
 
-    def _rows(self, items: Sequence[Item]) -> Sequence[Row]:
+    def _rows(self, items: Sequence[Item]) -> Sequence[Contribution]:
         assert self.stream.contributions is not None
         return self.stream.contributions(steps(items))
 
@@ -131,7 +131,7 @@ def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
     return [item.step for item in items if (item.source, item.id) not in replaced]
 
 
-def difference(after: Sequence[Row], before: Sequence[Row]) -> Contributions:
+def difference(after: Sequence[Contribution], before: Sequence[Contribution]) -> Contributions:
     """The sum of the rows of `after` less that of `before`, without rows whose measures are all zero."""
     same = 0
     for one, other in zip(after, before, strict=False):

@@ -11,8 +11,8 @@ from random import Random
 import xxhash
 
 from ioc.province.data import Agency
-from ioc.province.hours import DAY_OF_WORK
 from ioc.times import DAY, HOUR, MINUTE
+from ioc.workdays import DAY_OF_WORK
 
 BLOCK = 12 * DAY_OF_WORK
 """Every 12 working days one busy agency has an incident."""

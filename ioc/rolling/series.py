@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ioc.vocabulary import Indicator, Matrix
+from ioc.values import Matrix
+from ioc.vocabulary import Indicator
 from ioc.windows import LEVEL, Ints, changes, enters, leaves
 
 

@@ -11,7 +11,8 @@ import polars as pl
 from ioc.rolling.series import Entries, measured, series
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
-from ioc.vocabulary import ALL, Indicator, Matrix, Stream
+from ioc.values import Matrix
+from ioc.vocabulary import ALL, Indicator, Stream
 from ioc.windows import CALENDAR, LEVEL, step, window_start
 
 NEVER = -(1 << 62)

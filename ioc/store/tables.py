@@ -7,7 +7,7 @@ from ioc.store import reference
 from ioc.store.clickhouse import Store
 from ioc.store.views import LAST, VIEWS, ahead_columns, ahead_name
 from ioc.store.views import statements as others
-from ioc.store.workdays import days_off
+from ioc.workdays import days_off
 from ioc.vocabulary import Stream
 
 MS = "DateTime64(3, 'UTC')"

@@ -32,13 +32,20 @@ class Untimed(NamedTuple):
     state: str
 
 
+class Unknown(NamedTuple):
+    """An item with a field the contract does not have."""
+
+    time: int
+    due: int
+
+
 @pytest.mark.parametrize(
     ("stream", "says"),
     [
         (replace(QUEUE, columns=None), "declare either contributions"),
         (replace(STREAM, rank=None), "an item type and a rank"),
         (replace(STREAM, item=Untimed), "the first field of .* must be `time`"),
-        (replace(STREAM, times=("due",)), "Dossier has no field 'due'; it has dossier, state"),
+        (replace(STREAM, item=Unknown), "Dossier has no field 'due'; it has dossier, state"),
         (replace(QUEUE, dimensions=(), indicators=(replace(ONE, groupings=((),)),)), "declare at least one dimension"),
         (replace(QUEUE, dimensions=("desk", "desk")), "each name once"),
         (replace(QUEUE, dimensions=("desk", "Phòng ban")), "small letters"),
@@ -50,6 +57,7 @@ class Untimed(NamedTuple):
         (replace(QUEUE, indicators=(replace(ONE, value=Count(())),)), "at least one, and each name once"),
         (replace(QUEUE, indicators=(replace(ONE, value=Ratio("n", "whole")),)), "each name once"),
         (replace(QUEUE, indicators=(replace(ONE, value=Quantiles((0, 2, 1))),)), "edges of a histogram rise"),
+        (replace(QUEUE, indicators=(replace(ONE, unit="kbps"),)), "no unit 'kbps'; there are 1, hồ sơ, .*, kbit/s, dBm"),
         (replace(QUEUE, grain=0), "grain 0"),
         (replace(QUEUE, grain=7 * 60_000), "an hour is no whole number of grains of 420000 ms"),
         (replace(QUEUE, grain=2 * 3_600_000), "an hour is no whole number of grains"),
@@ -174,10 +182,16 @@ def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_anot
     assert package.generation(files="CALENDAR,", body="frame = frame.head(1)") != first, "a function below the declaration"
 
 
-def test_the_version_of_a_foreign_calendar_is_in_the_generation(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = package.generation(rules="import holidays")
+@pytest.mark.parametrize(
+    "rules", ["import holidays", "from ioc.workdays import Hours", "def due(at):\n    from ioc import workdays"]
+)
+def test_the_version_of_a_foreign_calendar_is_in_the_generation(
+    package: Package, monkeypatch: pytest.MonkeyPatch, rules: str
+) -> None:
+    first = package.generation(rules=rules)
     monkeypatch.setattr("ioc.declared.metadata.version", lambda name: "99")
-    assert package.generation(rules="import holidays") != first
+    package.forget()
+    assert package.generation(rules=rules) != first
 
 
 def test_a_rank_that_stands_in_the_declaration_is_in_the_generation() -> None:

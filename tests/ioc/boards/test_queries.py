@@ -19,8 +19,8 @@ from ioc.events.rejects import Reject, pack, refused
 from ioc.rolling.roll import Roller
 from ioc.store import tables
 from ioc.store.clickhouse import Store
-from ioc.store.workdays import days_off
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
+from ioc.workdays import days_off
 from tests.brute import DOSSIER, RAN, Record
 from tests.counting import CATALOG, OF_LOGS, TOPICS, count, pipeline, real_store
 from tests.logs import beat, dossier, ran, record

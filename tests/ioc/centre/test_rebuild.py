@@ -18,7 +18,7 @@ from ioc.events.heartbeats import heartbeat
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import HOUR, iso, to_ms
-from ioc.vocabulary import Row
+from ioc.vocabulary import Contribution
 from streams import dossiers
 from tests.brute import Record
 from tests.counting import pipeline, real_store, verdicts
@@ -28,7 +28,7 @@ TOPIC = "ioc.events.dossier"
 NOW = to_ms("2026-03-30T01:00:00Z")
 
 
-def received_only(history: list[dossiers.Step]) -> list[Row]:
+def received_only(history: list[dossiers.Step]) -> list[Contribution]:
     """Another rule: a dossier counts as received one hour later."""
     return [(i, d, at + HOUR, m) for i, d, at, m in dossiers.contributions(history) if i == "dossier.received"]
 

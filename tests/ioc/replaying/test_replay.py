@@ -27,7 +27,7 @@ from ioc.store.clickhouse import Store, StoreError
 from ioc.store.runs import DIRECT, IMPORT, REPLAYING, Run, run_names
 from ioc.store.state import Checkpoint
 from ioc.times import DAY, HOUR, MINUTE, iso
-from ioc.vocabulary import Row
+from ioc.vocabulary import Contribution
 from streams import dossiers
 from tests import brute_receipt
 from tests.brute import DOSSIER, RAN, Record
@@ -302,7 +302,7 @@ def test_live_changed_by_hand_is_found_as_a_run_is(centre: Centre) -> None:
     assert {d.what.split()[0] for d in centre.diff().shown} == {"first", "latest"}
 
 
-def one_agency(history: list[dossiers.Step]) -> list[Row]:
+def one_agency(history: list[dossiers.Step]) -> list[Contribution]:
     """Another rule: agency B is not counted."""
     return [row for row in dossiers.contributions(history) if row[1][0] != "B"]
 

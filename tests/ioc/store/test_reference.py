@@ -6,7 +6,7 @@ from datetime import date
 
 from ioc.store import reference, tables
 from ioc.store.clickhouse import Store
-from ioc.store.workdays import days_off
+from ioc.workdays import days_off
 from tests.counting import CATALOG, real_store
 
 FIRST = {"a": "Sở A", "b": "Sở B", "c": "Sở C"}

@@ -1,0 +1,135 @@
+"""Values: how the value of an indicator comes from its summed measures. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Measures = tuple[int, ...]
+"""Integers of one contribution, scaled by the declared unit."""
+Matrix = NDArray[np.int64]
+"""Summed measures, shape (rows, measures)."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Count:
+    """The value is the sum of one measure."""
+
+    measures: tuple[str, ...] = ("count",)
+    names: tuple[str, ...] = ()
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 0]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        value = sums[:, 0].astype(np.float64)
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The value is part over whole times `scale` (or its complement); NaN where the whole is 0."""
+
+    part: str
+    whole: str
+    scale: float = 100.0
+    complement: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Part, whole and the count of events."""
+        return (self.part, self.whole, "n")
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 2]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        part = sums[:, 1] - sums[:, 0] if self.complement else sums[:, 0]
+        value = _over(part, sums[:, 1]) * self.scale
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The value is a weighted mean: sum(value * weight) / sum(weight), never a mean of means. `scale`: steps of 1 in the sum."""
+
+    scale: float = 1.0
+    measures: tuple[str, ...] = ("sum", "weight", "n")
+    names: tuple[str, ...] = ()
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        return sums[:, 2]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        value = _over(sums[:, 0], sums[:, 1]) / self.scale
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Quantiles from a histogram over `edges`; exact to the bucket, whose bounds are lo and hi.
+
+    The value is interpolated within the bucket by rank (Prometheus' histogram_quantile does the same).
+    """
+
+    edges: tuple[float, ...]
+    quantiles: tuple[float, ...] = (0.5,)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """One count a bucket [edge, next edge); the last is open."""
+        return tuple(f"ge_{edge:g}" for edge in self.edges)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantiles: p50, p90. The first is the value."""
+        return tuple(f"p{q * 100:g}" for q in self.quantiles)
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many events or entities stand behind each row."""
+        total: Matrix = sums.sum(axis=1)
+        return total
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) for each quantile in turn, each of shape (rows,)."""
+        return tuple(column for q in self.quantiles for column in self._quantile(sums, q))
+
+    def _quantile(self, sums: Matrix, q: float) -> tuple[Floats, Floats, Floats]:
+        cumulated = sums.cumsum(axis=1)
+        total = cumulated[:, -1]
+        rank = np.maximum(np.ceil(total * q), 1)
+        bucket = (cumulated < rank[:, None]).sum(axis=1).clip(max=len(self.edges) - 1)
+        rows = np.arange(len(sums))
+        edges = np.array([*self.edges, np.inf])
+        lo, hi = edges[bucket], edges[bucket + 1]
+        inside = sums[rows, bucket]
+        before = cumulated[rows, bucket] - inside
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(
+                np.isinf(hi), lo, lo + (np.where(np.isinf(hi), lo, hi) - lo) * (rank - before) / np.where(inside == 0, 1, inside)
+            )
+        empty = total <= 0
+        return tuple(np.where(empty, np.nan, column) for column in (value, lo, hi))  # type: ignore[return-value]
+
+    def one_hot(self, value: float) -> Measures:
+        """The measures of one value: 1 in its bucket (values below the first edge count in the first)."""
+        bucket = max(int(np.searchsorted(self.edges, value, side="right")) - 1, 0)
+        return tuple(int(i == bucket) for i in range(len(self.edges)))
+
+
+Value = Count | Ratio | Mean | Quantiles
+
+
+def _over(part: Matrix, whole: Matrix) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))
