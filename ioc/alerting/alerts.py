@@ -2,14 +2,13 @@
 
 A row is a function of first finals, which never change, and of the rule: writing again and being two are harmless. The position
 is written last, and only rows at or before it count, so a crash between the two judges the same steps again. What a group's
-state is follows from its last transition and a look back of `hold`; in memory it is only kept. What fires when its rule is
-removed or grouped otherwise is over, with that as its reason.
+state is follows from its last transition and a look back of `hold`; in memory it is only kept. What fires when its rule or its
+stream is removed, or is grouped otherwise, is over, with that as its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ioc.alerting.judge import CALM, FIRING, REMOVED, RESOLVED, State, judge, look_back, looks_back_to, silenced
 from ioc.catalog import Catalog
@@ -28,8 +27,8 @@ PORTION = 30 * DAY
 
 Rows = Mapping[Dims, list[tuple[int, float | None]]]
 """Of each group (step, first final), in order."""
-Row = tuple[Any, ...]
-"""A row of the table `alerts`."""
+Ended = tuple[str, Dims, float, float, float]
+"""An alert that fires with nothing to end it: rule, group, the value it fired at, threshold and clear."""
 
 
 class Alerter:
@@ -43,7 +42,8 @@ class Alerter:
         self._stopped = False
         self._judged: dict[str, int] = {}
         self._states: dict[str, dict[Dims, State]] = {}
-        self._orphans: dict[str, list[Row]] = {}
+        self._orphans: dict[str, tuple[int, list[Ended]]] = {}
+        self._knows_removed = False
 
     def stop(self) -> None:
         """Leave a long step at its next portion: the process is to end."""
@@ -54,11 +54,15 @@ class Alerter:
         self._judged.clear()
         self._states.clear()
         self._orphans.clear()
+        self._knows_removed = False
 
     def step(self) -> bool:
         """Judge every step that is rolled by now. False: there was none since the last time."""
-        before, marks = dict(self._judged), watermarks(self.store)
+        before, marks, removed = dict(self._judged), watermarks(self.store), False
         try:
+            if not self._knows_removed:
+                removed = self._end_removed()
+                self._knows_removed = True
             for stream in self.catalog.streams:
                 generation = self.catalog.generations[stream.name]
                 if generation in marks:
@@ -66,13 +70,15 @@ class Alerter:
         except BaseException:
             self.forget()  # what is in memory may not be in the store
             raise
-        return self._judged != before
+        return removed or self._judged != before
 
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
             stored = state.steps(self.store, ALERT).get((generation, stream.name))
             position = begins(self.store, stream, generation, run=self.run) if stored is None else stored
+            if position is not None:  # while the stream was not declared it ended its alerts between two steps
+                position = -(-position // stream.grain) * stream.grain
             if position is None or position > watermark:  # what the groups' states follow from is not written yet
                 return
             if stored is None and position == watermark:  # a log may end in the step it began in: there is nothing to judge
@@ -85,8 +91,9 @@ class Alerter:
             until = min(position + PORTION, watermark) if rules(stream) else watermark
             for rule, indicator in rules(stream):
                 self._judge(stream, generation, indicator, rule, position, until)
-            if over := [row for row in self._orphans[stream.name] if position < row[3] <= until]:
-                self.store.insert("alerts", state.rows_table("alerts", over))
+            at, over = self._orphans[stream.name]
+            if position < at <= until:
+                self._end(generation, at, over)
             state.save_step(self.store, ALERT, generation, stream.name, until)
             self._judged[stream.name] = until
 
@@ -128,25 +135,45 @@ class Alerter:
             for d in held.keys() | rows.keys() | fires
         }
 
-    def _orphaned(self, stream: Stream, generation: str, position: int) -> list[Row]:
-        """The ends of alerts that fire with no rule to end them: it was removed, or is for another grouping now.
+    def _orphaned(self, stream: Stream, generation: str, position: int) -> tuple[int, list[Ended]]:
+        """What fires with no rule to end it, as that was removed or is for another grouping now, and the step at which it ends.
 
-        They lie at the first step after all that was judged by any declaration of the stream: what is earlier is not told.
+        That is the first step after all that was judged by any declaration of the stream: what is earlier is not told.
         """
         done = {g: step for (g, name), step in state.steps(self.store, ALERT).items() if name == stream.name}
         done[generation] = position
+        declared, at = {i.name: rule for rule, i in rules(stream)}, floor(max(done.values()), stream.grain) + stream.grain
+        found = self._firing(done, f"length(dims) = {len(stream.dimensions)}")
+        return at, [one for one in found if one[0] not in declared or not grouped(stream, declared[one[0]], one[1])]
+
+    def _end_removed(self) -> bool:
+        """End what fires of streams that are declared no more, right after the last step that was judged. Was there any?"""
+        declared, ended = {stream.name for stream in self.catalog.streams}, False
+        steps = state.steps(self.store, ALERT)
+        for name, (generation, _) in state.generations(self.store).items():
+            done = {g: step for (g, of), step in steps.items() if of == name}
+            if name in declared or not done:
+                continue
+            if over := self._firing(done):
+                at = max(done.values()) + 1
+                self._end(generation, at, over)
+                state.save_step(self.store, ALERT, generation, name, at)
+                ended = True
+        return ended
+
+    def _firing(self, done: Mapping[str, int], where: str = "1") -> list[Ended]:
+        """What fires by what was judged: generation -> the step it was judged up to."""
         judged = [f"generation = {literal(g)} AND at <= fromUnixTimestamp64Milli({step})" for g, step in done.items()]
         firing = self.store.query(
             "SELECT rule, dims, argMax(value, at) AS last, argMax(threshold, at) AS above, argMax(clear, at) AS below "
-            f"FROM alerts WHERE ({' OR '.join(judged)}) AND length(dims) = {len(stream.dimensions)} "
+            f"FROM alerts WHERE ({' OR '.join(judged)}) AND {where} "
             f"GROUP BY rule, dims HAVING argMax(transition, at) = {literal(FIRING)} ORDER BY rule, dims"
         )
-        declared, at = {i.name: rule for rule, i in rules(stream)}, floor(max(done.values()), stream.grain) + stream.grain
-        return [
-            (generation, name, tuple(dims), at, RESOLVED, *numbers, REMOVED, at)
-            for name, dims, *numbers in firing.iter_rows()
-            if name not in declared or not grouped(stream, declared[name], dims)
-        ]
+        return [(rule, tuple(dims), *numbers) for rule, dims, *numbers in firing.iter_rows()]
+
+    def _end(self, generation: str, at: int, over: Sequence[Ended]) -> None:
+        rows = [(generation, rule, dims, at, RESOLVED, *numbers, REMOVED, at) for rule, dims, *numbers in over]
+        self.store.insert("alerts", state.rows_table("alerts", rows))
 
     def _quiet(self, stream: Stream, generation: str, after: int, until: int) -> list[tuple[int, int]]:
         """While a past is imported into a live centre, nobody is alerted."""

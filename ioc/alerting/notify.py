@@ -15,14 +15,14 @@ import stamina
 import structlog
 
 from ioc.alerting.alerts import ALERT
-from ioc.alerting.webhook import Answer, Told
+from ioc.alerting.webhook import Reply, Told
 from ioc.catalog import ALERTS, Catalog
 from ioc.errors import ServiceAway
 from ioc.kafka import KafkaError, Sender
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
-from ioc.vocabulary import Stream
+from ioc.vocabulary import Dims
 
 log = structlog.get_logger()
 PUBLISH, NOTIFY = "publish", "notify"
@@ -34,7 +34,7 @@ LONGEST = 60.0
 class WayOut(Protocol):
     """Where transitions are told. Raises ServiceAway when it is to be tried again."""
 
-    async def tell(self, told: Told) -> Answer | None:
+    async def tell(self, told: Told) -> Reply | None:
         """Tell one; None: nothing of the answer need be kept."""
 
 
@@ -44,7 +44,7 @@ class Topic:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def tell(self, told: Told) -> Answer | None:
+    async def tell(self, told: Told) -> Reply | None:
         """Returns once Kafka has the record. Alerts are rare: a connection each."""
         try:
             async with Sender(self._settings) as sender:
@@ -72,24 +72,28 @@ class Teller:
 
     async def tell(self, leads: Callable[[], bool]) -> None:
         """Tell what is due; returns when all is told, or when another process leads."""
-        for stream in self.catalog.streams:
-            generation = self.catalog.generations[stream.name]
-            due, judged = await asyncio.to_thread(self._due, stream, generation)
+        for stream, (generation, dimensions) in (await asyncio.to_thread(self._streams)).items():
+            due, judged = await asyncio.to_thread(self._due, stream, generation, dimensions)
             for at, together in groupby(due, key=lambda told: told.at):
                 for told in together:
                     if not await self._until_taken(told, generation, leads):
                         return
-                await asyncio.to_thread(state.save_step, self.store, self.stage, generation, stream.name, at)
+                await asyncio.to_thread(state.save_step, self.store, self.stage, generation, stream, at)
             if judged is not None:
-                await asyncio.to_thread(state.save_step, self.store, self.stage, generation, stream.name, judged)
+                await asyncio.to_thread(state.save_step, self.store, self.stage, generation, stream, judged)
 
-    def _due(self, stream: Stream, generation: str) -> tuple[list[Told], int | None]:
+    def _streams(self) -> dict[str, tuple[str, Dims]]:
+        """Generation and dimensions of every stream, also of those that are declared no more: their alerts ended."""
+        ours = {s.name: (self.catalog.generations[s.name], s.dimensions) for s in self.catalog.streams}
+        return state.generations(self.store) | ours
+
+    def _due(self, stream: str, generation: str, dimensions: Dims) -> tuple[list[Told], int | None]:
         """What is judged and not told, in order, and the step up to which that is all (None: nothing new was judged).
 
         A generation goes on where any other one stands: what was counted anew, or by a declaration of before, is no news.
         """
-        judged = state.steps(self.store, ALERT).get((generation, stream.name))
-        positions = {g: step for (g, name), step in state.steps(self.store, self.stage).items() if name == stream.name}
+        judged = state.steps(self.store, ALERT).get((generation, stream))
+        positions = {g: step for (g, name), step in state.steps(self.store, self.stage).items() if name == stream}
         told = max(positions.values(), default=0)
         if judged is None or judged <= told:
             return [], None
@@ -98,7 +102,11 @@ class Teller:
             f"FROM alerts FINAL WHERE generation = {literal(generation)} "
             f"AND at > fromUnixTimestamp64Milli({told}) AND at <= fromUnixTimestamp64Milli({judged}) ORDER BY at, rule, dims"
         )
-        return [Told(stream, rule, tuple(dims), *rest) for rule, dims, *rest in frame.iter_rows()], judged
+        of = {indicator.name: indicator for indicator in self.catalog.indicators()}
+        return [
+            Told(rule, tuple(dims), at, transition, value, threshold, clear, reason, of.get(rule), dimensions)
+            for rule, dims, at, transition, value, threshold, clear, reason in frame.iter_rows()
+        ], judged
 
     async def _until_taken(self, told: Told, generation: str, leads: Callable[[], bool]) -> bool:
         """Try until there is an answer for good, and keep it. False: another process leads by now."""

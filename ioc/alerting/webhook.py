@@ -19,7 +19,7 @@ from ioc.alerting.judge import REASONS
 from ioc.errors import ServiceAway
 from ioc.settings import Settings
 from ioc.times import iso
-from ioc.vocabulary import ALL, Dims, Stream
+from ioc.vocabulary import ALL, Dims, Indicator
 
 EVENT_TYPE = "vn.ioc.alert.changed.v1"
 TIMEOUT = 10.0
@@ -34,7 +34,6 @@ LATER = frozenset({408, 409, 429})
 class Told:
     """A transition that is to be told; `at` in ms."""
 
-    stream: Stream
     rule: str
     dims: Dims
     at: int
@@ -44,6 +43,10 @@ class Told:
     clear: float
     reason: str = ""
     """Why it is over though no value says so (a key of `judge.REASONS`); `value` is the one it fired at then."""
+    indicator: Indicator | None = None
+    """What the rule is of; None: it is declared no more."""
+    dimensions: Dims = ()
+    """Names of the dimensions; where they are not known (a store of before, whose stream was removed) they are `1`, `2`, ..."""
 
     @property
     def idempotency_key(self) -> str:
@@ -57,10 +60,11 @@ class Told:
 
     def event(self) -> bytes:
         """The CloudEvent; the same bytes each time."""
-        indicator = next((i for i in self.stream.indicators if i.name == self.rule), None)
-        titles = {"title": indicator.vi, "title_en": indicator.en, "unit": indicator.unit} if indicator else {}
+        of = self.indicator
+        titles = {"title": of.vi, "title_en": of.en, "unit": of.unit} if of else {}
         reasons = dict(zip(("reason", "reason_en"), REASONS[self.reason], strict=True)) if self.reason else {}
-        dims = {name: value for name, value in zip(self.stream.dimensions, self.dims, strict=True) if value != ALL}
+        names = self.dimensions or tuple(str(i + 1) for i in range(len(self.dims)))
+        dims = {name: value for name, value in zip(names, self.dims, strict=True) if value != ALL}
         return orjson.dumps(
             {
                 "specversion": "1.0",
@@ -85,7 +89,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What a receiver said for good: an HTTP status and the beginning of its words."""
 
     status: int
@@ -99,11 +103,11 @@ class Webhook:
         self._url, self._secret = settings.webhook_url, settings.webhook_secret.get_secret_value()
         self._http = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
 
-    async def tell(self, told: Told) -> Answer | None:
+    async def tell(self, told: Told) -> Reply | None:
         """Returns the answer, be it a refusal for good (4xx)."""
         return await asyncio.to_thread(self._post, told) if self._url else None
 
-    def _post(self, told: Told) -> Answer:
+    def _post(self, told: Told) -> Reply:
         body, key, now = told.event(), told.idempotency_key, int(time.time())
         headers = {
             "Content-Type": "application/cloudevents+json",
@@ -118,7 +122,7 @@ class Webhook:
             raise ServiceAway(f"the webhook does not answer ({error})") from error
         text = _beginning(answer)
         if answer.status // 100 == 2 or (answer.status // 100 == 4 and answer.status not in LATER):
-            return Answer(answer.status, text)
+            return Reply(answer.status, text)
         raise ServiceAway(f"the webhook answers {answer.status} ({text})")
 
 

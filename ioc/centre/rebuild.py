@@ -55,8 +55,7 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
                 _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
             if left < from_archive.CHUNK:
                 break
-        now_read = f"{literal(stream.name)}, {literal(catalog.generations[stream.name])}"
-        store.command(f"INSERT INTO generations (stream, generation) VALUES ({now_read})")
+        state.read_by_views(store, stream, catalog.generations[stream.name])
     return fed
 
 

@@ -18,7 +18,8 @@ from ioc.catalog import load
 from ioc.events.exact_lane import REASONS
 from ioc.importing import mapping
 from ioc.settings import Settings
-from ioc.store.tables import HOLDS, TABLES, board_views
+from ioc.store.form import TABLES
+from ioc.store.tables import board_views
 from ioc.store.views import AHEAD, DAYS, LAST, TELLS
 from ioc.vocabulary import ALL, Indicator, Stream
 
@@ -202,39 +203,10 @@ def tables() -> str:
         "Every row is absolute and has a key; of equal keys the highest version holds: see [exactness](../exactness.md).\n"
         "Read them with `FINAL`, or better the [views](views.md). `ioc sql` reads both.\n"
     ]
-    for name, body in TABLES.items():
-        columns = [(f"`{column}`", f"`{kind}`") for column, kind in columns_of(body)]
-        key = re.search(r"ORDER BY (\(.*\)|\w+)(?: SETTINGS|$)", " ".join(body.split()))
-        parts.append(
-            f"## {name}\n\n{HOLDS[name]}\n\nKey: `{key[1].strip('()') if key else ''}`.\n\n" + _table(("column", "type"), columns)
-        )
+    for name, table in TABLES.items():
+        columns = [(f"`{column}`", f"`{kind.type}`") for column, kind in table.columns.items()]
+        parts.append(f"## {name}\n\n{table.holds}\n\nKey: `{', '.join(table.key)}`.\n\n" + _table(("column", "type"), columns))
     return "\n".join(parts)
-
-
-def columns_of(body: str) -> Iterator[tuple[str, str]]:
-    """(column, type) of the body of a CREATE TABLE statement.
-
-    >>> list(columns_of("(a Int64, b Array(Tuple(c String, d String)) CODEC(ZSTD(1)), INDEX x a TYPE minmax) ENGINE = Y"))
-    [('a', 'Int64'), ('b', 'Array(Tuple(c String, d String))')]
-    """
-    for part in _parts(body):
-        name, _, kind = " ".join(part.split()).partition(" ")
-        if name != "INDEX":
-            yield name, re.split(r" (?:CODEC|DEFAULT)\b", kind)[0]
-
-
-def _parts(body: str) -> Iterator[str]:
-    """What stands between the commas of the first pair of brackets, at its own depth."""
-    depth, part = 0, ""
-    for letter in body[body.index("(") :]:
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if depth == 0 or (depth == 1 and letter == ","):
-            yield part
-            part = ""
-        elif (depth, letter) != (1, "("):
-            part += letter
-        if depth == 0:
-            return
 
 
 def _names(names: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ import pyarrow as pa
 from ioc.counting.results import FIRST, LAST
 from ioc.events.decode import Decoded
 from ioc.events.rejects import KEPT, claims
-from ioc.store.state import SCHEMAS, TIME, rows_table, table
+from ioc.store.form import HEADERS, TIME
+from ioc.store.state import rows_table, table
 from schemas import Contract
 from schemas.heartbeat import Heartbeat
 
@@ -37,7 +38,7 @@ def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table
     )
     columns |= {
         "key": pa.array(batch.keys, pa.binary()) if values else pa.nulls(size, pa.binary()),
-        "headers": pa.array(headers if values else [[]] * size, SCHEMAS["events"]["headers"]),
+        "headers": pa.array(headers if values else [[]] * size, HEADERS.arrow),
         "value": pa.array(kept, pa.binary()) if values else pa.nulls(size, pa.binary()),
     }
     return table("events", columns | {name: who[name] for name in ("type", "source", "id", "entity")})

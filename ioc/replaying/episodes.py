@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ioc.alerting.alerts import ALERT, begins
+from ioc.alerting.alerts import ALERT, begins, grouped
 from ioc.alerting.judge import FIRING, RESOLVED
 from ioc.asking.question import moment
 from ioc.replaying.compared import Side
@@ -78,7 +78,10 @@ def judged(side: Side, stream: Stream) -> tuple[int, int] | None:
 
 
 def transitions(side: Side, stream: Stream, indicator: Indicator, first: int, last: int) -> Transitions:
-    """The transitions of an alert up to `last`, from step `first` on; one that is firing by then fires there."""
+    """The transitions of an alert up to `last`, from step `first` on; one that is firing by then fires there.
+
+    Groups of another grouping than the rule's own were judged before it was declared so: no replay can have them.
+    """
     frame = side.store.query(
         "SELECT dims, toUnixTimestamp64Milli(at) AS step, transition FROM alerts FINAL "
         f"WHERE generation = {literal(side.generations[stream.name])} AND rule = {literal(indicator.name)} "
@@ -86,6 +89,8 @@ def transitions(side: Side, stream: Stream, indicator: Indicator, first: int, la
     )
     found: Transitions = {}
     for dims, at, to in frame.iter_rows():
+        if indicator.alert is None or not grouped(stream, indicator.alert, dims):
+            continue
         own = found.setdefault(tuple(dims), set())
         if at <= first:
             own.clear()

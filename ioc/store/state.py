@@ -1,4 +1,4 @@
-"""State: the form of the store's rows, and the checkpoints: how far each partition was counted."""
+"""State: rows in the form of the store's tables, the checkpoints, and which generation of a stream is read."""
 
 from __future__ import annotations
 
@@ -11,61 +11,11 @@ import pyarrow as pa
 
 from ioc.events.decode import Clock
 from ioc.store.clickhouse import Store, literal
+from ioc.store.form import TABLES
+from ioc.vocabulary import Dims, Stream
 
 Place = tuple[str, int]
 """Topic and partition."""
-TIME = pa.timestamp("ms", tz="UTC")
-_PLACE = {"topic": pa.string(), "partition": pa.int32(), "offset": pa.int64()}
-_MAYBE = {"key": pa.binary(), "value": pa.binary()}
-SCHEMAS: dict[str, dict[str, pa.DataType]] = {
-    "events": _PLACE
-    | {"key": pa.binary(), "headers": pa.list_(pa.struct({"name": pa.string(), "value": pa.binary()})), "value": pa.binary()}
-    | {"received_at": TIME, "type": pa.string(), "source": pa.string(), "id": pa.string(), "time": TIME, "entity": pa.string()}
-    | {"verdict": pa.string()},
-    "panes": {"generation": pa.string(), "indicator": pa.string(), "dims": pa.list_(pa.string()), "at": TIME, "known": TIME}
-    | _PLACE
-    | {"measures": pa.list_(pa.int64())},
-    "entities": {"generation": pa.string(), "entity": pa.string()}
-    | _PLACE
-    | {"opened_at": TIME, "ended_at": TIME, "due_at": TIME, "dims": pa.list_(pa.string()), "history": pa.string()},
-    "seen": {"generation": pa.string()} | _PLACE | {"hour": pa.uint32(), "identity": pa.binary(16), "hash": pa.uint64()},
-    "rejects": {"generation": pa.string()}
-    | _PLACE
-    | {"reason": pa.string(), "field": pa.string(), "message": pa.string()}
-    | _MAYBE
-    | {"received_at": TIME, "type": pa.string(), "source": pa.string(), "id": pa.string(), "size": pa.int64()},
-    "checkpoints": {
-        "generation": pa.string(),
-        "stage": pa.string(),
-        "topic": pa.string(),
-        "partition": pa.int32(),
-        "next": pa.int64(),
-    }
-    | {"received": pa.int64(), "live": pa.int64(), "partitions": pa.int32(), "last_offset": pa.int64(), "last_hash": pa.uint64()}
-    | {"lost": pa.int64(), "shown": pa.int64()},
-    "indicators": {
-        "generation": pa.string(),
-        "indicator": pa.string(),
-        "window": pa.string(),
-        "dims": pa.list_(pa.string()),
-        "at": TIME,
-    }
-    | {
-        "value": pa.float64(),
-        "lo": pa.float64(),
-        "hi": pa.float64(),
-        "n": pa.int64(),
-        "stats": pa.map_(pa.string(), pa.float64()),
-    }
-    | {"first_value": pa.float64(), "restated": pa.bool_(), "until": TIME, "as_of": pa.uint64()},
-    "alerts": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
-    | {"transition": pa.string(), "value": pa.float64(), "threshold": pa.float64(), "clear": pa.float64(), "reason": pa.string()}
-    | {"as_of": pa.uint64()},
-    "notifications": {"generation": pa.string(), "rule": pa.string(), "dims": pa.list_(pa.string()), "at": TIME}
-    | {"transition": pa.string(), "status": pa.uint16(), "answer": pa.string()},
-}
-
-
 BEGINNING = Clock()
 """Nothing of the log was seen yet."""
 
@@ -87,7 +37,7 @@ class Checkpoint:
 
 def table(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """An Arrow table in the form of a store table; columns in any order, those with a default left out."""
-    schema = SCHEMAS[name]
+    schema = TABLES[name].arrow
     return pa.table({column: _array(columns[column], schema[column]) for column in schema})
 
 
@@ -101,8 +51,9 @@ def _array(values: Any, dtype: pa.DataType) -> Any:
 
 def rows_table(name: str, rows: Iterable[Sequence[Any]]) -> pa.Table:
     """The same from rows in the order of the schema."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS[name])
-    return table(name, dict(zip(SCHEMAS[name], columns, strict=True)))
+    schema = TABLES[name].arrow
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return table(name, dict(zip(schema, columns, strict=True)))
 
 
 def checkpoints(
@@ -143,3 +94,18 @@ def steps(store: Store, stage: str) -> dict[tuple[str, str], int]:
 def save_step(store: Store, stage: str, generation: str, stream: str, step: int) -> None:
     """Write such a position; an earlier one than is stored changes nothing."""
     store.insert("checkpoints", checkpoint_rows(stage, {(generation, stream, 0): Checkpoint(step)}))
+
+
+def generations(store: Store) -> dict[str, tuple[str, Dims]]:
+    """By stream, also by those that are declared no more: the generation the views read, and the names of its dimensions (none
+    in a store that did not keep them)."""
+    frame = store.query(
+        "SELECT stream, argMax(generation, since) AS last, argMax(dimensions, since) AS names FROM generations GROUP BY stream"
+    )
+    return {stream: (generation, tuple(names)) for stream, generation, names in frame.rows()}
+
+
+def read_by_views(store: Store, stream: Stream, generation: str) -> None:
+    """From now on the views read this generation of the stream."""
+    row = f"{literal(stream.name)}, {literal(generation)}, {literal(list(stream.dimensions))}"
+    store.command(f"INSERT INTO generations (stream, generation, dimensions) VALUES ({row})")

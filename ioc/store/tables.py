@@ -1,87 +1,29 @@
-"""Tables: what the store holds. Every row is absolute and keyed; the highest offset of a key is the one that holds."""
+"""Tables: a database is brought to the form this program reads and writes: its tables, its views, its reference data."""
 
 from __future__ import annotations
 
 from ioc.catalog import Catalog
-from ioc.store import reference
+from ioc.store import reference, state
 from ioc.store.clickhouse import Store
+from ioc.store.form import TABLES, WORD, WORDS
 from ioc.store.views import LAST, VIEWS, ahead_columns, ahead_name
 from ioc.store.views import statements as others
-from ioc.workdays import days_off
 from ioc.vocabulary import Stream
-
-MS = "DateTime64(3, 'UTC')"
-WORD = "LowCardinality(String)"
-PLACE = f"topic {WORD}, partition Int32, offset Int64"
-
-TABLES = {
-    "events": f"""({PLACE}, key Nullable(String), headers Array(Tuple(name String, value String)), value Nullable(String) CODEC(ZSTD(1)),
-        received_at {MS}, type {WORD}, source {WORD}, id String, time Nullable({MS}), entity String, verdict {WORD},
-        INDEX reception received_at TYPE minmax GRANULARITY 4)
-        ENGINE = ReplacingMergeTree ORDER BY (topic, partition, offset)""",
-    "panes": f"""(generation {WORD}, indicator {WORD}, dims Array({WORD}), at {MS}, known {MS}, {PLACE}, measures Array(Int64), INDEX news offset TYPE minmax GRANULARITY 4)
-        ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, indicator, at, dims, known, topic, partition)""",
-    "entities": f"""(generation {WORD}, entity String, {PLACE}, opened_at Nullable({MS}), ended_at Nullable({MS}), due_at Nullable({MS}),
-        dims Array({WORD}), history String CODEC(ZSTD(1)))
-        ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, entity, topic, partition) SETTINGS index_granularity = 1024""",
-    "seen": f"""(generation {WORD}, {PLACE}, hour UInt32, identity FixedString(16), hash UInt64)
-        ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, topic, partition, hour, identity)""",
-    "rejects": f"""(generation {WORD}, {PLACE}, reason {WORD}, field String, message String, key Nullable(String), value Nullable(String),
-        received_at {MS}, type {WORD}, source String, id String, size Int64)
-        ENGINE = ReplacingMergeTree ORDER BY (generation, topic, partition, offset)""",
-    "checkpoints": f"""(generation {WORD}, stage {WORD}, topic {WORD}, partition Int32, next Int64, received Nullable(Int64), live Nullable(Int64),
-        partitions Int32, last_offset Int64, last_hash UInt64, lost Int64, shown Nullable(Int64), written_at {MS} DEFAULT now64(3, 'UTC'))
-        ENGINE = ReplacingMergeTree(next) ORDER BY (generation, stage, topic, partition, toStartOfTenMinutes(written_at)) SETTINGS fsync_after_insert = 1""",
-    "indicators": f"""(generation {WORD}, indicator {WORD}, window {WORD}, dims Array({WORD}), at {MS}, value Nullable(Float64),
-        lo Nullable(Float64), hi Nullable(Float64), n Int64, coverage Nullable(Float64), stats Map({WORD}, Float64),
-        first_value Nullable(Float64), restated Bool, until {MS}, as_of UInt64, computed_at {MS} DEFAULT now64(3, 'UTC'))
-        ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, indicator, window, dims, at)""",
-    "alerts": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, value Float64, threshold Float64, clear Float64, reason {WORD},
-        as_of UInt64)
-        ENGINE = ReplacingMergeTree(as_of) ORDER BY (generation, rule, dims, at, transition) SETTINGS fsync_after_insert = 1""",
-    "notifications": f"""(generation {WORD}, rule {WORD}, dims Array({WORD}), at {MS}, transition {WORD}, status UInt16, answer String,
-        told_at {MS} DEFAULT now64(3, 'UTC'))
-        ENGINE = ReplacingMergeTree(told_at) ORDER BY (generation, rule, dims, at, transition)""",
-    "generations": f"""(stream {WORD}, generation {WORD}, since {MS} DEFAULT now64(3, 'UTC'))
-        ENGINE = MergeTree ORDER BY (stream, since)""",
-    "runs": f"""(name String, source String, from_at Nullable({MS}), to_at Nullable({MS}), state {WORD}, created_at {MS} DEFAULT now64(3, 'UTC'))
-        ENGINE = MergeTree ORDER BY (name, created_at)""",
-    "units": """(code String, name String, parent String, valid_from Date, valid_to Nullable(Date))
-        ENGINE = MergeTree ORDER BY (code, valid_from)""",
-    "days_off": "(day Date) ENGINE = ReplacingMergeTree ORDER BY day",
-}
-
-HOLDS = {
-    "events": "The archive: every record of the event topics as it came, with the reception that was used and its verdict "
-    "(accepted, duplicate, rejected, heartbeat). A replay and a rebuild read it.",
-    "panes": "One partition's contributions to an indicator, summed by the bucket of `at` and by when they became known. All numbers "
-    "are sums of panes.",
-    "entities": "Each dossier (of a stream whose entities have a life) with its whole history, packed, and its span for people who look.",
-    "seen": "Which events of a stream without state were counted: what finds duplicates.",
-    "rejects": "What was refused: reason, field, message, and the bytes (at most 64 KiB).",
-    "checkpoints": "How far each partition was counted, rolled and judged. Written last.",
-    "indicators": "Rolled values: for each step the latest value, and the first final one, which never changes.",
-    "alerts": "Transitions of alerts: firing and resolved, with the threshold that held, and the reason where no value ended it (its rule was removed).",
-    "notifications": "What the webhook answered to each transition.",
-    "generations": "Which generation of a stream the views read: the last one.",
-    "runs": "The runs there are, replays and imports, and how each goes; the last row of a name holds.",
-    "units": "Names of the values of dimensions: agencies, procedures, sites.",
-    "days_off": "Days on which offices are closed: weekends and public holidays.",
-}
-"""Table -> what it holds, for people."""
+from ioc.workdays import days_off
 
 
 def statements(catalog: Catalog, database: str) -> list[str]:
     """All statements that bring a database to this program's form; each may be run again."""
-    create = [f"CREATE TABLE IF NOT EXISTS {name} {body}" for name, body in TABLES.items()]
+    create = [table.create(name) for name, table in TABLES.items()]
     numbers = [view for stream in catalog.streams for view in views(stream)]
     return [*create, *GROWN, *MERGES, NOW, GENERATION, ROLLED, ALERTS, *numbers, *others(catalog, database)]
 
 
 GROWN = (
     "ALTER TABLE alerts ADD COLUMN IF NOT EXISTS threshold Float64 AFTER value, ADD COLUMN IF NOT EXISTS clear Float64 AFTER threshold, "
-    f"ADD COLUMN IF NOT EXISTS reason {WORD} AFTER clear",
+    f"ADD COLUMN IF NOT EXISTS reason {WORD.type} AFTER clear",
     "ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS shown Nullable(Int64) AFTER lost",
+    f"ALTER TABLE generations ADD COLUMN IF NOT EXISTS dimensions {WORDS.type} AFTER generation",
     "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4",
 )
 """Columns and indexes that came later than their table."""
@@ -141,7 +83,7 @@ def views(stream: Stream) -> list[str]:
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
         found.append(
             f"""CREATE OR REPLACE VIEW {view} AS
-            SELECT window, dims, {names}, at, value, lo, hi, n, coverage{extra}, first_value, restated, until, as_of FROM indicators FINAL
+            SELECT window, dims, {names}, at, value, lo, hi, n{extra}, first_value, restated, until, as_of FROM indicators FINAL
             WHERE {where}"""
         )
         # without FINAL: the last row of a group is the one with the highest step, and there with the highest as_of. One number to
@@ -175,12 +117,12 @@ def migrate(store: Store, catalog: Catalog) -> list[str]:
 
 def fill(store: Store, catalog: Catalog) -> list[str]:
     """The part of `migrate` that writes rows."""
-    known = set(store.query("SELECT DISTINCT stream FROM generations")["stream"].to_list())
+    stored = state.generations(store)
     for stream in catalog.streams:
-        if stream.name not in known:
-            store.command(
-                f"INSERT INTO generations (stream, generation) VALUES ('{stream.name}', '{catalog.generations[stream.name]}')"
-            )
+        own = catalog.generations[stream.name]
+        known, dimensions = stored.get(stream.name, (own, ()))
+        if known == own and dimensions != stream.dimensions:  # it is new, or of a store that did not keep the names
+            state.read_by_views(store, stream, own)
     return reference.follow(store, catalog.units(), days_off())
 
 
@@ -192,7 +134,7 @@ def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
             view = indicator.view
             group, stats = ("window", "dims", *stream.dimensions), indicator.value.names
             numbers = ("value", "lo", "hi", "n")
-            found[view] = (*group, "at", *numbers, "coverage", *stats, "first_value", "restated", "until", "as_of")
+            found[view] = (*group, "at", *numbers, *stats, "first_value", "restated", "until", "as_of")
             found[view + LAST] = (*group, *numbers, *stats, "until")
             if indicator.level:
                 found[ahead_name(indicator)] = ahead_columns(stream)

@@ -11,9 +11,10 @@ import pytest
 
 from ioc.alerting.alerts import Alerter
 from ioc.alerting.notify import NOTIFY, Teller
-from ioc.alerting.webhook import Answer, Told
+from ioc.alerting.webhook import Reply, Told
 from ioc.catalog import Catalog
 from ioc.rolling.roll import Roller
+from ioc.store import state, tables
 from ioc.store.clickhouse import Store
 from ioc.store.tables import GROWN
 from ioc.vocabulary import Above, above
@@ -31,6 +32,9 @@ def declared(rule: Above | None) -> Catalog:
 
 
 NONE, WHOLE = declared(None), declared(above(1_000, clear=900))
+LINE = replace(QUEUE, name="line", indicators=(replace(QUEUE.indicators[0], name="line.waiting", alert=None),))
+OTHERS = Catalog((LINE,))
+"""Another stream of the same topic: the queue is declared no more."""
 
 
 class Heard:
@@ -39,7 +43,7 @@ class Heard:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
-    async def tell(self, told: Told) -> Answer | None:
+    async def tell(self, told: Told) -> Reply | None:
         """Keep it."""
         self.events.append(orjson.loads(told.event()))
         return None
@@ -103,6 +107,47 @@ def test_one_whose_indicator_is_removed_is_told_though_the_stream_is_counted_ane
     centre.starts(other, 40)
     assert centre.told() == [FIRED, REMOVED]
     assert "title" not in centre.heard.events[1]["data"]
+
+
+def test_an_alert_of_a_stream_that_is_removed_is_over_where_it_was_last_judged_and_told_once(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "removed_stream", CATALOG))
+    centre.starts(CATALOG, 20)
+    tables.migrate(centre.store, OTHERS)
+    centre.starts(OTHERS, 30)
+    centre.starts(OTHERS, 40)
+    assert centre.shown() == [(14, "resolved", "rule_removed")]
+    assert centre.told() == [FIRED, ("19", "resolved", "rule removed")]
+    data = centre.heard.events[1]["data"]
+    assert ("title" not in data, data["dims"], data["value"]) == (True, {"desk": "A"}, 30.0)
+
+
+def test_a_stream_that_comes_back_fires_anew(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "returned_stream", CATALOG))
+    centre.starts(CATALOG, 20)
+    tables.migrate(centre.store, OTHERS)
+    centre.starts(OTHERS, 30)
+    centre.starts(CATALOG, 40)
+    assert [state for _, state, _ in centre.shown()] == ["resolved", "firing"]
+    assert [to for _, to, _ in centre.told()] == ["firing", "resolved", "firing"]
+
+
+def test_a_stream_removed_from_a_store_that_kept_no_names_is_told_with_numbered_dimensions(store_url: str) -> None:
+    store = real_store(store_url, "removed_of_before", CATALOG)
+    centre = Centre(store)
+    centre.starts(CATALOG, 20)
+    store.command("ALTER TABLE generations DROP COLUMN dimensions")
+    tables.migrate(store, OTHERS)
+    centre.starts(OTHERS, 30)
+    assert centre.heard.events[1]["data"]["dims"] == {"1": "A"}
+
+
+def test_a_store_that_kept_no_names_learns_them_at_its_next_start(store_url: str) -> None:
+    store = real_store(store_url, "names_learnt", CATALOG)
+    store.command("ALTER TABLE generations DROP COLUMN dimensions")
+    tables.migrate(store, CATALOG)
+    assert state.generations(store) == {"queue": (CATALOG.generations["queue"], ("desk",))}
+    assert tables.migrate(store, CATALOG) == []
+    assert store.query("SELECT count() AS n FROM generations")["n"][0] == 2, "the next start has nothing to learn"
 
 
 def test_a_restart_with_the_same_rule_ends_nothing(store_url: str) -> None:

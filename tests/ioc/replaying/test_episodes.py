@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from ioc.alerting.alerts import Alerter
+from ioc.catalog import Catalog
 from ioc.replaying.diff import Compared, diff
 from ioc.replaying.replay import replay
 from ioc.store.clickhouse import Store
 from ioc.store.runs import DIRECT, REPLAYING, Run, run_names
+from ioc.vocabulary import above
 from tests.counting import real_store
 from tests.ioc.alerting.test_alerts import Desk, judged, transitions
-from tests.streams_queue import CATALOG
+from tests.streams_queue import CATALOG, QUEUE
 
 RUN = "episodes-run"
 
@@ -24,12 +28,12 @@ def store(store_url: str) -> Iterator[Store]:
     made.command(f"DROP DATABASE IF EXISTS {run_names(RUN)[0]}")
 
 
-def compared(store: Store, again: bool = True) -> Compared:
+def compared(store: Store, again: bool = True, catalog: Catalog = CATALOG) -> Compared:
     """The diff with a replay (made anew, or the one there is)."""
     settings = store.settings.model_copy(update={"clickhouse_database": store.database})
     if again:
-        replay(settings, CATALOG, Run(RUN, DIRECT, None, None, REPLAYING, 0), lambda fed, known: None)
-    return diff(settings, CATALOG, "live", RUN)
+        replay(settings, catalog, Run(RUN, DIRECT, None, None, REPLAYING, 0), lambda fed, known: None)
+    return diff(settings, catalog, "live", RUN)
 
 
 def in_run(store: Store) -> Store:
@@ -75,6 +79,14 @@ def test_an_alert_that_live_lacks_or_the_run_lacks_is_found(store: Store) -> Non
     assert sorted((d.dims[0], d.what, d.left, d.right) for d in found.shown) == [
         ("above", "alert", "resolved", "nothing"), ("over", "alert", "nothing", "firing"),
     ]  # fmt: skip
+
+
+def test_alerts_that_were_judged_for_another_grouping_are_no_difference(store: Store) -> None:
+    assert judged(store, gone_live().log)
+    regrouped = Catalog((replace(QUEUE, indicators=(replace(QUEUE.indicators[0], alert=above(1_000, clear=900)),)),))
+    Alerter(regrouped, store, run=False).step()
+    found = compared(store, catalog=regrouped)
+    assert (found.differences, found.unjudged) == (0, []), found.shown
 
 
 def test_a_centre_that_is_not_live_has_no_alerts_to_compare(store: Store) -> None:
