@@ -34,7 +34,7 @@ from ioc.boards.fields import (
     StatFields,
     Thresholds,
     ThresholdsProperty,
-    Step,
+    ThresholdStep,
     Unit,
     UnitProperty,
     ValueMapping,
@@ -149,10 +149,10 @@ class Builder:
         unit, decimals = self._unit(indicator)
         titles = (self.dimension(stream, dimension), self.title(indicator))
         query = sql.ranking(stream, indicator, dimension, titles, RANKED, self.words)
-        steps = [Step(color="blue", value=None)]
+        steps = [ThresholdStep(color="blue", value=None)]
         alert = getattr(indicator, "alert", None)
         if alert is not None and alert.by == (dimension,):
-            steps += [Step(color="orange", value=alert.clear), Step(color="red", value=alert.threshold)]
+            steps += [ThresholdStep(color="orange", value=alert.clear), ThresholdStep(color="red", value=alert.threshold)]
         return BarPanel(
             id=panel_id(f"ranking {indicator.name} {dimension}"),
             title=f"{titles[1]} {self.words.ranked} {titles[0].lower()}",
@@ -242,7 +242,7 @@ class Builder:
         words = self.words
         _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
         titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board} | {REJECTS: words.unknown}
-        refused = Thresholds(steps=(Step(color="text", value=None), Step(color="red", value=1)))
+        refused = Thresholds(steps=(ThresholdStep(color="text", value=None), ThresholdStep(color="red", value=1)))
         coloured = CellProperty(value=CellOptions(type="color-text"))
         return TablePanel(
             id=panel_id("feeds"),

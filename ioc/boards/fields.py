@@ -34,7 +34,7 @@ Unit = Literal[
 ]
 
 
-class Step(Part):
+class ThresholdStep(Part):
     """From `value` on (null: from below) the colour holds."""
 
     nulls = frozenset({"value"})
@@ -46,7 +46,7 @@ class Thresholds(Part):
     """Colours by value; steps ascend and begin with null."""
 
     mode: Literal["absolute"] = "absolute"
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[ThresholdStep, ...] = Field(min_length=1)
 
 
 class Color(Part):
@@ -143,7 +143,7 @@ class Defaults(Part):
     max: float | None = None
     noValue: str | None = None
     color: Color = Color(mode="thresholds")
-    thresholds: Thresholds = Thresholds(steps=(Step(color="text", value=None),))
+    thresholds: Thresholds = Thresholds(steps=(ThresholdStep(color="text", value=None),))
     mappings: tuple[Mapping, ...] = ()
     links: tuple[DataLink, ...] | None = None
 

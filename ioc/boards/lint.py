@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ioc.boards.expand import DATABASE, FORMS, MACRO, MACROS, VALUE
 from ioc.boards.model import CustomVariable, Dashboard, QueryVariable
-from ioc.boards.panels import Queried
 from ioc.boards.sql import RUN
 
 Views = Mapping[str, Sequence[str]]
@@ -47,8 +46,7 @@ def queries(board: Dashboard) -> Iterator[tuple[str, str]]:
         if isinstance(variable, QueryVariable):
             yield f"variable {variable.name}", variable.query
     for panel in board.panels:
-        if isinstance(panel, Queried):
-            yield panel.title, panel.targets[0].rawSql
+        yield panel.title, panel.targets[0].rawSql
 
 
 def query_faults(sql: str, variables: Iterable[str], views: Views) -> list[str]:

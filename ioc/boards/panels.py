@@ -41,38 +41,12 @@ class GridPos(Part):
 
 
 class Panel(Part):
-    """What all panels have. The title is unique within its board; `id` stays the same over releases."""
+    """A panel with one query. The title is unique within its board; `id` stays the same over releases. `description`: what is
+    counted, for who asks."""
 
     id: int = Field(ge=1)
     title: str
     gridPos: GridPos
-
-
-class RowPanel(Panel):
-    """A heading over the panels that follow."""
-
-    type: Literal["row"] = "row"
-    collapsed: Literal[False] = False
-    panels: tuple[()] = ()
-
-
-class TextOptions(Part):
-    """Markdown."""
-
-    mode: Literal["markdown"] = "markdown"
-    content: str
-
-
-class TextPanel(Panel):
-    """A text."""
-
-    type: Literal["text"] = "text"
-    options: TextOptions
-
-
-class Queried(Panel):
-    """A panel with one query. `description`: what is counted, for who asks."""
-
     description: str | None = None
     datasource: DataSource = DataSource()
     targets: tuple[Target] = Field(min_length=1, max_length=1)
@@ -105,7 +79,7 @@ class StatOptions(Part):
     orientation: Literal["auto", "horizontal", "vertical"] = "horizontal"
 
 
-class StatPanel(Queried):
+class StatPanel(Panel):
     """A tile: one row, its first column the value (or a text); the column `until` is the instant it counts to."""
 
     type: Literal["stat"] = "stat"
@@ -136,7 +110,7 @@ class LineOptions(Part):
     tooltip: Tooltip = Tooltip()
 
 
-class LinePanel(Queried):
+class LinePanel(Panel):
     """Lines over time: the column `time`, and a line for every other column (or, with a text column, for every text)."""
 
     type: Literal["timeseries"] = "timeseries"
@@ -159,7 +133,7 @@ class BarOptions(Part):
     tooltip: Tooltip = Tooltip(mode="single")
 
 
-class BarPanel(Queried):
+class BarPanel(Panel):
     """A ranking."""
 
     type: Literal["barchart"] = "barchart"
@@ -174,7 +148,7 @@ class TableOptions(Part):
     cellHeight: Literal["sm", "md"] = "sm"
 
 
-class TablePanel(Queried):
+class TablePanel(Panel):
     """A table, in the order of its query."""
 
     type: Literal["table"] = "table"
@@ -182,4 +156,4 @@ class TablePanel(Queried):
     fieldConfig: CellFields
 
 
-AnyPanel = Annotated[RowPanel | TextPanel | StatPanel | LinePanel | BarPanel | TablePanel, Field(discriminator="type")]
+AnyPanel = Annotated[StatPanel | LinePanel | BarPanel | TablePanel, Field(discriminator="type")]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ioc.counting import seen
 from ioc.counting.held import Part
-from ioc.counting.panes import Key, Row
+from ioc.counting.panes import Key, Pane
 from ioc.counting.seen import Ints, Marks
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Place, table
@@ -61,7 +61,7 @@ def load_panes(store: Store, generation: str, parts: Mapping[Place, Part], lacki
                 parts[place].panes.put(key, *found[place, key])
 
 
-def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, Row]]) -> pa.Table:
+def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, Pane]]) -> pa.Table:
     """Panes as rows of the table."""
     size = len(changed)
     keys, rows = zip(*changed, strict=True) if changed else ((), ())

@@ -17,9 +17,9 @@ Key = tuple[str, Dims, int, int]
 """Indicator, dimensions, `at` (ms; a multiple of the grain but for levels), `known` (ms, a multiple of the grain)."""
 NONE = -1
 """The offset of a pane nothing has been added to."""
-Row = tuple[int, Measures]
+Pane = tuple[int, Measures]
 """A pane: the offset of the last event that changed it, and its sums."""
-_NO_ROWS: dict[Key, Row] = {}
+_NO_ROWS: dict[Key, Pane] = {}
 HASHES = 500_000
 """Hashes of panes that are in the store only, kept in memory (4 MB a partition)."""
 NOTHING = -(1 << 62)
@@ -35,14 +35,14 @@ class Panes:
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
-        self._written: dict[int, dict[Key, Row]] = {}
-        self._changed: dict[int, dict[Key, Row]] = {}
+        self._written: dict[int, dict[Key, Pane]] = {}
+        self._changed: dict[int, dict[Key, Pane]] = {}
         self._gone: dict[int, NDArray[np.int64]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._written.values()))
 
-    def held(self, key: Key) -> Row | None:
+    def held(self, key: Key) -> Pane | None:
         """The pane, if it is in memory."""
         known = key[3]
         return (self._changed.get(known) or _NO_ROWS).get(key) or (self._written.get(known) or _NO_ROWS).get(key)
@@ -93,7 +93,7 @@ class Panes:
             rows = self._changed[key[3]] = {}
         rows[key] = (offset, measures)
 
-    def changed(self) -> list[tuple[Key, Row]]:
+    def changed(self) -> list[tuple[Key, Pane]]:
         """The panes to write."""
         return [item for rows in self._changed.values() for item in rows.items()]
 

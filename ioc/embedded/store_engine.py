@@ -40,7 +40,7 @@ MOMENT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Result:
     """What the engine gave: the bytes in the asked format, and the summary header."""
 
     body: bytes
@@ -94,7 +94,7 @@ class Engine:
             found = self._handle._conn.classify_query(sql.decode("utf-8", "replace"))
         return found["statement_count"], found["query_class"].name not in ("READ_ONLY", "UNKNOWN")
 
-    def run(self, ask: Ask, statement: Statement) -> Answer:
+    def run(self, ask: Ask, statement: Statement) -> Result:
         """Run one request in a connection of its own; StoreError carries the engine's code and message.
 
         An insert is acknowledged when it can be read back: the engine does not notice when a full disk takes no small file.
@@ -113,7 +113,7 @@ class Engine:
             self._tight_until = time.monotonic() + MOMENT
         return time.monotonic() < self._tight_until
 
-    def _run(self, ask: Ask, statement: Statement) -> Answer:
+    def _run(self, ask: Ask, statement: Statement) -> Result:
         try:
             connection = chdb.connect(self._address)
             try:
@@ -145,7 +145,7 @@ class Engine:
             connection.close()
         return [line.split("\t") for line in text.split("\n")[:-1]]
 
-    def _insert(self, connection: Any, sql: bytes, statement: Statement) -> Answer:
+    def _insert(self, connection: Any, sql: bytes, statement: Statement) -> Result:
         """Insert the data behind a statement; StoreError unless all of it is in the table.
 
         `finish` of chdb 4.4.0 returns well whatever happens while the rows are written (a full disk, too many partitions). The
@@ -170,7 +170,7 @@ class Engine:
             raise self._errors.silent(connection)
         self._failed = after
         rows, size = done.rows_written, done.bytes_written
-        return Answer(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
+        return Result(b"", summary(rows, size, rows, size, rows, 0, done.elapsed))
 
     def _only_views(self, connection: Any, ask: Ask) -> None:
         """StoreError unless the statement reads board views alone, and what of `system` readers see, by the engine's parser.
@@ -220,8 +220,8 @@ class Engine:
         self._handle.close()
 
 
-def _answer(result: Any) -> Answer:
+def _answer(result: Any) -> Result:
     body = result.bytes() or b""  # a copy: get_memview() points into freed memory once the result is gone (chdb 4.4.0)
     rows, size = result.rows_written(), result.bytes_written()
     read = (result.storage_rows_read(), result.storage_bytes_read())
-    return Answer(body, summary(*read, rows, size, rows or result.rows_read(), len(body), result.elapsed()))
+    return Result(body, summary(*read, rows, size, rows or result.rows_read(), len(body), result.elapsed()))

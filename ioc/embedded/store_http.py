@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ioc.embedded import store_rules, store_sql
-from ioc.embedded.store_engine import Answer, Engine
+from ioc.embedded.store_engine import Engine, Result
 from ioc.embedded.store_mend import Mender
 from ioc.embedded.store_protocol import (
     LARGEST_BODY,
@@ -168,7 +168,7 @@ class Endpoint:
             headers["Content-Encoding"] = encoding
         return Response(body, headers=headers, media_type=content_type(fmt))
 
-    async def _wait(self, request: Request, job: Future[Answer], ask: Ask, cancel: bool) -> Answer:
+    async def _wait(self, request: Request, job: Future[Result], ask: Ask, cancel: bool) -> Result:
         """Wait for the engine; a read whose client has gone is cancelled, a write is finished in any case."""
         done = asyncio.wrap_future(job)
         done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may be left to ask for it

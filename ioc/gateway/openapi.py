@@ -35,7 +35,7 @@ class Told(BaseModel):
     message: str | None = Field(None, description="rejected: what is right")
 
 
-class Answer(BaseModel):
+class Verdicts(BaseModel):
     """The verdicts on all events of a request, in their order."""
 
     events: list[Told]
@@ -56,12 +56,12 @@ def _retry(why: str) -> dict[str, Any]:
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"model": Answer, "description": "All events are stored in Kafka (acks=all)."},
+    202: {"model": Verdicts, "description": "All events are stored in Kafka (acks=all)."},
     400: {"description": "The request names another host, or is no HTTP."},
     408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "The body is larger than the limit, packed or unpacked."},
     415: {"model": Problem, "description": "Another content type, character set or content encoding."},
-    422: {"model": Answer, "description": "At least one event was refused; those marked accepted are stored."},
+    422: {"model": Verdicts, "description": "At least one event was refused; those marked accepted are stored."},
     429: _retry("Too many requests from this address."),
     503: _retry("Kafka is away or too slow; nothing is certain: send everything again with the same ids."),
 }

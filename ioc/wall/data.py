@@ -70,7 +70,7 @@ class Pulse:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Fetched:
     """The last good answer, for the time range [begin, end] (ms), and what went wrong since."""
 
     frame: pl.DataFrame | None = None
@@ -147,10 +147,10 @@ class Wall:
         fallen = {s.name for s in found.services if s.why}
         return [(name, told) for name, told in stopped(found) if name in fallen]
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question) -> Fetched:
         """The newest answer to a question."""
         self.pulse(question.database)
-        found: Answer = self._look(question, Answer(), partial(self._ask, question))
+        found: Fetched = self._look(question, Fetched(), partial(self._ask, question))
         return found
 
     async def _query(self, sql: str) -> pl.DataFrame:
@@ -168,7 +168,7 @@ class Wall:
         except IocError as error:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 
-    async def _ask(self, question: Question, before: Answer) -> Answer:
+    async def _ask(self, question: Question, before: Fetched) -> Fetched:
         pulse = self.pulse(question.database)
         if pulse.written is None:  # not heard yet, or never: no question without the database's now
             return replace(before, error=pulse.error, away=pulse.away)
@@ -179,7 +179,7 @@ class Wall:
             end = pulse.now or 0
             begin = await self._first(question.database) if question.span is None else max(0, end - question.span)
             frame = await self._query(timed(question.sql, begin, end))
-            return Answer(frame, begin, end, written=pulse.written, lost=lost)
+            return Fetched(frame, begin, end, written=pulse.written, lost=lost)
         except IocError as error:
             return replace(before, error=str(error), away=isinstance(error, ServiceAway))
 

@@ -13,10 +13,10 @@ from nicegui import ui
 
 from ioc.boards.expand import filled
 from ioc.boards.model import Dashboard, QueryVariable
-from ioc.boards.panels import AnyPanel, BarPanel, LinePanel, RowPanel, TextPanel
+from ioc.boards.panels import AnyPanel, BarPanel, LinePanel
 from ioc.wall import draw, view
 from ioc.wall.colours import THEMES, variables
-from ioc.wall.data import Answer, Pulse, Question, Wall
+from ioc.wall.data import Fetched, Pulse, Question, Wall
 
 EVERY = 0.5
 """Seconds between two looks of a page at its answers."""
@@ -74,12 +74,9 @@ class Page:
         self.band.content = view.band(self.shown, pulse.run, pulse.state, pulse.silent(), self.wall.stopped(self.shown.database))
         self.now.content = view.clocks(pulse.now, words)
         for painted in self.panels:
-            if painted.question is not None:
-                painted.renew(self.wall.answer(painted.question), pulse, wall_clock if live else None, lost)
+            painted.renew(self.wall.answer(painted.question), pulse, wall_clock if live else None, lost)
 
-    def _question(self, panel: AnyPanel) -> Question | None:
-        if isinstance(panel, RowPanel | TextPanel):
-            return None
+    def _question(self, panel: AnyPanel) -> Question:
         return Question(self.shown.database, filled(panel.targets[0].rawSql, self.shown.values), self.shown.span)
 
     def _offered(self, name: str) -> view.Choices:
@@ -95,7 +92,7 @@ class Page:
 class Painted:
     """A panel on a page."""
 
-    def __init__(self, panel: AnyPanel, question: Question | None, shown: view.View) -> None:
+    def __init__(self, panel: AnyPanel, question: Question, shown: view.View) -> None:
         self.panel, self.question, self.look = panel, question, shown.look
         self._drawn: object = None
         at = panel.gridPos
@@ -110,12 +107,8 @@ class Painted:
             heading = ui.element("h2").props(f"id=title-{panel.id}")
             with heading:
                 ui.label(panel.title)
-            if isinstance(panel, TextPanel):
-                ui.markdown(panel.options.content).classes("body")
-            if question is None:
-                return
-            if described := getattr(panel, "description", None):
-                heading.props["title"] = described
+            if panel.description:
+                heading.props["title"] = panel.description
             self.note = _html(f'<span class="faint">{self.look.words.starting}</span>').classes("note")
             if kind == "chart":
                 self.chart = ui.echart({}).classes("body").props("role=img tabindex=0")
@@ -124,7 +117,7 @@ class Painted:
                 self.body = _html("").classes("body")
             self.fresh = _html("").classes("fresh")
 
-    def renew(self, answer: Answer, pulse: Pulse, wall_clock: int | None, lost: bool) -> None:
+    def renew(self, answer: Fetched, pulse: Pulse, wall_clock: int | None, lost: bool) -> None:
         """Draw a new answer; tell what is wrong, and how old the numbers are."""
         words, frame = self.look.words, answer.frame
         if answer.error and not answer.away:
@@ -139,7 +132,7 @@ class Painted:
         told = draw.freshness(answer.end if ends is None else ends, pulse.now, wall_clock, self.look)
         self.fresh.content = f'<b class="error">{words.no_feed}</b> · {told}' if lost else told
 
-    def _draw(self, answer: Answer) -> None:
+    def _draw(self, answer: Fetched) -> None:
         panel, frame = self.panel, answer.frame
         assert frame is not None
         self._drawn = frame
@@ -149,7 +142,7 @@ class Painted:
                 self.chart.options.clear()
                 self.chart.options.update(option)
                 self.chart.update()
-        elif not isinstance(panel, RowPanel | TextPanel):
+        else:
             self.body.content = draw.html(panel, frame, self.look)
 
 

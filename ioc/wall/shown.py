@@ -32,7 +32,7 @@ class Field:
     unit: str = "none"
     decimals: int | None = None
     color: board.Color = PLAIN
-    thresholds: tuple[board.Step, ...] = ()
+    thresholds: tuple[board.ThresholdStep, ...] = ()
     mappings: tuple[board.Mapping, ...] = ()
     no_value: str | None = None
     links: tuple[board.DataLink, ...] = ()

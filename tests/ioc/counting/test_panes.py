@@ -19,7 +19,7 @@ from streams.dossiers import STREAM
 
 MINUTE = 60_000
 Event = tuple[int, dict[Key, Measures]]
-Row = tuple[int, Measures]
+Pane = tuple[int, Measures]
 Worker = tuple[Panes, int, list[tuple[Key, int, Measures]]]
 """Its panes, the events it has counted, and the rows it is writing: it counts the next ones meanwhile."""
 
@@ -55,7 +55,7 @@ class Simulation:
     def __init__(self, events: list[Event], rng: random.Random) -> None:
         self.events, self.rng = events, rng
         self.right = prefixes(events)
-        self.store: dict[Key, Row] = {}
+        self.store: dict[Key, Pane] = {}
         self.checkpoint = 0
         self.late: list[tuple[Key, int, Measures]] = []
         self.wrong = 0

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ioc.embedded import store_engine, store_sql
-from ioc.embedded.store_engine import Answer, Engine
+from ioc.embedded.store_engine import Engine, Result
 from ioc.embedded.store_mend import TROUBLES, Mender, unreadable
 from ioc.embedded.store_protocol import Ask, StoreError
 from ioc.errors import IocError
@@ -134,10 +134,10 @@ def test_while_the_disk_is_full_an_insert_is_acknowledged_only_when_it_can_be_re
     """The engine is a stand-in that answers every insert well, and holds a part that is broken on the disk."""
     engine = object.__new__(Engine)
     engine._path, engine._tight_until = tmp_path, 0.0
-    monkeypatch.setattr(Engine, "_run", lambda *_: Answer(b"", ""))
+    monkeypatch.setattr(Engine, "_run", lambda *_: Result(b"", ""))
     monkeypatch.setattr(Engine, "ask", lambda _, sql: [["ioc", "t", "p", "/"]] if sql.startswith("SELECT") else [["0"]])
     ask, insert = Ask(b"", "ioc", "TSV", "id", ""), store_sql.read(b"INSERT INTO t FORMAT TSV\n1")
-    assert engine.run(ask, insert) == Answer(b"", ""), "there is room: nothing is read back"
+    assert engine.run(ask, insert) == Result(b"", ""), "there is room: nothing is read back"
     monkeypatch.setattr(store_engine, "ROOM", 1 << 60)
     with pytest.raises(StoreError, match="not written whole") as refused:
         engine.run(ask, insert)
@@ -145,7 +145,7 @@ def test_while_the_disk_is_full_an_insert_is_acknowledged_only_when_it_can_be_re
     monkeypatch.setattr(store_engine, "ROOM", 0)
     with pytest.raises(StoreError):
         engine.run(ask, insert)  # it was full a moment ago
-    assert engine.run(ask, store_sql.read(b"SELECT 1")) == Answer(b"", "")
+    assert engine.run(ask, store_sql.read(b"SELECT 1")) == Result(b"", "")
 
 
 def parts(store: Store) -> list[str]:

@@ -298,7 +298,7 @@ async def test_the_documentation_needs_no_network(client: httpx.AsyncClient) -> 
     assert "https://" not in page
     assert (await client.get("/static-offline-docs/swagger-ui-bundle.js")).status_code == 200
     schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
-    assert {"Event", "Answer", "DossierChanged", "RanMeasured", "Dossier"} <= set(schemas)
+    assert {"Event", "Verdicts", "DossierChanged", "RanMeasured", "Dossier"} <= set(schemas)
     assert "Heartbeat" not in schemas
 
 
