@@ -124,7 +124,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         """One poll, or a wait while too much is on its way."""
         if self._waiting and not self._draining:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudge(), 0.5)  # it waits while Faust's own group rebalances
+                async with asyncio.timeout(0.5):  # it waits while Faust's own group rebalances
+                    await self._nudge()
         if len(self._flying) >= IN_FLIGHT:
             await asyncio.wait(self._flying, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
             if len(self._flying) >= IN_FLIGHT:

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -62,6 +63,36 @@ class Fate:
         self.ended.set()
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a worker of a centre, or of a run, is made of."""
+
+    catalog: Catalog
+    settings: Settings
+    run: str | None
+    fate: Fate
+    feeder: Feeder
+    roller: Roller
+    alerter: Alerter
+    tellers: tuple[Teller, ...]
+    """A run tells nobody."""
+    progress: TP
+    """Who has this partition leads: it rolls, judges and tells."""
+    counted: asyncio.Event
+    """Something was counted that the roller is not told of yet."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """The roller was told."""
+
+    def stop(self) -> None:
+        """Let go of what may take long."""
+        for part in (self.feeder, self.roller, self.alerter):
+            part.stop()
+
+    def roll_and_judge(self) -> tuple[bool, bool]:
+        """Whether there is more to roll at once, and whether anything was judged."""
+        return self.roller.turn(), self.alerter.step()
+
+
 def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, replayed: bool = False) -> faust.App:
     """The Faust app of a centre, or of a run. `replayed`: the run's log is the archive's (`paced`). Nothing is started."""
     database, topic = (settings.clickhouse_database, str) if run is None else run_names(run)
@@ -70,13 +101,15 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
     # the archive keeps the rules under which it was counted live (ioc.reread); an import into a run has its own receptions
     pipeline = Pipeline(catalog, store, settings, sealed=run is not None and not replayed)
     roller, alerter = Roller(catalog, roller_store, settings), Alerter(catalog, roller_store, run=run is not None)
-    tellers = [Teller(catalog, told[0], PUBLISH, Topic(settings)), Teller(catalog, told[1], NOTIFY, Webhook(settings))]
+    tellers = (Teller(catalog, told[0], PUBLISH, Topic(settings)), Teller(catalog, told[1], NOTIFY, Webhook(settings)))
     found = faust.App(f"ioc.roll.{database}", **_faust(settings))
-    polls = found.channel(maxsize=2)
+    polls, counted = found.channel(maxsize=2), asyncio.Event()
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
-    counted, wake = asyncio.Event(), asyncio.Event()
     group = f"ioc.measure.{database}"
     feeder = Feeder(settings, pipeline, names, group, lambda: polls.put(b""), fate.fail, counted.set, replayed)
+    parts = Parts(
+        catalog, settings, run, fate, feeder, roller, alerter, tellers if run is None else (), TP(topic(PROGRESS), 0), counted
+    )
 
     @found.agent(polls, name="measure")
     async def measure(stream: Any) -> None:
@@ -86,108 +119,109 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
     @found.agent(progress, name="roll")
     async def roll(stream: Any) -> None:
         async for _ in stream:
-            wake.set()
+            parts.wake.set()
 
-    def stop() -> None:
-        for part in (feeder, roller, alerter):
-            part.stop()
-
-    def roll_and_judge() -> tuple[bool, bool]:
-        return roller.turn(), alerter.step()
-
-    class Carrier(Service):
-        """Runs the feeder, the roller's timer, what tells of alerts, and the pacemaker beside the agents."""
-
-        def leads(self) -> bool:
-            return TP(topic(PROGRESS), 0) in found.consumer.assignment()
-
-        @Service.task
-        async def _feed(self) -> None:
-            await self._survive(feeder.run())
-
-        @Service.task
-        async def _roll(self) -> None:
-            await self._survive(self._rolling())
-
-        @Service.task
-        async def _progress(self) -> None:
-            while not self.should_stop:  # `drain` does not end while events come
-                await counted.wait()
-                counted.clear()
-                try:
-                    await progress.send(value=b"")
-                except Exception as error:  # the roller looks every second, told or not
-                    log.warning("the roller was not told", reason=describe(error))
-
-        @Service.task
-        async def _tell(self) -> None:
-            if run is None:  # a run tells nobody
-                await self._survive(asyncio.gather(*(teller.run(self.leads) for teller in tellers)))
-
-        @Service.task
-        async def _pace(self) -> None:
-            if run is None:
-                await self._survive(self._pacing())
-
-        @Service.timer(COLLECT)
-        async def _collect(self) -> None:
-            await asyncio.to_thread(garbage.collect)
-
-        @Service.task
-        async def _ready(self) -> None:
-            await feeder.assigned.wait()
-            _note(settings, run)
-
-        @Service.task
-        async def _watch(self) -> None:
-            await fate.ended.wait()
-            stop()
-            os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
-
-        async def _survive(self, work: Any) -> None:
-            try:
-                await work
-            except Exception as error:
-                fate.fail(error)
-
-        async def _rolling(self) -> None:
-            while not self.should_stop:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), ROLL)
-                wake.clear()
-                started, more = time.monotonic(), False
-                if self.leads():
-                    more, judged = await asyncio.to_thread(roll_and_judge)
-                    if judged:
-                        for teller in tellers:
-                            teller.wake.set()
-                else:
-                    roller.forget()
-                    alerter.forget()
-                if more:
-                    wake.set()
-                    continue
-                took = time.monotonic() - started
-                # a roll of usual length is due every second; a long one leaves the machine to the others
-                await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
-
-        async def _pacing(self) -> None:
-            while not self.should_stop:
-                try:
-                    async with kafka.Sender(settings) as sender:
-                        while not self.should_stop:
-                            if self.leads() and roller.live:
-                                await beat(sender, catalog)
-                            await self.sleep(BEAT)
-                except (kafka.KafkaError, IocError) as error:
-                    log.warning("no heartbeat", reason=describe(error))
-                    await self.sleep(1.0)
-
-        async def on_stop(self) -> None:
-            stop()
-
-    found.service(Carrier)
+    found.service(Carrier(parts, found, progress))
     return found
+
+
+class Carrier(Service):
+    """Runs the feeder, the roller's timer, what tells of alerts, and the pacemaker beside the agents."""
+
+    def __init__(self, parts: Parts, found: faust.App, progress: Any) -> None:
+        self.parts, self.found, self.progress = parts, found, progress
+        super().__init__(beacon=found.beacon)
+
+    def leads(self) -> bool:
+        """Whether this process is the one that rolls."""
+        return self.parts.progress in self.found.consumer.assignment()
+
+    @Service.task
+    async def _feed(self) -> None:
+        await self._survive(self.parts.feeder.run())
+
+    @Service.task
+    async def _roll(self) -> None:
+        await self._survive(self._rolling())
+
+    @Service.task
+    async def _progress(self) -> None:
+        while not self.should_stop:  # `drain` does not end while events come
+            await self.parts.counted.wait()
+            self.parts.counted.clear()
+            try:
+                await self.progress.send(value=b"")
+            except Exception as error:  # the roller looks every second, told or not
+                log.warning("the roller was not told", reason=describe(error))
+
+    @Service.task
+    async def _tell(self) -> None:
+        await self._survive(asyncio.gather(*(teller.run(self.leads) for teller in self.parts.tellers)))
+
+    @Service.task
+    async def _pace(self) -> None:
+        if self.parts.run is None:
+            await self._survive(self._pacing())
+
+    @Service.timer(COLLECT)
+    async def _collect(self) -> None:
+        await asyncio.to_thread(garbage.collect)
+
+    @Service.task
+    async def _ready(self) -> None:
+        await self.parts.feeder.assigned.wait()
+        _note(self.parts.settings, self.parts.run)
+
+    @Service.task
+    async def _watch(self) -> None:
+        await self.parts.fate.ended.wait()
+        self.parts.stop()
+        os.kill(os.getpid(), signal.SIGTERM)  # Faust leaves its group and stops in order
+
+    async def _survive(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:
+            self.parts.fate.fail(error)
+
+    async def _rolling(self) -> None:
+        wake = self.parts.wake
+        while not self.should_stop:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROLL):
+                    await wake.wait()
+            wake.clear()
+            started, more = time.monotonic(), False
+            if self.leads():
+                more, judged = await asyncio.to_thread(self.parts.roll_and_judge)
+                if judged:
+                    for teller in self.parts.tellers:
+                        teller.wake.set()
+            else:
+                self.parts.roller.forget()
+                self.parts.alerter.forget()
+            if more:
+                wake.set()
+                continue
+            took = time.monotonic() - started
+            # a roll of usual length is due every second; a long one leaves the machine to the others
+            await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
+
+    async def _pacing(self) -> None:
+        while not self.should_stop:
+            try:
+                async with kafka.Sender(self.parts.settings) as sender:
+                    while not self.should_stop:
+                        if self.leads() and self.parts.roller.live:
+                            await beat(sender, self.parts.catalog)
+                        await self.sleep(BEAT)
+            except (kafka.KafkaError, IocError) as error:
+                log.warning("no heartbeat", reason=describe(error))
+                await self.sleep(1.0)
+
+    async def on_stop(self) -> None:
+        """Faust stops: so does all that runs in threads."""
+        self.parts.stop()
 
 
 def _faust(settings: Settings) -> dict[str, Any]:

@@ -82,9 +82,11 @@ class Lingering:
                     await send({**message, "more_body": True})
                     message = {"type": "http.response.body"}
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(ARRIVED_S if begins else LINGER_S):
+                    async with asyncio.timeout(0) as limit:
+                        end = asyncio.get_running_loop().time() + (ARRIVED_S if begins else LINGER_S)
                         while unread:
-                            await asyncio.wait_for(received(), LINGER_IDLE_S)
+                            limit.reschedule(min(end, asyncio.get_running_loop().time() + LINGER_IDLE_S))
+                            await received()
             if unread and begins:
                 MutableHeaders(scope=message)["connection"] = "close"
             await send(message)

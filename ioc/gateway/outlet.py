@@ -91,4 +91,5 @@ class Outlet:
         sender, self._sender = self._sender, None
         if sender is not None:
             with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(sender.__aexit__(None, None, None), CLOSING_S)
+                async with asyncio.timeout(CLOSING_S):
+                    await sender.__aexit__(None, None, None)

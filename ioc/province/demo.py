@@ -183,4 +183,5 @@ async def _connected(settings: Settings) -> AsyncIterator[Sender]:
         yield sender
     finally:
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(sender.__aexit__(None, None, None), 5)
+            async with asyncio.timeout(5):
+                await sender.__aexit__(None, None, None)

@@ -50,9 +50,10 @@ async def fed(broker: str, topic: str) -> AsyncIterator[tuple[Counting, Sender]]
     made.polls = []
     live = catalog.streams[0].topic
     failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    draining: set[asyncio.Task[None]] = set()
 
-    async def nudge() -> None:
-        await found.drain()
+    async def nudge() -> None:  # the agent drains in a task of its own: a nudge is given up after half a second
+        draining.add(asyncio.create_task(found.drain()))
 
     found = Feeder(settings, made, {topic: live}, topic, nudge, failed.set_exception)
     async with asyncio.timeout(60), Sender(settings, linger_ms=0) as sender:

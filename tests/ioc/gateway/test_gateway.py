@@ -227,6 +227,26 @@ async def test_a_body_too_large_is_not_read_to_its_end(client: httpx.AsyncClient
     assert (answer.status_code, log.records) == (413, {})
 
 
+def in_chunks(body: bytes) -> AsyncIterator[bytes]:
+    async def cut() -> AsyncIterator[bytes]:
+        for begin in range(0, len(body), 100_000):
+            yield body[begin : begin + 100_000]
+
+    return cut()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("way", ["announced", "chunked", "gzip"])
+async def test_a_body_of_just_the_limit_is_taken_and_of_a_byte_more_is_not(
+    client: httpx.AsyncClient, log: Log, way: str, more: int
+) -> None:
+    body = json.dumps([RECEIVED]).encode().ljust(intake.BODY_BYTES + more)
+    packed = {"content-encoding": "gzip"} if way == "gzip" else {}
+    content = {"announced": body, "chunked": in_chunks(body), "gzip": gzip.compress(body, 1)}[way]
+    answer = await client.post("/events", content=content, headers=BATCH | packed)
+    assert (answer.status_code, len(log.records)) == ((413, 0) if more else (202, 1))
+
+
 @pytest.mark.parametrize(
     "media", ["application/json; charset=UTF-8", "APPLICATION/JSON", "text/json", "application/vnd.ioc+json"]
 )
@@ -462,6 +482,30 @@ async def test_the_rest_of_a_refused_body_is_not_waited_for_longer_than_it_takes
         await asyncio.sleep(0.01)
     assert closed.exception() or closed.result().startswith(b"HTTP/1.1 415")
     writer.close()
+
+
+async def test_the_end_of_the_time_holds_though_the_next_bytes_come_in_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_S", 0.2)
+    loop, heard, said = asyncio.get_running_loop(), [], list[str]()
+
+    async def receive() -> dict[str, Any]:
+        heard.append(arrived := asyncio.Event())
+        loop.call_later(0.05, arrived.set)
+        if len(heard) == 2:  # the loop stands still until the bytes and the end of the time are both due
+            loop.call_soon(time.sleep, 0.4)
+        await arrived.wait()
+        return {"type": "http.request", "body": b".", "more_body": True}
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("no", 415)(scope, receive, send)
+
+    scope = {"type": "http", "headers": [(b"content-length", b"1000")]}
+    async with asyncio.timeout(5):
+        await connections.Lingering(refuses)(scope, receive, send)
+    assert (said[0], said[-1], len(heard) < 5) == ("http.response.start", "http.response.body", True)
 
 
 async def test_bodies_being_read_count_as_held(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
