@@ -175,6 +175,7 @@ def _names(cells: Sequence[str], given: Input) -> list[str]:
 
 
 def _csv(lines: Iterator[str], delimiter: str, given: Input) -> Any:
+    csv.field_size_limit(LONGEST)  # by default 131,072 letters of a cell end it all, with a word about quotes
     if not given.quote:
         return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     return csv.reader(lines, delimiter=delimiter, quotechar=given.quote, strict=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ioc.catalog import load
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.decode import Clock, Decoded, Decoder, Rules, reception
+from schemas.envelope import MAX_BYTES
 from tests import brute
 from tests.logs import START, batch, beat, by_place, dossier, ran, random_log, record
 
@@ -201,3 +202,11 @@ def test_a_foreign_key_of_megabytes_is_one_reject_and_takes_no_memory_for_the_ot
     assert {i: r.reason for i, r in found.rejects.items()} == {7: "key_mismatch"}
     assert len(found.rejects[7].message) < 1_000
     assert len(rows(found)) == 1_999
+
+
+@pytest.mark.parametrize(("more", "reason"), [(0, None), (1, "too_large")])
+@pytest.mark.parametrize("blank", [b" ", b"\n"], ids=["fast lane", "exact lane"])
+def test_an_event_of_just_the_limit_is_taken_and_of_a_byte_more_is_not(blank: bytes, more: int, reason: str | None) -> None:
+    value = json.dumps(event()).encode().ljust(MAX_BYTES + more, blank)
+    found = decoder().decode(batch([record(value, 0, START, key=b"D1"), record(event("f"), 1, START)]), Clock())
+    assert [found.rejects[i].reason if i in found.rejects else None for i in (0, 1)] == [reason, None]

@@ -35,6 +35,24 @@ def test_one_event_over_several_lines_is_one_event() -> None:
     assert (only.accepted, only.line, only.topic, only.key) == (True, 2, "ioc.events.dossier", "H56.20-20221006-0001")
 
 
+@pytest.mark.parametrize(
+    ("contents", "line"),
+    [
+        (json.dumps(RECEIVED, indent=2)[:-1], 1),  # one event over several lines, cut off
+        ("\n\n" + json.dumps([RECEIVED, RECEIVED], indent=2)[:-1], 1),  # an array
+        (json.dumps(RECEIVED, indent=2) + "\n}", 1),
+    ],
+)
+def test_a_broken_document_over_several_lines_is_one_reject_and_not_one_a_line(contents: str, line: int) -> None:
+    (only,) = judged(contents)
+    assert (only.accepted, only.reason, only.line) == (False, "bad_json", line)
+
+
+def test_lines_of_which_the_first_is_broken_are_still_judged_one_by_one() -> None:
+    one = json.dumps(RECEIVED)
+    assert [(v.line, v.accepted) for v in judged(f"[{one[:-3]}\n{one}\n{one}")] == [(1, False), (2, True), (3, True)]
+
+
 def test_an_array_is_judged_by_position() -> None:
     first, second = judged(json.dumps([RECEIVED, {}], indent=1))
     assert (first.accepted, first.index, second.index, second.reason, second.field) == (

@@ -19,9 +19,10 @@ from ioc.importing.importer import Sent, Window, run_import
 from ioc.importing.mapping import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.spill import Sorted
-from ioc.importing.translate import Outgoing
+from ioc.importing.translate import Outgoing, read_events
 from ioc.settings import Settings
 from ioc.times import to_ms
+from schemas.envelope import MAX_BYTES
 from tests import brute_receipt
 from tests.data import needs
 
@@ -197,3 +198,17 @@ async def _import_and_read(settings: Settings, topics: Callable[[str], str]) -> 
     finally:
         await client.stop()
     return sent, records
+
+
+def test_an_event_of_just_the_limit_is_sent_whole_and_a_longer_one_with_one_byte_more_than_may_be(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text(MAP)
+
+    def value(cell: int) -> bytes:
+        (tmp_path / "log.csv").write_text(f"no,at\n{'x' * cell},2022-10-07T12:00:00Z\n")
+        (made,) = read_events([tmp_path / "log.csv"], load_map(tmp_path / "map.toml"))
+        return made.value
+
+    room = MAX_BYTES - len(value(1)) + 1
+    whole, one_more, many_more = value(room), value(room + 1), value(room + 50)
+    assert (len(whole), len(one_more), len(many_more)) == (MAX_BYTES, MAX_BYTES + 1, MAX_BYTES + 1)
+    assert orjson.loads(whole)["data"]["dossier"] == "x" * room
