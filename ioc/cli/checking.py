@@ -48,7 +48,7 @@ def declarations(package: str = "streams") -> list[str]:
 def _undeclared(who: str, read: Iterable[Path], declared: Iterable[Path]) -> list[str]:
     known = {path.resolve() for path in declared}
     said = "which is not among its data_files: a change of it would count the same events under two rules"
-    return [f"{who} reads {path}, {said}" for path in sorted(read) if path not in known]
+    return [f"{who} reads {path}, {said}" for path in sorted(read) if path not in known and path.is_file()]
 
 
 @contextmanager

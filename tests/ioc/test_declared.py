@@ -221,6 +221,11 @@ def test_what_an_import_writes_is_no_file_that_a_declaration_reads(package: Pack
     assert list(package.place.glob("__pycache__/rules.*.pyc")), "its compiled code was written"
 
 
+def test_a_place_where_an_import_looks_in_vain_is_no_file_that_a_declaration_reads(package: Package) -> None:
+    looking = "import contextlib\nwith contextlib.suppress(OSError):\n    open('__editable__.finder.__path_hook__')"
+    assert declarations(package.write(rules=looking)) == []
+
+
 def test_a_file_that_is_read_at_import_must_be_declared(package: Package) -> None:
     reading = "import pathlib\nDAYS = (pathlib.Path(__file__).parent / 'calendar.toml').read_text()"
     assert declarations(package.write(rules=reading, files="CALENDAR,")) == []
