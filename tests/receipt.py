@@ -27,6 +27,7 @@ from tests.services import running_store
 TOPIC = "ioc.events.dossier"
 PARTITIONS = 4
 needs_receipt = needs("dossiers/receipt.csv.gz")
+"""For the known truths of the real log; all else holds of one made by chance, too."""
 
 
 def batches(folder: Path, log: Path = brute.RECEIPT) -> list[Batch]:

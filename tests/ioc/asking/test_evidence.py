@@ -16,10 +16,9 @@ from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, to_ms
 from tests import brute_receipt as brute
-from tests.receipt import counted, needs_receipt
+from tests.receipt import counted
 
 JUNE = to_ms("2011-06-01T00:00:00Z")
-pytestmark = needs_receipt
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def test_behind_a_level_stand_as_many_dossiers_as_it_says(centre, indicator, at)
     assert all(f.n == 1 for f in found)
 
 
-def test_the_197_open_dossiers_are_the_ones_of_the_log(centre):
+def test_the_open_dossiers_are_the_ones_of_the_log(centre):
     _, _, found = behind(centre, "dossier.backlog", at=JUNE)
     truth = {c.name for c in brute.cases() if c.start < JUNE and not (c.end is not None and c.end < JUNE)}
     assert {f.what["entity"] for f in found} == truth

@@ -17,10 +17,9 @@ from ioc.importing.importer import Sent, run_import
 from ioc.importing.mapping import load_map
 from tests import brute_receipt as brute
 from tests.centre import Centre
-from tests.data import needs
 from tests.services import wait_until
 
-pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 SPEED = 4_000_000.0
 """The sixteen months of the log in about ten seconds, so that there is an import to be disturbed."""
 ALL, JUNE = (0, brute.ms("2100-01-01T00:00:00+00:00")), brute.ms("2011-06-01T00:00:00+00:00")

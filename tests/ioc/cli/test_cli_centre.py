@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests import brute_receipt as brute
-from tests.data import needs
 from tests.ioc.cli.test_cli import Ioc
 from tests.ioc.cli.test_cli import ioc as here  # noqa: F401 - a fixture
 from tests.services import ROOT, wait_until
 
-pytestmark = [needs("dossiers/receipt.csv.gz"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 JUDGED = "maxIf(next, stage = 'alert') = maxIf(received, stage = 'roll')"
 DOSSIERS = "SELECT generation FROM v_generation WHERE stream = 'dossiers'"
 ALL = (0, brute.ms("2100-01-01T00:00:00+00:00"))

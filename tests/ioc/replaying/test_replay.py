@@ -33,7 +33,7 @@ from tests import brute_receipt
 from tests.brute import DOSSIER, RAN, Record
 from tests.counting import CATALOG, TOPICS, everything, more_in_proof, pipeline, poll, real_store
 from tests.logs import START, beat, by_place, dossier, ran, random_log, record
-from tests.receipt import batches, needs_receipt
+from tests.receipt import batches
 from tests.receipt import count as count_receipt
 
 
@@ -506,7 +506,6 @@ def test_a_replay_of_nothing_says_what_the_archive_holds(centre: Centre) -> None
     assert runs.runs(centre.store) == []
 
 
-@needs_receipt
 @pytest.mark.parametrize(
     ("every", "records", "steps"), [(12, 900, 1_000_000), pytest.param(5, 2_000, 3_000_000, marks=pytest.mark.proof)]
 )
