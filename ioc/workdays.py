@@ -106,5 +106,7 @@ class Hours:
         return self.moment(w) if w % DAY_OF_WORK else self.moment(w - 1) + 1
 
     def due(self, received: int, days: int) -> int:
-        """The due time (ngày hẹn trả) of a dossier received at `received` ms with a time limit of `days` working days."""
+        """The due time (ngày hẹn trả) of a dossier received at `received` ms with a time limit of `days` >= 1 working days."""
+        if days < 1:
+            raise ValueError(f"a time limit is at least one working day, not {days}")
         return self.deadline(self.due_work(received, days))

@@ -8,9 +8,10 @@ stream is removed, or is grouped otherwise, is over, with that as its reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from ioc.alerting.judge import CALM, FIRING, REMOVED, RESOLVED, State, judge, look_back, looks_back_to, silenced
+from ioc.alerting.judge import CALM, FIRING, Removal, State, judge_all, look_back, looks_back_to, silenced
+from ioc.alerting.removed import ALERT, Ended, end, end_streams, grouped, orphans, position, removals, rules
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
@@ -21,14 +22,11 @@ from ioc.times import DAY, floor
 from ioc.vocabulary import ALL, Above, Dims, Indicator, Stream
 from ioc.windows import LEVEL
 
-ALERT = "alert"
 PORTION = 30 * DAY
 """Steps of so much time at most are judged at once."""
 
 Rows = Mapping[Dims, list[tuple[int, float | None]]]
 """Of each group (step, first final), in order."""
-Ended = tuple[str, Dims, float, float, float]
-"""An alert that fires with nothing to end it: rule, group, the value it fired at, threshold and clear."""
 
 
 class Alerter:
@@ -43,6 +41,7 @@ class Alerter:
         self._judged: dict[str, int] = {}
         self._states: dict[str, dict[Dims, State]] = {}
         self._orphans: dict[str, tuple[int, list[Ended]]] = {}
+        self._removals: dict[str, dict[tuple[str, Dims], list[Removal]]] = {}
         self._knows_removed = False
 
     def stop(self) -> None:
@@ -54,6 +53,7 @@ class Alerter:
         self._judged.clear()
         self._states.clear()
         self._orphans.clear()
+        self._removals.clear()
         self._knows_removed = False
 
     def step(self) -> bool:
@@ -61,8 +61,7 @@ class Alerter:
         before, marks, removed = dict(self._judged), watermarks(self.store), False
         try:
             if not self._knows_removed:
-                removed = self._end_removed()
-                self._knows_removed = True
+                removed = end_streams(self.store, self.catalog)
             for stream in self.catalog.streams:
                 generation = self.catalog.generations[stream.name]
                 if generation in marks:
@@ -70,30 +69,31 @@ class Alerter:
         except BaseException:
             self.forget()  # what is in memory may not be in the store
             raise
-        return removed or self._judged != before
+        self._knows_removed = self._judged == before  # an old worker may still have judged a stream that is gone
+        return removed or not self._knows_removed
 
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
-            stored = state.steps(self.store, ALERT).get((generation, stream.name))
-            position = begins(self.store, stream, generation, run=self.run) if stored is None else stored
-            if position is not None:  # while the stream was not declared it ended its alerts between two steps
-                position = -(-position // stream.grain) * stream.grain
-            if position is None or position > watermark:  # what the groups' states follow from is not written yet
+            stored = position(self.store, ALERT, generation)
+            reached = begins(self.store, stream, generation, run=self.run) if stored is None else stored
+            if reached is None or reached > watermark:  # what the groups' states follow from is not written yet
                 return
-            if stored is None and position == watermark:  # a log may end in the step it began in: there is nothing to judge
-                state.save_step(self.store, ALERT, generation, stream.name, position)
+            step = floor(reached, stream.grain)  # while the stream was not declared its alerts ended between two steps
+            if stored is None and step == watermark:  # a log may end in the step it began in: there is nothing to judge
+                state.save_step(self.store, ALERT, generation, stream.name, step)
             for rule, indicator in rules(stream):
-                self._states[indicator.name] = self._load(stream, generation, indicator, rule, position)
-            self._orphans[stream.name] = self._orphaned(stream, generation, position)
-            self._judged[stream.name] = position
-        while (position := self._judged[stream.name]) < watermark and not self._stopped:
-            until = min(position + PORTION, watermark) if rules(stream) else watermark
+                self._states[indicator.name] = self._load(stream, generation, indicator, rule, step, reached)
+            self._orphans[stream.name] = self._orphaned(stream, generation, reached)
+            self._removals[stream.name] = removals(self.store, stream.name)
+            self._judged[stream.name] = step
+        while (after := self._judged[stream.name]) < watermark and not self._stopped:
+            until = min(after + PORTION, watermark) if rules(stream) else watermark
             for rule, indicator in rules(stream):
-                self._judge(stream, generation, indicator, rule, position, until)
+                self._judge(stream, generation, indicator, rule, after, until)
             at, over = self._orphans[stream.name]
-            if position < at <= until:
-                self._end(generation, at, over)
+            if after < at <= until:
+                end(self.store, generation, at, over)
             state.save_step(self.store, ALERT, generation, stream.name, until)
             self._judged[stream.name] = until
 
@@ -106,74 +106,45 @@ class Alerter:
             heard = rows.get(dims, [])
             if quiet:
                 heard = silenced(heard, quiet, stream.grain, held.get(dims), after, until)
-            transitions, states[dims] = judge(rule, stream.grain, heard, states.get(dims, CALM), after, until)
+            removed = self._removals[stream.name].get((indicator.name, dims), ())
+            transitions, states[dims] = judge_all(rule, stream.grain, heard, states.get(dims, CALM), after, until, removed)
             for t in transitions:
-                found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, "", t.at))
+                found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.reason, t.at))
         self.store.insert("alerts", state.rows_table("alerts", found))
 
-    def _load(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, position: int) -> dict[Dims, State]:
-        """The groups' states at the position."""
-        back = looks_back_to(rule, stream.grain, position)
+    def _load(
+        self, stream: Stream, generation: str, indicator: Indicator, rule: Above, step: int, reached: int
+    ) -> dict[Dims, State]:
+        """The groups' states at a step; `reached`: where the last transition that counts may lie."""
+        back = looks_back_to(rule, stream.grain, step)
         held = _held(self.store, stream, generation, indicator, rule, back)
-        rows = _finals(self.store, stream, generation, indicator, rule, back, position)
+        rows = _finals(self.store, stream, generation, indicator, rule, back, step)
         firing = self.store.query(
             f"SELECT dims FROM alerts WHERE generation = {literal(generation)} AND rule = {literal(indicator.name)} "
-            f"AND at <= fromUnixTimestamp64Milli({position}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
+            f"AND at <= fromUnixTimestamp64Milli({reached}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
         )
         fires = {tuple(dims) for dims in firing["dims"].to_list() if grouped(stream, rule, dims)}
-        quiet, grain = self._quiet(stream, generation, back, position), stream.grain
+        quiet, grain = self._quiet(stream, generation, back, step), stream.grain
         muted = any(begin <= back <= end for begin, end in quiet)
         return {
             d: look_back(
                 rule,
                 grain,
-                silenced(rows.get(d, []), quiet, grain, held.get(d), back, position),
+                silenced(rows.get(d, []), quiet, grain, held.get(d), back, step),
                 None if muted else held.get(d),
                 d in fires,
-                position,
+                step,
             )
             for d in held.keys() | rows.keys() | fires
         }
 
-    def _orphaned(self, stream: Stream, generation: str, position: int) -> tuple[int, list[Ended]]:
-        """What fires with no rule to end it, as that was removed or is for another grouping now, and the step at which it ends.
-
-        That is the first step after all that was judged by any declaration of the stream: what is earlier is not told.
-        """
+    def _orphaned(self, stream: Stream, generation: str, reached: int) -> tuple[int, list[Ended]]:
+        """What fires with no rule to end it, and the step at which it ends: the first after all that was judged by any
+        declaration of the stream, as what is earlier is not told."""
         done = {g: step for (g, name), step in state.steps(self.store, ALERT).items() if name == stream.name}
-        done[generation] = position
-        declared, at = {i.name: rule for rule, i in rules(stream)}, floor(max(done.values()), stream.grain) + stream.grain
-        found = self._firing(done, f"length(dims) = {len(stream.dimensions)}")
-        return at, [one for one in found if one[0] not in declared or not grouped(stream, declared[one[0]], one[1])]
-
-    def _end_removed(self) -> bool:
-        """End what fires of streams that are declared no more, right after the last step that was judged. Was there any?"""
-        declared, ended = {stream.name for stream in self.catalog.streams}, False
-        steps = state.steps(self.store, ALERT)
-        for name, (generation, _) in state.generations(self.store).items():
-            done = {g: step for (g, of), step in steps.items() if of == name}
-            if name in declared or not done:
-                continue
-            if over := self._firing(done):
-                at = max(done.values()) + 1
-                self._end(generation, at, over)
-                state.save_step(self.store, ALERT, generation, name, at)
-                ended = True
-        return ended
-
-    def _firing(self, done: Mapping[str, int], where: str = "1") -> list[Ended]:
-        """What fires by what was judged: generation -> the step it was judged up to."""
-        judged = [f"generation = {literal(g)} AND at <= fromUnixTimestamp64Milli({step})" for g, step in done.items()]
-        firing = self.store.query(
-            "SELECT rule, dims, argMax(value, at) AS last, argMax(threshold, at) AS above, argMax(clear, at) AS below "
-            f"FROM alerts WHERE ({' OR '.join(judged)}) AND {where} "
-            f"GROUP BY rule, dims HAVING argMax(transition, at) = {literal(FIRING)} ORDER BY rule, dims"
-        )
-        return [(rule, tuple(dims), *numbers) for rule, dims, *numbers in firing.iter_rows()]
-
-    def _end(self, generation: str, at: int, over: Sequence[Ended]) -> None:
-        rows = [(generation, rule, dims, at, RESOLVED, *numbers, REMOVED, at) for rule, dims, *numbers in over]
-        self.store.insert("alerts", state.rows_table("alerts", rows))
+        done[generation] = reached
+        at = floor(max(done.values()), stream.grain) + stream.grain
+        return at, orphans(self.store, self.catalog, stream.name, generation, done)
 
     def _quiet(self, stream: Stream, generation: str, after: int, until: int) -> list[tuple[int, int]]:
         """While a past is imported into a live centre, nobody is alerted."""
@@ -201,19 +172,8 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
 
 def judged(store: Store, catalog: Catalog) -> bool:
     """Whether every step that is rolled has been judged."""
-    positions, marks = state.steps(store, ALERT), watermarks(store)
-    own = [(catalog.generations[s.name], s.name) for s in catalog.streams]
-    return all(positions.get((generation, name), 0) >= marks.get(generation, 0) for generation, name in own)
-
-
-def rules(stream: Stream) -> list[tuple[Above, Indicator]]:
-    """The rules a stream declares."""
-    return [(i.alert, i) for i in stream.indicators if i.alert is not None]
-
-
-def grouped(stream: Stream, rule: Above, dims: Sequence[str]) -> bool:
-    """Whether a group is of the grouping the rule is for."""
-    return [d != ALL for d in dims] == [name in rule.by for name in stream.dimensions]
+    marks = watermarks(store)
+    return all((position(store, ALERT, g) or 0) >= marks.get(g, 0) for g in catalog.generations.values())
 
 
 def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> Rows:

@@ -9,8 +9,9 @@ the value is no longer above the threshold, also where that is 0. No value at al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ioc.times import floor
 from ioc.vocabulary import Above
 
 FIRING, RESOLVED = "firing", "resolved"
@@ -35,11 +36,43 @@ CALM = State()
 
 @dataclass(frozen=True)
 class Transition:
-    """The alert begins (`firing`) or ends (`resolved`) at a step (ms), with the value there."""
+    """The alert begins (`firing`) or ends (`resolved`) at a step (ms), with the value there; or with the one it fired at, if it
+    ends for another `reason`."""
 
     at: int
     to: str
     value: float
+    reason: str = ""
+
+
+Removal = tuple[int, float]
+"""When an alert was ended as its rule was gone (ms), and the value it had fired at."""
+
+
+def judge_all(
+    rule: Above,
+    grain: int,
+    rows: Sequence[tuple[int, float | None]],
+    state: State,
+    after: int,
+    until: int,
+    removed: Sequence[Removal] = (),
+) -> tuple[list[Transition], State]:
+    """As `judge`, for a rule that was gone in between and is there again: what fires at a removal in (after, until] is over, with
+    that as its reason, and fires anew at the next step."""
+    found: list[Transition] = []
+    for at, value in removed:
+        if after < at <= until:
+            step = max(floor(at, grain), after)
+            before = [row for row in rows if row[0] <= step]
+            transitions, state = judge(rule, grain, before, state, after, step)
+            found += transitions
+            if state.firing:
+                found.append(Transition(at, RESOLVED, value, REMOVED))
+                state = replace(state, firing=False)
+            rows, after = rows[len(before) :], step
+    transitions, state = judge(rule, grain, rows, state, after, until)
+    return found + transitions, state
 
 
 def judge(

@@ -7,14 +7,14 @@ after the answer: a crash between the two sends the transitions of one step agai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
 import stamina
 import structlog
 
-from ioc.alerting.alerts import ALERT
+from ioc.alerting.removed import ALERT, position
 from ioc.alerting.webhook import Reply, Told
 from ioc.catalog import ALERTS, Catalog
 from ioc.errors import ServiceAway
@@ -72,8 +72,8 @@ class Teller:
 
     async def tell(self, leads: Callable[[], bool]) -> None:
         """Tell what is due; returns when all is told, or when another process leads."""
-        for stream, (generation, dimensions) in (await asyncio.to_thread(self._streams)).items():
-            due, judged = await asyncio.to_thread(self._due, stream, generation, dimensions)
+        for stream, (generation, names) in (await asyncio.to_thread(self._streams)).items():
+            due, judged = await asyncio.to_thread(self._due, stream, generation, names)
             for at, together in groupby(due, key=lambda told: told.at):
                 for told in together:
                     if not await self._until_taken(told, generation, leads):
@@ -82,19 +82,21 @@ class Teller:
             if judged is not None:
                 await asyncio.to_thread(state.save_step, self.store, self.stage, generation, stream, judged)
 
-    def _streams(self) -> dict[str, tuple[str, Dims]]:
-        """Generation and dimensions of every stream, also of those that are declared no more: their alerts ended."""
-        ours = {s.name: (self.catalog.generations[s.name], s.dimensions) for s in self.catalog.streams}
-        return state.generations(self.store) | ours
+    def _streams(self) -> dict[str, tuple[str, list[Dims]]]:
+        """Generation and names of dimensions of every stream, also of those that are declared no more: their alerts ended."""
+        ours, stored = self.catalog.generations, state.generations(self.store)
+        gone = {name: one for name, one in stored.items() if name not in ours and one[0] not in ours.values()}
+        had = {name: names for name, (_, names) in stored.items()}
+        return {s.name: (ours[s.name], [s.dimensions, *had.get(s.name, [])]) for s in self.catalog.streams} | gone
 
-    def _due(self, stream: str, generation: str, dimensions: Dims) -> tuple[list[Told], int | None]:
+    def _due(self, stream: str, generation: str, names: Sequence[Dims]) -> tuple[list[Told], int | None]:
         """What is judged and not told, in order, and the step up to which that is all (None: nothing new was judged).
 
         A generation goes on where any other one stands: what was counted anew, or by a declaration of before, is no news.
         """
-        judged = state.steps(self.store, ALERT).get((generation, stream))
-        positions = {g: step for (g, name), step in state.steps(self.store, self.stage).items() if name == stream}
-        told = max(positions.values(), default=0)
+        judged = position(self.store, ALERT, generation)
+        positions = [step for (g, name), step in state.steps(self.store, self.stage).items() if stream == name or g == generation]
+        told = max(positions, default=0)
         if judged is None or judged <= told:
             return [], None
         frame = self.store.query(
@@ -104,7 +106,7 @@ class Teller:
         )
         of = {indicator.name: indicator for indicator in self.catalog.indicators()}
         return [
-            Told(rule, tuple(dims), at, transition, value, threshold, clear, reason, of.get(rule), dimensions)
+            Told(rule, tuple(dims), at, transition, value, threshold, clear, reason, of.get(rule), _named(dims, names))
             for rule, dims, at, transition, value, threshold, clear, reason in frame.iter_rows()
         ], judged
 
@@ -124,3 +126,8 @@ class Teller:
             row = (generation, told.rule, told.dims, told.at, told.transition, answer.status, answer.text)
             await asyncio.to_thread(self.store.insert, "notifications", state.rows_table("notifications", [row]))
         return True
+
+
+def _named(dims: Sequence[str], names: Sequence[Dims]) -> Dims:
+    """The names of a group's dimensions: those the stream has or had, as many as fit; 1, 2, ... where a store kept none."""
+    return next((fit for fit in names if len(fit) == len(dims)), tuple(str(i + 1) for i in range(len(dims))))

@@ -46,7 +46,7 @@ class Told:
     indicator: Indicator | None = None
     """What the rule is of; None: it is declared no more."""
     dimensions: Dims = ()
-    """Names of the dimensions; where they are not known (a store of before, whose stream was removed) they are `1`, `2`, ..."""
+    """Names of the dimensions."""
 
     @property
     def idempotency_key(self) -> str:
@@ -63,8 +63,7 @@ class Told:
         of = self.indicator
         titles = {"title": of.vi, "title_en": of.en, "unit": of.unit} if of else {}
         reasons = dict(zip(("reason", "reason_en"), REASONS[self.reason], strict=True)) if self.reason else {}
-        names = self.dimensions or tuple(str(i + 1) for i in range(len(self.dims)))
-        dims = {name: value for name, value in zip(names, self.dims, strict=True) if value != ALL}
+        dims = {name: value for name, value in zip(self.dimensions, self.dims, strict=True) if value != ALL}
         return orjson.dumps(
             {
                 "specversion": "1.0",

@@ -57,15 +57,16 @@ from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
 from ioc.vocabulary import THINGS, Count, Indicator, Stream
 
-UNITS: dict[str, tuple[Unit, int]] = {
+UNITS: dict[str, tuple[Unit, int | None]] = {
     **dict.fromkeys(THINGS, ("none", 0)),
     "%": ("percent", 1),
     "kbit/s": ("Kbits", 1),
     "dBm": ("dBm", 1),
     "ngày": ("suffix: ngày", 1),
-    "giây": ("s", 0),
+    "giây": ("suffix: giây", 0),
 }
 """Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
+ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds"}
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
 LETTER = 9
@@ -265,11 +266,11 @@ class Builder:
         name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}")
         return _override(shown, name), _override("until", UnitProperty(value=CLOCK))
 
-    def _unit(self, indicator: Indicator) -> tuple[Unit, int]:
+    def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
         unit, decimals = UNITS[indicator.unit]
-        if unit == "none" and not isinstance(indicator.value, Count):  # a mean of counts
-            decimals = 1
-        return ("suffix: days" if unit == "suffix: ngày" and self.words.language == "en" else unit), decimals
+        if unit == "none" and not isinstance(indicator.value, Count):  # a mean or a share of what is counted
+            decimals = None
+        return (ENGLISH.get(unit, unit) if self.words.language == "en" else unit), decimals
 
 
 def _table(query: str) -> tuple[Target]:

@@ -25,6 +25,8 @@ Unit = Literal[
     "percent",  # 0 to 100
     "suffix: ngày",  # days
     "suffix: days",
+    "suffix: giây",  # seconds, as they are
+    "suffix: seconds",
     "Kbits",  # kbit/s; large ones are shown as Mbit/s
     "dBm",
     "s",  # a span in seconds, shown in the largest fitting unit

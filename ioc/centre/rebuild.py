@@ -12,7 +12,7 @@ from ioc.catalog import Catalog
 from ioc.counting import from_archive
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.settings import Settings
-from ioc.store import state
+from ioc.store import state, tables
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 
@@ -30,6 +30,7 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
     rest comes from the log, by the new worker. `progress` gets (records fed, records known).
     """
     store = Store(settings)
+    tables.migrate(store, catalog)  # what a newer program writes has its place
     changed = outdated(store, catalog)
     if not changed.streams:
         return 0

@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from ioc.alerting.alerts import ALERT
 from ioc.alerting.notify import NOTIFY
+from ioc.alerting.removed import ALERT
 from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live, repair
 from ioc.cli.common import Data, Json, dump, local, out, quiet_libraries, say, settings_of, table

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from ioc.alerting.alerts import ALERT, begins, grouped
+from ioc.alerting.alerts import begins
 from ioc.alerting.judge import FIRING, RESOLVED
+from ioc.alerting.removed import ALERT, grouped, position
 from ioc.asking.question import moment
 from ioc.replaying.compared import Side
-from ioc.store import state
 from ioc.store.clickhouse import literal
 from ioc.vocabulary import Dims, Indicator, Stream
 from ioc.windows import LEVEL
@@ -72,7 +72,7 @@ def _frame(indicator: Indicator, rows: list[tuple[Dims, int, str, str]]) -> pl.D
 def judged(side: Side, stream: Stream) -> tuple[int, int] | None:
     """The steps in (from, to] (ms) whose alerts the side has judged, or None."""
     generation = side.generations[stream.name]
-    end = state.steps(side.store, ALERT).get((generation, stream.name))
+    end = position(side.store, ALERT, generation)
     begin = None if end is None else begins(side.store, stream, generation, run=side.run is not None)
     return None if begin is None or end is None else (begin, end)
 
@@ -80,18 +80,23 @@ def judged(side: Side, stream: Stream) -> tuple[int, int] | None:
 def transitions(side: Side, stream: Stream, indicator: Indicator, first: int, last: int) -> Transitions:
     """The transitions of an alert up to `last`, from step `first` on; one that is firing by then fires there.
 
-    Groups of another grouping than the rule's own were judged before it was declared so: no replay can have them.
+    No replay knows what was declared when: groups of another grouping than the rule's own are left out, and an episode that ended
+    as its rule was gone is one with that which began anew when it was back.
     """
     frame = side.store.query(
-        "SELECT dims, toUnixTimestamp64Milli(at) AS step, transition FROM alerts FINAL "
+        "SELECT dims, toUnixTimestamp64Milli(at) AS step, transition, reason FROM alerts FINAL "
         f"WHERE generation = {literal(side.generations[stream.name])} AND rule = {literal(indicator.name)} "
         f"AND at <= {moment(last)} ORDER BY dims, at"
     )
     found: Transitions = {}
-    for dims, at, to in frame.iter_rows():
-        if indicator.alert is None or not grouped(stream, indicator.alert, dims):
+    parted: set[Dims] = set()
+    for listed, at, to, reason in frame.iter_rows():
+        if indicator.alert is None or not grouped(stream, indicator.alert, dims := tuple(listed)):
             continue
-        own = found.setdefault(tuple(dims), set())
+        if reason or dims in parted:
+            parted ^= {dims}
+            continue
+        own = found.setdefault(dims, set())
         if at <= first:
             own.clear()
         if at > first or to == FIRING:

@@ -96,13 +96,14 @@ def save_step(store: Store, stage: str, generation: str, stream: str, step: int)
     store.insert("checkpoints", checkpoint_rows(stage, {(generation, stream, 0): Checkpoint(step)}))
 
 
-def generations(store: Store) -> dict[str, tuple[str, Dims]]:
-    """By stream, also by those that are declared no more: the generation the views read, and the names of its dimensions (none
-    in a store that did not keep them)."""
-    frame = store.query(
-        "SELECT stream, argMax(generation, since) AS last, argMax(dimensions, since) AS names FROM generations GROUP BY stream"
-    )
-    return {stream: (generation, tuple(names)) for stream, generation, names in frame.rows()}
+def generations(store: Store) -> dict[str, tuple[str, list[Dims]]]:
+    """By stream, also by those that are declared no more: the generation the views read, and the names of its dimensions, then
+    those it had before. A store of before kept no names."""
+    found: dict[str, tuple[str, list[Dims]]] = {}
+    for stream, generation, names in store.query("SELECT stream, generation, dimensions FROM generations ORDER BY since").rows():
+        _, before = found.get(stream, ("", []))
+        found[stream] = (generation, ([tuple(names)] if names else []) + [known for known in before if known != tuple(names)])
+    return found
 
 
 def read_by_views(store: Store, stream: Stream, generation: str) -> None:

@@ -120,8 +120,8 @@ def fill(store: Store, catalog: Catalog) -> list[str]:
     stored = state.generations(store)
     for stream in catalog.streams:
         own = catalog.generations[stream.name]
-        known, dimensions = stored.get(stream.name, (own, ()))
-        if known == own and dimensions != stream.dimensions:  # it is new, or of a store that did not keep the names
+        known, names = stored.get(stream.name, (own, []))
+        if known == own and names[:1] != [stream.dimensions]:  # it is new, or of a store that did not keep the names
             state.read_by_views(store, stream, own)
     return reference.follow(store, catalog.units(), days_off())
 

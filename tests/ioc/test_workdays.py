@@ -51,7 +51,9 @@ def test_where_the_calendar_knows_no_day_there_is_an_error_instead_of_a_number()
     with pytest.raises(ValueError, match="known from 2000 to 2099"):
         hours.due(at(date(2099, 12, 30), 9 * HOUR), 5)
     with pytest.raises(ValueError, match="known from 2000 to 2099"):
-        hours.due(at(date(2000, 1, 10), 9 * HOUR), -20)
+        hours.moment(-1)
+    with pytest.raises(ValueError, match="at least one working day, not 0"):
+        hours.due(at(date(2026, 4, 20), 9 * HOUR), 0)
 
 
 def test_days_off_are_all_days_that_are_no_working_days() -> None:

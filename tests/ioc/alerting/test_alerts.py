@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ioc.alerting import alerts
-from ioc.alerting.alerts import ALERT, Alerter
+from ioc.alerting.alerts import Alerter
 from ioc.alerting.judge import State
+from ioc.alerting.removed import ALERT
 from ioc.centre.repair import forget
 from ioc.errors import ServiceAway
 from ioc.rolling.roll import Roller

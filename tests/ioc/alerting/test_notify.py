@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from ioc.alerting import notify, webhook
-from ioc.alerting.alerts import ALERT
 from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
+from ioc.alerting.removed import ALERT
 from ioc.alerting.webhook import Webhook, signature
 from ioc.catalog import ALERTS, Catalog
 from ioc.errors import ServiceAway

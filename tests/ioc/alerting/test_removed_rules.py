@@ -141,11 +141,57 @@ def test_a_stream_removed_from_a_store_that_kept_no_names_is_told_with_numbered_
     assert centre.heard.events[1]["data"]["dims"] == {"1": "A"}
 
 
+def test_a_stream_that_comes_back_counted_otherwise_fires_anew_and_says_so(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "returned_other", CATALOG))
+    centre.starts(CATALOG, 20)
+    centre.starts(OTHERS, 30)
+    back = Catalog((QUEUE,), {"queue": "other"})
+    centre.starts(back, 40)
+    state.read_by_views(centre.store, QUEUE, "other")
+    assert centre.told() == [FIRED, ("19", "resolved", "rule removed"), ("20", "firing", "")]
+    assert centre.shown() == [(14, "resolved", "rule_removed"), (20, "firing", "")]
+    centre.starts(CATALOG, 50)  # and back to how it was counted first
+    state.read_by_views(centre.store, QUEUE, CATALOG.generations["queue"])
+    assert centre.shown() == [(14, "resolved", "rule_removed"), (20, "firing", "")]
+    assert len(centre.told()) == 3, "it fires, and that is known"
+
+
+def test_a_stream_that_only_gets_another_name_goes_on(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "renamed_stream", CATALOG))
+    centre.starts(CATALOG, 20)
+    renamed = Catalog((replace(QUEUE, name="line"),))
+    tables.migrate(centre.store, renamed)
+    for until in (30, 40):
+        centre.starts(renamed, until)
+    assert centre.shown() == [(14, "firing", "")]
+    assert centre.told() == [FIRED]
+
+
+def test_a_stream_that_had_gained_a_dimension_and_is_removed_is_told_by_the_names_of_then(store_url: str) -> None:
+    centre = Centre(real_store(store_url, "removed_wider", CATALOG))
+    centre.starts(CATALOG, 20)
+    state.read_by_views(centre.store, replace(QUEUE, dimensions=("desk", "room")), "wider")
+    centre.starts(OTHERS, 30)
+    assert centre.told() == [FIRED, ("19", "resolved", "rule removed")]
+    assert centre.heard.events[1]["data"]["dims"] == {"desk": "A"}
+
+
+def test_what_fires_in_the_views_is_ended_though_an_older_count_says_it_is_over(store_url: str) -> None:
+    store = real_store(store_url, "removed_both", CATALOG)
+    centre = Centre(store)
+    centre.starts(CATALOG, 20)
+    over = ("older", "queue.waiting", ("A",), START + 17 * SECOND, "resolved", 5.0, 20.0, 10.0, "", 1)
+    store.insert("alerts", state.rows_table("alerts", [over]))
+    state.save_step(store, "alert", "older", "queue", START + 18 * SECOND)
+    centre.starts(OTHERS, 30)
+    assert centre.shown() == [(14, "resolved", "rule_removed")]
+
+
 def test_a_store_that_kept_no_names_learns_them_at_its_next_start(store_url: str) -> None:
     store = real_store(store_url, "names_learnt", CATALOG)
     store.command("ALTER TABLE generations DROP COLUMN dimensions")
     tables.migrate(store, CATALOG)
-    assert state.generations(store) == {"queue": (CATALOG.generations["queue"], ("desk",))}
+    assert state.generations(store) == {"queue": (CATALOG.generations["queue"], [("desk",)])}
     assert tables.migrate(store, CATALOG) == []
     assert store.query("SELECT count() AS n FROM generations")["n"][0] == 2, "the next start has nothing to learn"
 

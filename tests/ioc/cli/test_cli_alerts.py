@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from ioc.alerting.alerts import ALERT
 from ioc.alerting.judge import REMOVED, RESOLVED
 from ioc.alerting.notify import NOTIFY
+from ioc.alerting.removed import ALERT
 from ioc.boards import sql
 from ioc.boards.words import EN
 from ioc.cli.doctor import _webhook

@@ -11,11 +11,13 @@ from ioc.alerting.alerts import Alerter
 from ioc.catalog import Catalog
 from ioc.replaying.diff import Compared, diff
 from ioc.replaying.replay import replay
+from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.store.runs import DIRECT, REPLAYING, Run, run_names
 from ioc.vocabulary import above
 from tests.counting import real_store
-from tests.ioc.alerting.test_alerts import Desk, judged, transitions
+from tests.ioc.alerting.test_alerts import SECOND, Desk, judged, transitions
+from tests.logs import START
 from tests.streams_queue import CATALOG, QUEUE
 
 RUN = "episodes-run"
@@ -86,6 +88,16 @@ def test_alerts_that_were_judged_for_another_grouping_are_no_difference(store: S
     regrouped = Catalog((replace(QUEUE, indicators=(replace(QUEUE.indicators[0], alert=above(1_000, clear=900)),)),))
     Alerter(regrouped, store, run=False).step()
     found = compared(store, catalog=regrouped)
+    assert (found.differences, found.unjudged) == (0, []), found.shown
+
+
+def test_an_episode_that_ended_as_its_rule_was_gone_and_began_anew_is_one(store: Store) -> None:
+    judged(store, gone_live().log)
+    generation, fires = CATALOG.generations["queue"], ("queue.waiting", ("over",))
+    rows = [(START + 180 * SECOND, "resolved", "rule_removed"), (START + 190 * SECOND, "firing", "")]
+    inserted = [(generation, *fires, at, to, 30.0, 20.0, 10.0, reason, at) for at, to, reason in rows]
+    store.insert("alerts", state.rows_table("alerts", inserted))
+    found = compared(store)
     assert (found.differences, found.unjudged) == (0, []), found.shown
 
 
