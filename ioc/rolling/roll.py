@@ -46,6 +46,8 @@ class Advance:
     counted: Mapping[Place, Checkpoint]
     watermark: int
     reached: int
+    since: Mapping[Place, int]
+    """What was counted from these positions on is late, if it is before `reached`."""
     restated: bool = False
     portion: int = PORTION
 
@@ -115,14 +117,15 @@ class Roller:
         progress = self._progress[stream.name]
         watermark = self._watermark(stream, counted)
         if progress.advance is None and watermark is not None:
-            if progress.watermark is None:
-                progress.watermark = beginning(self.store, stream, self._began)
-            progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark)
+            since: Mapping[Place, int] = progress.positions
+            if progress.watermark is None:  # until now no step was written, so all that lies before the first one is late
+                progress.watermark, since = beginning(self.store, stream, self._began), {}
+            progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark, since)
         if (advance := progress.advance) is not None:
             if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._show(generation, stream, progress, now, as_of)
             if not advance.restated:
-                changed = late(self.store, stream, generation, progress.positions, advance.counted, advance.reached)
+                changed = late(self.store, stream, generation, advance.since, advance.counted, advance.reached)
                 for again in portions(stream, restated(stream, changed, advance.reached, advance.watermark), PORTION):
                     if self._stopped:
                         return True

@@ -309,6 +309,28 @@ def test_what_was_there_before_the_first_final_step_is_in_it(store: Callable[[st
     assert held(rows(found, "dossier.received", "1d"), START + 30 * HOUR) == (0, 0)
 
 
+def test_late_events_counted_before_every_partition_had_a_record_have_left_by_the_first_step(
+    store: Callable[[str], Store],
+) -> None:
+    """Found by chaos: the first roll wrote again what the later ones of them touch, and not where the earlier ones leave."""
+    log = Log()
+    for late in (30, 33):
+        log.event(START - late * HOUR, START, "a")
+    assert [len(own) for own in log.records] == [1, 1], "one in each partition"
+    records = [[*own, *beats(START + HOUR, START + 8 * HOUR)] for own in log.records]
+    found = store("early")
+    _, count, roller = alone(found, records)
+    count(first := next(number for number, own in enumerate(log.records) if own[0][1] == b"d0"), 2)
+    roller.step()  # the other partition has no record: nothing is final
+    for number in (first, 1 - first):
+        count(number, len(records[number]))
+    roller.step()
+    one_day = rows(found, "dossier.received", "1d")
+    for at in range(START - 40 * HOUR, START + 7 * HOUR, HOUR):
+        truth = sum(at - DAY <= event < at for event, *_ in log.facts)
+        assert held(one_day, at)[0] == truth, iso(at)
+
+
 def test_an_event_older_than_what_is_restated_is_in_all_steps_that_are(store: Callable[[str], Store]) -> None:
     log = Log()
     now = START + 80 * DAY
