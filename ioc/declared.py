@@ -27,7 +27,7 @@ RESERVED = frozenset(
 """Columns of contributions and of the views, which stand beside those of the dimensions."""
 KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
 """What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
-CALENDAR = "ioc.workdays"
+CALENDAR = "ioc.calendar.workdays"
 """A module of the kernel that contributions may use; it is taken for theirs, with the version of the calendar it reads."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from ioc.alerting.judge import CALM, FIRING, Removal, State, judge_all, look_back, looks_back_to, silenced
 from ioc.alerting.removed import ALERT, Ended, end, end_streams, grouped, orphans, position, removals, rules
+from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
@@ -20,7 +21,6 @@ from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
 from ioc.vocabulary import ALL, Above, Dims, Indicator, Stream
-from ioc.windows import LEVEL
 
 PORTION = 30 * DAY
 """Steps of so much time at most are judged at once."""

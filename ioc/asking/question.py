@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog
 from ioc.errors import IocError, UsageError
 from ioc.store.clickhouse import Store, literal
 from ioc.text import nfc
 from ioc.times import DAY, floor, iso
 from ioc.vocabulary import WINDOWS, Indicator, Stream
-from ioc.windows import window_start
 
 EVERYTHING = "all"
 """The window of everything before T."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ioc.boards.words import Words
+from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
 from ioc.store.views import AHEAD, LAST
 from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Stream
-from ioc.windows import LEVEL
 
 NAME = 36
 """Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""

@@ -9,12 +9,12 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
+from ioc.calendar.workdays import BACK, CLOSES, LUNCH, OFFSET, OPENS, Hours
 from ioc.province.data import Agency, Procedure, communes, departments, procedures
 from ioc.province.incidents import Shortages, dice
 from ioc.province.life import Step, Work
 from ioc.province.text import day_text
 from ioc.times import DAY, HOUR, MINUTE, SECOND
-from ioc.workdays import BACK, CLOSES, LUNCH, OFFSET, OPENS, Hours
 
 A_DAY = 900
 """Dossiers that arrive on a working day, about."""

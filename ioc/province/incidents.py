@@ -10,9 +10,9 @@ from random import Random
 
 import xxhash
 
+from ioc.calendar.workdays import DAY_OF_WORK
 from ioc.province.data import Agency
 from ioc.times import DAY, HOUR, MINUTE
-from ioc.workdays import DAY_OF_WORK
 
 BLOCK = 12 * DAY_OF_WORK
 """Every 12 working days one busy agency has an incident."""

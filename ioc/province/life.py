@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
+from ioc.calendar.workdays import DAY_OF_WORK, Hours
 from ioc.province.data import Agency, Procedure, communes
 from ioc.province.incidents import Shortages
 from ioc.times import HOUR, MINUTE, SECOND
-from ioc.workdays import DAY_OF_WORK, Hours
 
 ENDS = frozenset({"refused", "withdrawn", "stopped", "completed"})
 """States that end the processing of a dossier (a completed one may still be handed over)."""

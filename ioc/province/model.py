@@ -16,6 +16,7 @@ from heapq import heappop, heappush, merge
 from itertools import chain
 from operator import attrgetter
 
+from ioc.calendar.workdays import OFFSET, local_day
 from ioc.province.bad import spoilt
 from ioc.province.dossiers import LIFE, Desks
 from ioc.province.incidents import chance, dice
@@ -23,7 +24,6 @@ from ioc.province.life import ENDS, Step
 from ioc.province.ran import LONG, Radio
 from ioc.province.text import DOSSIER, RAN, Outgoing, changed
 from ioc.times import DAY, HOUR, MINUTE, SECOND, floor
-from ioc.workdays import OFFSET, local_day
 
 __all__ = ["TOPICS", "Outgoing", "Province"]
 

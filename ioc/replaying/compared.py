@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ioc.asking.question import moment
+from ioc.calendar.windows import step
 from ioc.counting import from_archive
 from ioc.errors import WrongGeneration
 from ioc.rolling.series import series
@@ -15,7 +16,6 @@ from ioc.settings import Settings
 from ioc.store.clickhouse import Store, literal
 from ioc.store.runs import LIVE, Run, run_named, run_names
 from ioc.vocabulary import Indicator, Stream
-from ioc.windows import step
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from ioc.calendar.windows import LEVEL, step
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.replaying import episodes
@@ -23,7 +24,6 @@ from ioc.settings import Settings
 from ioc.store.runs import BROKEN_OFF, IMPORT, REPLAYING
 from ioc.times import floor
 from ioc.vocabulary import Indicator, Stream
-from ioc.windows import LEVEL, step
 
 NOTHING = float("nan")
 """A value where there are no data; equal to itself in a frame."""

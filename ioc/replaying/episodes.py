@@ -13,10 +13,10 @@ from ioc.alerting.alerts import begins
 from ioc.alerting.judge import FIRING, RESOLVED
 from ioc.alerting.removed import ALERT, grouped, position
 from ioc.asking.question import moment
+from ioc.calendar.windows import LEVEL
 from ioc.replaying.compared import Side
 from ioc.store.clickhouse import literal
 from ioc.vocabulary import Dims, Indicator, Stream
-from ioc.windows import LEVEL
 
 Transitions = dict[Dims, set[tuple[int, str]]]
 """By group (step, to)."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 import structlog
 
+from ioc.calendar.windows import LEVEL, leaves, step
 from ioc.events.batch import RECEIVED
 from ioc.events.decode import Clock
 from ioc.rolling.steps import Span, dimensions, rows
@@ -22,7 +23,6 @@ from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import DAY, MINUTE, floor, iso
 from ioc.vocabulary import ALL, Indicator, Stream
-from ioc.windows import LEVEL, leaves, step
 
 log = structlog.get_logger()
 HISTORY = "history"

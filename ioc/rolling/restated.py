@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import polars as pl
 
+from ioc.calendar.windows import LEVEL, leaves, step
 from ioc.rolling.imported import groups_of, windows
 from ioc.rolling.steps import Span
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import floor
 from ioc.vocabulary import Indicator, Stream
-from ioc.windows import LEVEL, leaves, step
 
 
 def late(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ioc.calendar.windows import LEVEL, Ints, changes, enters, leaves
 from ioc.values import Matrix
 from ioc.vocabulary import Indicator
-from ioc.windows import LEVEL, Ints, changes, enters, leaves
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ioc.calendar.windows import CALENDAR, LEVEL, step, window_start
 from ioc.rolling.series import Entries, measured, series
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
 from ioc.values import Matrix
 from ioc.vocabulary import ALL, Indicator, Stream
-from ioc.windows import CALENDAR, LEVEL, step, window_start
 
 NEVER = -(1 << 62)
 NAMED = 500

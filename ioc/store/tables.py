@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ioc.calendar.workdays import days_off
 from ioc.catalog import Catalog
 from ioc.store import reference, state
 from ioc.store.clickhouse import Store
@@ -9,7 +10,6 @@ from ioc.store.form import TABLES, WORD, WORDS
 from ioc.store.views import LAST, VIEWS, ahead_columns, ahead_name
 from ioc.store.views import statements as others
 from ioc.vocabulary import Stream
-from ioc.workdays import days_off
 
 
 def statements(catalog: Catalog, database: str) -> list[str]:

@@ -5,11 +5,11 @@ A board reads views alone. `VIEWS` names the columns of each, for the check of t
 
 from __future__ import annotations
 
+from ioc.calendar.windows import LEVEL
 from ioc.catalog import REJECTS, Catalog
 from ioc.store.clickhouse import RUN, literal
 from ioc.times import PROVINCE
 from ioc.vocabulary import ALL, Count, Indicator, Stream
-from ioc.windows import LEVEL
 
 NO_FEED = 30
 """Seconds by which a live centre's now may lag the wall clock; then it says that nothing comes."""

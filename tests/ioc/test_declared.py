@@ -183,7 +183,7 @@ def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_anot
 
 
 @pytest.mark.parametrize(
-    "rules", ["import holidays", "from ioc.workdays import Hours", "def due(at):\n    from ioc import workdays"]
+    "rules", ["import holidays", "from ioc.calendar.workdays import Hours", "def due(at):\n    from ioc.calendar import workdays"]
 )
 def test_the_version_of_a_foreign_calendar_is_in_the_generation(
     package: Package, monkeypatch: pytest.MonkeyPatch, rules: str

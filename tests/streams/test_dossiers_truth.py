@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from ioc.asking.read import Answer, value
+from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.store.tables import migrate
 from ioc.times import HOUR, MINUTE, floor, iso, to_ms
-from ioc.windows import window_start
 from tests import brute_receipt as brute
 from tests.receipt import batches, count, counted, needs_receipt
 

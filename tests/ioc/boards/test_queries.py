@@ -14,13 +14,13 @@ from ioc.boards.derive import boards
 from ioc.boards.expand import filled, timed
 from ioc.boards.lint import queries
 from ioc.boards.words import VI
+from ioc.calendar.workdays import days_off
 from ioc.catalog import REJECTS
 from ioc.events.rejects import Reject, pack, refused
 from ioc.rolling.roll import Roller
 from ioc.store import tables
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
-from ioc.workdays import days_off
 from tests.brute import DOSSIER, RAN, Record
 from tests.counting import CATALOG, OF_LOGS, TOPICS, count, pipeline, real_store
 from tests.logs import beat, dossier, ran, record

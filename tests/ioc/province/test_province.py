@@ -13,11 +13,11 @@ import pytest
 from vietnam_provinces import Ward
 from vietnam_provinces.codes import ProvinceCode
 
+from ioc.calendar.workdays import Hours, local_day
 from ioc.events.exact_lane import Reject, exact
 from ioc.province.data import communes, departments, procedures, sites
 from ioc.province.model import DOSSIER, RAN, Outgoing, Province
 from ioc.times import DAY, HOUR, MINUTE, PROVINCE, SECOND, from_datetime, to_datetime, to_ms
-from ioc.workdays import Hours, local_day
 from schemas import contracts
 from schemas.dossier import STATES
 from schemas.envelope import Envelope

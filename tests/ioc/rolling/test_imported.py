@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.events import murmur
 from ioc.events.batch import Batch
@@ -14,7 +15,6 @@ from ioc.rolling.roll import Roller, beginning
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso
-from ioc.windows import window_start
 from tests.counting import pipeline, real_store
 from tests.ioc.rolling.test_roll import START, STEPS, TOPIC, held, received, rows
 

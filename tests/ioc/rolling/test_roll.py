@@ -13,6 +13,7 @@ import pytest
 
 from ioc.alerting.alerts import Alerter
 from ioc.asking import read
+from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.events import murmur
@@ -23,7 +24,6 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
-from ioc.windows import window_start
 from tests.counting import count, pipeline, real_store
 from tests.ioc.alerting.test_alerts import Desk, transitions
 from tests.streams_queue import CATALOG as QUEUES

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ioc import windows
 from ioc.asking import read
+from ioc.calendar import windows
 from ioc.catalog import Catalog
 from ioc.rolling.roll import Roller
 from ioc.rolling.series import Entries, series

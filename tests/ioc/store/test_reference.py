@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from ioc.calendar.workdays import days_off
 from ioc.store import reference, tables
 from ioc.store.clickhouse import Store
-from ioc.workdays import days_off
 from tests.counting import CATALOG, real_store
 
 FIRST = {"a": "Sở A", "b": "Sở B", "c": "Sở C"}

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 import holidays
 import pytest
 
+from ioc.calendar.workdays import DAY_OF_WORK, PROVINCE, Hours, days_off, from_datetime, to_datetime
 from ioc.times import HOUR, MINUTE
-from ioc.workdays import DAY_OF_WORK, PROVINCE, Hours, days_off, from_datetime, to_datetime
 
 
 def at(day: date, clock: int) -> int:

@@ -1,0 +1,1 @@
+"""Calendar: windows and their steps, working days."""
