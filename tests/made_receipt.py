@@ -50,7 +50,7 @@ def dossier(chance: random.Random, number: int, tasks: list[int]) -> list[dict[s
     }
     found, at = [], start
     for step in range(chance.choices((6, 1, 8, 10, 4), (80, 8, 5, 5, 2))[0]):
-        at += timedelta(milliseconds=chance.choice((0, 1, 7_000, 3_600_000, 86_400_000 * 3)))
+        at += timedelta(milliseconds=chance.choice((0 if step else 1, 1, 7_000, 3_600_000, 86_400_000 * 3)))
         if step == 5 and chance.random() < 0.12 and end > start:
             at = max(at, end + timedelta(hours=5))  # after the end
         own = {"concept:instance": f"task-{tasks.pop()}", "concept:name": STEPS[step % len(STEPS)], "org:resource": f"R{step}"}
