@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ioc.alerting.judge import CALM, FIRING, Removal, State, judge_all, look_back, looks_back_to, silenced
-from ioc.alerting.removed import ALERT, Ended, end, end_streams, grouped, orphans, position, removals, rules
+from ioc.alerting.judge import CALM, FIRING, Removal, State, judge_on, look_back, looks_back_to, silenced
+from ioc.alerting.removed import ALERT, Ended, end, end_streams, grouped, orphans, removals, rules
 from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
@@ -75,7 +75,7 @@ class Alerter:
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
-            stored = position(self.store, ALERT, generation)
+            stored = state.step_of(self.store, ALERT, generation)
             reached = begins(self.store, stream, generation, run=self.run) if stored is None else stored
             if reached is None or reached > watermark:  # what the groups' states follow from is not written yet
                 return
@@ -107,7 +107,7 @@ class Alerter:
             if quiet:
                 heard = silenced(heard, quiet, stream.grain, held.get(dims), after, until)
             removed = self._removals[stream.name].get((indicator.name, dims), ())
-            transitions, states[dims] = judge_all(rule, stream.grain, heard, states.get(dims, CALM), after, until, removed)
+            transitions, states[dims] = judge_on(rule, stream.grain, heard, states.get(dims, CALM), after, until, removed)
             for t in transitions:
                 found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.reason, t.at))
         self.store.insert("alerts", state.rows_table("alerts", found))
@@ -173,7 +173,7 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
 def judged(store: Store, catalog: Catalog) -> bool:
     """Whether every step that is rolled has been judged."""
     marks = watermarks(store)
-    return all((position(store, ALERT, g) or 0) >= marks.get(g, 0) for g in catalog.generations.values())
+    return all((state.step_of(store, ALERT, g) or 0) >= marks.get(g, 0) for g in catalog.generations.values())
 
 
 def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> Rows:

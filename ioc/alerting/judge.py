@@ -49,7 +49,7 @@ Removal = tuple[int, float]
 """When an alert was ended as its rule was gone (ms), and the value it had fired at."""
 
 
-def judge_all(
+def judge_on(
     rule: Above,
     grain: int,
     rows: Sequence[tuple[int, float | None]],

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import stamina
 import structlog
 
-from ioc.alerting.removed import ALERT, position
+from ioc.alerting.removed import ALERT
 from ioc.alerting.webhook import Reply, Told
 from ioc.catalog import ALERTS, Catalog
 from ioc.errors import ServiceAway
@@ -94,7 +94,7 @@ class Teller:
 
         A generation goes on where any other one stands: what was counted anew, or by a declaration of before, is no news.
         """
-        judged = position(self.store, ALERT, generation)
+        judged = state.step_of(self.store, ALERT, generation)
         positions = [step for (g, name), step in state.steps(self.store, self.stage).items() if stream == name or g == generation]
         told = max(positions, default=0)
         if judged is None or judged <= told:

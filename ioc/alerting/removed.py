@@ -16,11 +16,6 @@ Ended = tuple[str, Dims, float, float, float]
 """An alert that nothing will end: rule, group, the value it fired at, threshold and clear."""
 
 
-def position(store: Store, stage: str, generation: str) -> int | None:
-    """Up to which step (ms) a generation came in a stage, whatever its stream was called; None: it has not begun."""
-    return max((step for (own, _), step in state.steps(store, stage).items() if own == generation), default=None)
-
-
 def rules(stream: Stream) -> list[tuple[Above, Indicator]]:
     """The rules a stream declares."""
     return [(i.alert, i) for i in stream.indicators if i.alert is not None]

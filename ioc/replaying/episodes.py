@@ -11,10 +11,11 @@ import polars as pl
 
 from ioc.alerting.alerts import begins
 from ioc.alerting.judge import FIRING, RESOLVED
-from ioc.alerting.removed import ALERT, grouped, position
+from ioc.alerting.removed import ALERT, grouped
 from ioc.asking.question import moment
 from ioc.calendar.windows import LEVEL
 from ioc.replaying.compared import Side
+from ioc.store import state
 from ioc.store.clickhouse import literal
 from ioc.vocabulary import Dims, Indicator, Stream
 
@@ -72,7 +73,7 @@ def _frame(indicator: Indicator, rows: list[tuple[Dims, int, str, str]]) -> pl.D
 def judged(side: Side, stream: Stream) -> tuple[int, int] | None:
     """The steps in (from, to] (ms) whose alerts the side has judged, or None."""
     generation = side.generations[stream.name]
-    end = position(side.store, ALERT, generation)
+    end = state.step_of(side.store, ALERT, generation)
     begin = None if end is None else begins(side.store, stream, generation, run=side.run is not None)
     return None if begin is None or end is None else (begin, end)
 

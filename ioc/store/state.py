@@ -91,6 +91,11 @@ def steps(store: Store, stage: str) -> dict[tuple[str, str], int]:
     return {(generation, stream): c.next for (generation, stream, _), c in checkpoints(store, stage).items()}
 
 
+def step_of(store: Store, stage: str, generation: str) -> int | None:
+    """How far a generation came in such a stage (ms), whatever its stream was called then; None: it has not begun."""
+    return max((step for (own, _), step in steps(store, stage).items() if own == generation), default=None)
+
+
 def save_step(store: Store, stage: str, generation: str, stream: str, step: int) -> None:
     """Write such a position; an earlier one than is stored changes nothing."""
     store.insert("checkpoints", checkpoint_rows(stage, {(generation, stream, 0): Checkpoint(step)}))
