@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from ioc.times import DAY, HOUR, MINUTE, PROVINCE, from_datetime, to_datetime
@@ -87,28 +86,23 @@ def leaves(window: str, at: Ints, size: int) -> Ints:
     return period // size * size + size
 
 
-def changes(groups: pl.DataFrame, steps: Ints, measures: Ints, first: int, last: int) -> tuple[pl.DataFrame, Ints]:
+def changes(groups: Ints, steps: Ints, measures: Ints, first: int, last: int) -> tuple[Ints, Ints, Ints]:
     """Sums of each group at the steps where something enters or leaves, within (first, last].
 
-    `groups`: one row an entry, the columns that name a group. `steps`: the step of each entry; `measures`: what it adds (shape
-    (entries, measures)). Everything up to and with `first` is summed into the opening. Returns the groups with `at`, sorted,
-    and the sums, shape (rows, measures).
+    `groups`: the number of each entry's group; `steps`: the step of each entry; `measures`: what it adds (shape (entries,
+    measures)). Everything up to and with `first` is summed into the opening. Returns groups and steps, in this order, and the
+    sums, shape (rows, measures).
     """
-    keys = groups.columns
-    frame = groups.with_columns(at=pl.Series(np.maximum(steps, first)), _row=pl.int_range(len(groups)))
-    frame = frame.filter(pl.col("at") <= last).sort([*keys, "at"])
-    if frame.is_empty():
-        return frame.drop("_row"), measures[:0]
-    ordered = measures[frame["_row"].to_numpy()]
-    total = ordered.cumsum(axis=0)
-    ends = frame.select(
-        new=pl.struct(keys).rle_id() if keys else pl.lit(0).repeat_by(pl.len()).explode(),
-        last=pl.struct([*keys, "at"]).rle_id() if keys else pl.col("at").rle_id(),
-    )
-    group = ends["new"].to_numpy()
-    final = np.append(np.diff(ends["last"].to_numpy()) != 0, True)
-    starts = np.flatnonzero(np.append(True, np.diff(group) != 0))
-    base = np.zeros((len(starts), ordered.shape[1]), np.int64)
+    steps = np.maximum(steps, first)
+    rows = np.flatnonzero(steps <= last)
+    rows = rows[np.argsort(groups[rows] * (last - first + 1) + (steps[rows] - first))]
+    groups, steps = groups[rows], steps[rows]
+    if not len(rows):
+        return groups, steps, measures[:0]
+    own = np.flatnonzero(np.append(True, (groups[1:] != groups[:-1]) | (steps[1:] != steps[:-1])))
+    groups, steps = groups[own], steps[own]
+    total = np.add.reduceat(measures[rows], own, axis=0).cumsum(axis=0)
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    base = np.zeros((len(starts), total.shape[1]), np.int64)
     base[1:] = total[starts[1:] - 1]
-    sums = total - base[group]
-    return frame.filter(pl.Series(final)).drop("_row"), sums[final]
+    return groups, steps, total - np.repeat(base, np.diff(np.append(starts, len(groups))), axis=0)

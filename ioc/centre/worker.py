@@ -46,6 +46,8 @@ COLLECT = 600.0
 """Seconds between two looks for cycles among old objects."""
 ROLL = 1.0
 """Seconds between two rolls: a provisional row is overwritten at most that often."""
+UNTOLD = 5.0
+"""Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
 
 
 class Fate:
@@ -151,7 +153,7 @@ class Carrier(Service):
             self.parts.counted.clear()
             try:
                 await self.progress.send(value=b"")
-            except Exception as error:  # the roller looks every second, told or not
+            except Exception as error:  # the roller looks by itself, told or not
                 log.warning("the roller was not told", reason=describe(error))
 
     @Service.task
@@ -188,7 +190,7 @@ class Carrier(Service):
         wake = self.parts.wake
         while not self.should_stop:
             with suppress(TimeoutError):
-                async with asyncio.timeout(ROLL):
+                async with asyncio.timeout(UNTOLD):
                     await wake.wait()
             wake.clear()
             started, more = time.monotonic(), False

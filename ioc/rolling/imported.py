@@ -17,7 +17,7 @@ import structlog
 from ioc.calendar.windows import LEVEL, leaves, step
 from ioc.events.batch import RECEIVED
 from ioc.events.decode import Clock
-from ioc.rolling.steps import Span, dimensions, rows
+from ioc.rolling.steps import Span, dimensions, rows, windows_of
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
@@ -162,7 +162,7 @@ class Imported:
         after = min(job.reached + job.portion, job.end)
         if job.reached < began < after:
             after = began
-        spans = [span for i in stream.indicators for w in windows(i) if (span := _span(stream, i, w, job, after, began))]
+        spans = [span for i in stream.indicators for w in windows_of(i) if (span := _span(stream, i, w, job, after, began))]
         found = rows(self.store, stream, generation, spans)
         if after <= began:  # steps before a partition's first reception have no first final
             none = {"first_value": pl.lit(None, pl.Float64), "first_n": pl.lit(None, pl.Int64)}
@@ -202,11 +202,6 @@ def _span(stream: Stream, indicator: Indicator, window: str, job: Job, after: in
     touched = groups_of(stream, indicator, own)
     opening = touched if job.reached == began else None  # a step without a first final is followed by one that has it
     return Span(indicator, window, first, last, touched, opening)
-
-
-def windows(indicator: Indicator) -> tuple[str, ...]:
-    """The windows an indicator is rolled for."""
-    return (LEVEL,) if indicator.level else indicator.windows
 
 
 def groups_of(stream: Stream, indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:

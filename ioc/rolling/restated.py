@@ -8,8 +8,8 @@ from dataclasses import replace
 import polars as pl
 
 from ioc.calendar.windows import LEVEL, leaves, step
-from ioc.rolling.imported import groups_of, windows
-from ioc.rolling.steps import Span
+from ioc.rolling.imported import groups_of
+from ioc.rolling.steps import Span, windows_of
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import floor
@@ -40,8 +40,10 @@ def late(
 
 def restated(stream: Stream, changed: pl.DataFrame, before: int, watermark: int) -> list[Span]:
     """The steps that were final already and that changed panes touch, within `restate`. Levels are never restated."""
-    spans = []
-    for indicator, window, size in windows_of(stream):
+    spans: list[Span] = []
+    if changed.is_empty():
+        return spans
+    for indicator, window, size in all_windows(stream):
         if window == LEVEL:
             continue
         last, horizon = floor(before, size), floor(watermark - stream.restate, size)
@@ -73,8 +75,8 @@ def portions(stream: Stream, spans: Sequence[Span], length: int) -> Iterator[lis
         yield pieces
 
 
-def windows_of(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
+def all_windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
     """Every indicator with each of its windows and their steps (ms)."""
     for indicator in stream.indicators:
-        for window in windows(indicator):
+        for window in windows_of(indicator):
             yield indicator, window, step(window, stream.grain)

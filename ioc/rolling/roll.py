@@ -7,30 +7,29 @@ the highest `as_of` (positions counted before the panes were read) wins.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.events.decode import Clock
 from ioc.rolling.imported import Imported
-from ioc.rolling.restated import late, portions, restated, windows_of
-from ioc.rolling.steps import Span, dimensions, provisional, rows
+from ioc.rolling.ledger import FAR, Ledger
+from ioc.rolling.open_step import Opened, opened, provisional
+from ioc.rolling.restated import all_windows, late, portions, restated
+from ioc.rolling.rows import ROWS, tables_of
+from ioc.rolling.steps import Span, dimensions, rows
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import DAY, floor
-from ioc.vocabulary import Stream
+from ioc.vocabulary import Dims, Stream
 
 ROLL = "roll"
-ROWS = 200_000
-"""Rows of one insert at most."""
 PORTION = 10 * DAY
 LONGEST = 400 * DAY
 """Steps of so much time at least, and at most, are computed at once."""
@@ -72,7 +71,9 @@ class Roller:
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
         self._stopped = False
         self._progress: dict[str, Progress] = {}
-        self._shown: dict[str, pl.DataFrame] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._shown: dict[tuple[str, str], dict[Dims, bytes]] = {}
+        """By indicator and window the sums that the last open row of each group shows."""
         self._as_of: dict[str, int] = {}
         self._began: dict[str, int] = {}
         self._imported = Imported(store)
@@ -84,6 +85,7 @@ class Roller:
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
         self._progress.clear()
+        self._ledgers.clear()
         self._shown.clear()
         self._as_of.clear()
         self._imported.forget()
@@ -115,7 +117,11 @@ class Roller:
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
+        ends = {place: c.next for place, c in counted.items()}
+        if progress.advance is None and self._as_of.get(stream.name) == as_of and progress.positions == ends:  # nothing is new
+            return self._past(stream, generation, counted, progress, now, as_of)
         watermark = self._watermark(stream, counted)
+        changed = self._read(stream, ends, progress)
         if progress.advance is None and watermark is not None:
             since: Mapping[Place, int] = progress.positions
             if progress.watermark is None:  # until now no step was written, so all that lies before the first one is late
@@ -125,7 +131,8 @@ class Roller:
             if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
                 self._show(generation, stream, progress, now, as_of)
             if not advance.restated:
-                changed = late(self.store, stream, generation, advance.since, advance.counted, advance.reached)
+                if changed is None:
+                    changed = late(self.store, stream, generation, advance.since, advance.counted, advance.reached)
                 for again in portions(stream, restated(stream, changed, advance.reached, advance.watermark), PORTION):
                     if self._stopped:
                         return True
@@ -142,6 +149,16 @@ class Roller:
             progress.watermark, progress.advance, upto = advance.watermark, None, advance.counted
         self._save(generation, progress, upto)
         return upto is not counted or self._past(stream, generation, counted, progress, now, as_of)
+
+    def _read(self, stream: Stream, ends: Mapping[Place, int], progress: Progress) -> pl.DataFrame | None:
+        """What changed since the last turn, if that is what changed since the stream was rolled; None: it has to be asked for."""
+        if (ledger := self._ledgers.get(stream.name)) is None:
+            return None
+        known = dict(ledger.positions)
+        changed = ledger.read(ends)
+        if changed is None:
+            del self._ledgers[stream.name]
+        return changed if known == progress.positions and progress.advance is None else None
 
     def _past(
         self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], progress: Progress, now: int, as_of: int
@@ -186,15 +203,21 @@ class Roller:
         A portion that brings little is followed by a longer one, so that years in which nothing happened cost next to nothing.
         """
         began, started = beginning(self.store, stream, self._began), time.monotonic()
+        ledger = self._ledgers.get(stream.name)
+        if ledger is not None and (ledger.mark != to.reached or not ledger.covers(to.watermark)):
+            del self._ledgers[stream.name]
+            ledger = None
         while to.reached < to.watermark and not self._stopped:
-            after = min(to.reached + to.portion, to.watermark)
+            after = to.watermark if ledger is not None else min(to.reached + to.portion, to.watermark)
             spans = []
-            for indicator, window, size in windows_of(stream):
+            for indicator, window, size in all_windows(stream):
                 first, last = floor(to.reached, size), floor(after, size)
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
-            found = rows(self.store, stream, generation, spans)
+            found = rows(self.store, stream, generation, spans, ledger.level if ledger is not None else None)
             self._settle(generation, stream, found, as_of)
+            if ledger is not None:
+                ledger.settle(after)
             few = sum(map(len, found)) < ROWS // 2
             to.reached, to.portion = after, min(2 * to.portion, LONGEST) if few else max(to.portion // 2, PORTION)
             if time.monotonic() - started >= SLICE:
@@ -202,56 +225,53 @@ class Roller:
 
     def _show(self, generation: str, stream: Stream, progress: Progress, now: int, as_of: int) -> None:
         """Write the open steps anew. The others' rows hold at `now`, too: the checkpoint says so for all."""
-        final = progress.watermark if progress.advance is None else progress.advance.watermark
-        self._write(generation, stream, self._open(stream, generation, now, final), as_of)
+        self._write(generation, stream, self._open(stream, generation, now, progress), as_of)
         progress.shown = now
 
-    def _open(self, stream: Stream, generation: str, now: int, final: int | None) -> list[pl.DataFrame]:
+    def _open(self, stream: Stream, generation: str, now: int, progress: Progress) -> list[pl.DataFrame]:
         """The provisional rows of all indicators that differ from those shown last."""
-        rows = []
-        for found in provisional(self.store, stream, generation, now, final):
-            if found.is_empty():
-                continue
-            name = found["indicator"][0]
-            shown = self._shown.get(name)
-            self._shown[name] = found
-            if shown is not None:
-                same = [c for c in found.columns if c not in ("at", "until")]
-                found = found.join(shown.select(same), on=same, how="anti", nulls_equal=True)
-            rows.append(found)
-        return rows
+        rows: dict[str, list[Opened]] = {}
+        for one in self._opened(stream, generation, now, progress):
+            shown = self._shown.setdefault((one.indicator.name, one.window), {})
+            now_there = [sums.tobytes() for sums in one.sums]
+            new = [i for i, (g, there) in enumerate(zip(one.groups, now_there, strict=True)) if shown.get(g) != there]
+            if new:
+                shown.update((one.groups[i], now_there[i]) for i in new)
+                rows.setdefault(one.indicator.name, []).append(
+                    one._replace(groups=[one.groups[i] for i in new], sums=one.sums[new])
+                )
+        return [provisional(stream, found[0].indicator, found, now) for found in rows.values()]
+
+    def _opened(self, stream: Stream, generation: str, now: int, progress: Progress) -> Iterable[Opened]:
+        """The windows that end at the step of `now`: from the ledger, which is made where final steps are written up to here."""
+        to, final = floor(now - 1, stream.grain) + stream.grain, progress.watermark
+        if (advance := progress.advance) is not None:
+            final = advance.watermark
+            if advance.reached < final:
+                return opened(self.store, stream, generation, to, now, final)
+        if final is None or to - final > FAR:
+            return opened(self.store, stream, generation, to, now, final)
+        ledger = self._ledgers.get(stream.name)
+        if ledger is None:
+            upto = progress.positions if advance is None else {place: c.next for place, c in advance.counted.items()}
+            ledger = self._ledgers[stream.name] = Ledger(self.store, stream, generation, final, upto)
+        if not ledger.covers(to):
+            del self._ledgers[stream.name]
+            return opened(self.store, stream, generation, to, now, final)
+        return ledger.open(now, to)
 
     def _settle(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
         """Write rows of final steps. An open row that was shown before may not hold after them: it is shown anew."""
         self._write(generation, stream, rows, as_of)
-        groups = ["window", *dimensions(stream)]
         for frame in rows:
-            if len(frame) and (shown := self._shown.get(name := frame["indicator"][0])) is not None:
-                self._shown[name] = shown.join(frame.select(groups).unique(), on=groups, how="anti")
+            for window in frame["window"].unique() if len(frame) else ():
+                if shown := self._shown.get((frame["indicator"][0], window)):
+                    for dims in frame.filter(pl.col("window") == window).select(dimensions(stream)).unique().rows():
+                        shown.pop(dims, None)
 
     def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
-        """One insert for all of them, or a few for very many."""
-        tables = [_table(generation, stream, frame, as_of) for frame in rows if len(frame)]
-        if tables:
-            whole = pa.concat_tables(tables)
-            for first in range(0, len(whole), ROWS):
-                self.store.insert("indicators", whole.slice(first, ROWS))
-
-
-def _table(generation: str, stream: Stream, frame: pl.DataFrame, as_of: int) -> pa.Table:
-    """Rows of one indicator in the form of the table."""
-    names = stream.indicator(frame["indicator"][0]).value.names
-    other = pl.col("value").ne_missing(pl.col("first_value")) | pl.col("n").ne(pl.col("first_n"))
-    full = frame.with_columns(dims=pl.concat_list(dimensions(stream)), restated=pl.col("first_n").is_not_null() & other)
-    size = len(full)
-    columns: dict[str, Any] = {
-        c: full[c] for c in ("indicator", "window", "dims", "value", "lo", "hi", "n", "first_value", "restated")
-    }
-    columns |= {c: full[c].cast(pl.Datetime("ms", "UTC")) for c in ("at", "until")}
-    stats = full.select(names).to_dicts() if names else []
-    columns["stats"] = [[(k, v) for k, v in row.items() if v is not None] for row in stats] or [[]] * size
-    columns |= {"generation": pa.repeat(generation, size), "as_of": pa.repeat(as_of, size)}
-    return state.table("indicators", columns)
+        for table in tables_of(generation, stream, rows, as_of):
+            self.store.insert("indicators", table)
 
 
 def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None) -> int:

@@ -26,25 +26,52 @@ class Entries:
 def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
     """Rows of the steps in (first, last] at which something enters or leaves, and what holds at `first` already.
 
-    `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`. A step has a row even
-    if it makes no difference there: who knew less may have written one, and its write may still be on its way.
+    `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`; in order of groups and
+    steps. A step has a row even if it makes no difference there: who knew less may have written one, and its write may still be
+    on its way.
     """
-    out = leaves(window, entries.at, size) if window != LEVEL else np.full(len(entries.at), 1 << 62, np.int64)
-    latest, sums = _changes(entries, enters(entries.at, size), out, first, last)
-    final, first_sums = _changes(entries, enters(entries.known, size), out, first, last)
-    keys = latest.columns
-    both = (
-        latest.with_columns(_l=pl.int_range(len(latest), dtype=pl.Int64))
-        .join(final.with_columns(_f=pl.int_range(len(final), dtype=pl.Int64)), on=keys, how="full", coalesce=True)
-        .sort(keys)
-        .with_columns(pl.col("_l", "_f").forward_fill().over(keys[:-1]))
-        .fill_null(-1)
+    names, groups = numbered(entries.dims)
+    into = enters(entries.at, size)
+    out = leaves(window, entries.at, size) if window != LEVEL else np.full(len(into), 1 << 62, np.int64)
+    known = np.minimum(enters(entries.known, size), out)
+    used = np.flatnonzero(entries.sums.any(axis=0))  # of a histogram mostly few
+    width = len(used)
+    late = np.flatnonzero((known > into) & (into < out))
+    counts = np.flatnonzero(into < out)  # what goes before it comes never counts
+    parts = [(into, counts, 1, 0), (out, counts, -1, 0)]
+    if len(late):  # behind the sums stands what a first final lacks of them
+        parts += [(into, late, 1, width), (known, late, -1, width)]
+    measures = np.zeros((sum(len(rows) for _, rows, *_ in parts), 2 * width if len(late) else width), np.int64)
+    end = 0
+    for _, rows, sign, column in parts:
+        begin, end = end, end + len(rows)
+        measures[begin:end, column : column + width] = sign * entries.sums[rows[:, None], used]
+    of, at, sums = changes(
+        np.concatenate([groups[rows] for _, rows, *_ in parts]),
+        np.concatenate([steps[rows] for steps, rows, *_ in parts]),
+        measures,
+        first,
+        last,
     )
-    zero = np.zeros((1, entries.sums.shape[1]), np.int64)
-    now = measured(indicator, np.concatenate([sums, zero])[both["_l"].to_numpy()])
-    then = measured(indicator, np.concatenate([first_sums, zero])[both["_f"].to_numpy()])
-    rows = both.drop("_l", "_f").hstack(now).with_columns(first_value=then["value"], first_n=then["n"])
-    return rows.select(*keys, *now.columns, "first_value", "first_n")
+    full = np.zeros((len(sums), entries.sums.shape[1]), np.int64)
+    full[:, used] = sums[:, :width]
+    now = then = measured(indicator, full)
+    if len(late):
+        full[:, used] -= sums[:, width:]
+        then = measured(indicator, full)
+    frame = names[of].with_columns(at=pl.Series(at, dtype=pl.Int64)).hstack(now)
+    return frame.with_columns(first_value=then["value"], first_n=then["n"])
+
+
+def numbered(groups: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """The distinct rows of texts in order, and the number of each row among them."""
+    code = np.zeros(len(groups), np.int64)
+    for column in groups:
+        texts = column.to_arrow().dictionary_encode()
+        order = np.argsort(np.array(texts.dictionary.to_pylist(), object))
+        code = code * len(order) + np.argsort(order)[texts.indices.to_numpy()]
+    _, rows, numbers = np.unique(code, return_index=True, return_inverse=True)
+    return groups[rows], numbers
 
 
 def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
@@ -54,13 +81,3 @@ def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
     high = np.where(np.isposinf(columns[2]), np.nan, columns[2])  # an open bucket has no upper bound
     numbers = {"value": columns[0], "lo": columns[1], "hi": high, "n": indicator.value.n(sums)} | named
     return pl.DataFrame(numbers, nan_to_null=True)
-
-
-def _changes(entries: Entries, into: Ints, out: Ints, first: int, last: int) -> tuple[pl.DataFrame, Matrix]:
-    """Sums where entries come in at `into` and go at `out`; what goes before it comes never counts."""
-    counts = into < out
-    dims = entries.dims.filter(pl.Series(counts))
-    sums = entries.sums[counts]
-    return changes(
-        pl.concat([dims, dims]), np.concatenate([into[counts], out[counts]]), np.concatenate([sums, -sums]), first, last
-    )

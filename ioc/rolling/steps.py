@@ -1,8 +1,8 @@
-"""Steps: rows of `indicators` for steps that are final, and for the open one, each computed anew from panes."""
+"""Steps: rows of `indicators` for steps that are final, each computed anew from panes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +42,22 @@ class Span:
     whole: bool = False
 
 
-def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> list[pl.DataFrame]:
-    """The rows of the spans: steps at which something enters or leaves, and steps that have a row already."""
+def windows_of(indicator: Indicator) -> tuple[str, ...]:
+    """The windows an indicator is rolled for."""
+    return (LEVEL,) if indicator.level else indicator.windows
+
+
+def rows(
+    store: Store,
+    stream: Stream,
+    generation: str,
+    spans: Sequence[Span],
+    level: Callable[[Indicator, int], Entries] | None = None,
+) -> list[pl.DataFrame]:
+    """The rows of the spans: steps at which something enters or leaves, and steps that have a row already.
+
+    `level`: what counts for a level up to a step, where it is known without a look at its past.
+    """
     found: list[pl.DataFrame] = []
     if not spans:
         return found
@@ -58,7 +72,10 @@ def rows(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -
         own = [s for s in spans if s.window in windows]
         for some in [[s] for s in own] if windows == [LEVEL] and end - begin > LONG else [own]:
             first, last = min(s.first for s in some), max(s.last for s in some)
-            panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=_only(some))
+            if windows == [LEVEL] and level is not None:
+                panes = {(s.indicator.name, LEVEL): level(s.indicator, last) for s in some}
+            else:
+                panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=_only(some))
             for span in some:
                 held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
@@ -96,7 +113,8 @@ def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[
         return changed
     held = missing.join_asof(found.sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
     bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
-    return pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
+    whole = pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
+    return whole.sort(*dims, "at")
 
 
 def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> pl.DataFrame:
@@ -139,7 +157,7 @@ def dimensions(stream: Stream) -> list[str]:
     return [f"d{i}" for i in range(len(stream.dimensions))]
 
 
-def _groupings(stream: Stream, indicator: Indicator) -> str:
+def groups_sql(stream: Stream, indicator: Indicator) -> str:
     """A ClickHouse array of tuples: the groups a pane counts for."""
     size = len(stream.dimensions)
     tuples = (
@@ -149,11 +167,11 @@ def _groupings(stream: Stream, indicator: Indicator) -> str:
     return "[" + ", ".join(f"tuple({', '.join(parts)})" if size else "tuple('')" for parts in tuples) + "]"
 
 
-def _alike(stream: Stream, indicators: Iterable[Indicator]) -> list[list[Indicator]]:
+def alike(stream: Stream, indicators: Iterable[Indicator]) -> list[list[Indicator]]:
     """The indicators by their groupings: those of one list can be read together."""
     found: dict[str, list[Indicator]] = {}
     for indicator in {i.name: i for i in indicators}.values():
-        found.setdefault(_groupings(stream, indicator), []).append(indicator)
+        found.setdefault(groups_sql(stream, indicator), []).append(indicator)
     return list(found.values())
 
 
@@ -189,14 +207,14 @@ def entries(
     then = f"AND known < fromUnixTimestamp64Milli({known}) " if known is not None else ""
     dims, found = dimensions(stream), {}
     names = ", ".join(f"g.{i + 1} AS {d}" for i, d in enumerate(dims))
-    for alike in _alike(stream, indicators):
+    for together in alike(stream, indicators):
         frame = store.query(
             f"SELECT indicator, {names}, {at} AS a, {known_at} AS k, sumForEach(measures) AS m FROM panes FINAL "
-            f"ARRAY JOIN {_groupings(stream, alike[0])} AS g "
-            f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in alike))} {since}{then}"
+            f"ARRAY JOIN {groups_sql(stream, together[0])} AS g "
+            f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in together))} {since}{then}"
             f"AND at < fromUnixTimestamp64Milli({last}) {_within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
         )
-        for indicator in alike:
+        for indicator in together:
             own = frame.filter(pl.col("indicator") == indicator.name).cast({"a": pl.Int64, "k": pl.Int64})
             for window, start in starts.items():
                 held = own.filter(pl.col("a") >= before - lows.index(start) * size) if before != NEVER else own
@@ -208,65 +226,6 @@ def entries(
                     matrix(held["m"], len(indicator.value.measures)),
                 )
     return found
-
-
-def provisional(store: Store, stream: Stream, generation: str, now: int, final: int | None) -> list[pl.DataFrame]:
-    """The rows of the open steps: by indicator, all its windows, over the panes with at < `now` (ms).
-
-    A row stands at the end of its step, but its window looks back from `now`: a board says what its title says. `final`: up to
-    where steps are final (None: none is); a group that has left its window since has a row, for no other one tells of it.
-    """
-    rows: list[pl.DataFrame] = []
-    for level in (True, False):
-        for alike in _alike(stream, (i for i in stream.indicators if i.level == level)):
-            for windows in dict.fromkeys((LEVEL,) if level else i.windows for i in alike):
-                some = [i for i in alike if level or i.windows == windows]
-                rows += _open(store, stream, generation, some, windows, now, final)
-    return rows
-
-
-def _open(
-    store: Store,
-    stream: Stream,
-    generation: str,
-    indicators: Sequence[Indicator],
-    windows: Sequence[str],
-    now: int,
-    final: int | None,
-) -> list[pl.DataFrame]:
-    dims, sizes = dimensions(stream), {w: step(w, stream.grain) for w in windows}
-    ends: Mapping[str, int] = {w: floor(now - 1, size) + size for w, size in sizes.items()}
-    here = floor(now - 1, stream.grain) + stream.grain  # panes lie on the grain, and so do the windows over them
-    starts = [NEVER if w == LEVEL else window_start(w, here) for w in windows]
-    least = min(NEVER if w == LEVEL or final is None else window_start(w, floor(final, size)) for w, size in sizes.items())
-    sums = ", ".join(f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts))
-    since = f"AND at >= fromUnixTimestamp64Milli({least}) " if least != NEVER else ""
-    frame = store.query(
-        f"SELECT indicator, {', '.join(f'g.{i + 1} AS {d}' for i, d in enumerate(dims))}, {sums} FROM panes FINAL "
-        f"ARRAY JOIN {_groupings(stream, indicators[0])} AS g "
-        f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in indicators))} {since}"
-        f"AND at < fromUnixTimestamp64Milli({now}) GROUP BY indicator, {', '.join(dims)}"
-    )
-    groups, rows = frame.partition_by("indicator", as_dict=True), []
-    for indicator in indicators:
-        if (own := groups.get((indicator.name,))) is None:
-            continue
-        width = len(indicator.value.measures)
-        parts = [
-            own.select(dims)
-            .hstack(measured(indicator, matrix(own[f"m{i}"], width)))
-            .with_columns(window=pl.lit(window), at=pl.lit(end, pl.Int64))
-            for i, (window, end) in enumerate(ends.items())
-        ]
-        rows.append(
-            pl.concat(parts).with_columns(
-                indicator=pl.lit(indicator.name),
-                until=pl.lit(now, pl.Int64),
-                first_value=pl.lit(None, pl.Float64),
-                first_n=pl.lit(None, pl.Int64),
-            )
-        )
-    return rows
 
 
 def matrix(column: pl.Series, width: int) -> Matrix:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ioc.events.decode import Clock
 from ioc.store.clickhouse import Store, literal
-from ioc.store.form import TABLES
+from ioc.store.form import TABLES, WORD, WORDS
 from ioc.vocabulary import Dims, Stream
 
 Place = tuple[str, int]
@@ -47,6 +47,19 @@ def _array(values: Any, dtype: pa.DataType) -> Any:
     if isinstance(values, pl.Series):
         return values.to_arrow().cast(dtype)
     return pa.array(values, dtype)
+
+
+def compact(rows: pa.Table) -> pa.Table:
+    """The same rows with each text once: of words that come again and again the store takes half the time to read them."""
+
+    def encoded(column: pa.ChunkedArray) -> pa.Array:
+        whole = column.combine_chunks()
+        if pa.types.is_list(whole.type):
+            return pa.ListArray.from_arrays(whole.offsets, encoded(pa.chunked_array([whole.values])))
+        return whole.dictionary_encode()
+
+    words = [c for c in rows.column_names if rows.schema.field(c).type in (WORD.arrow, WORDS.arrow)]
+    return pa.table({c: encoded(rows[c]) if c in words else rows[c] for c in rows.column_names})
 
 
 def rows_table(name: str, rows: Iterable[Sequence[Any]]) -> pa.Table:

@@ -1,0 +1,252 @@
+"""Ledger: what a roller keeps of a stream's panes, so that the open step and the next final ones need no look at the past.
+
+Whatever is counted later is known later: a pane that was known before every partition's watermark never changes again. So what
+was known before `mark`, up to where first finals are written, is summed once for every group and window; only the panes known
+since are held one by one, and read again when they changed. What time alone brings into a window, or takes out of it, is read
+ahead in blocks. The cost of a roll is that of what is new, whatever lies behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ioc.calendar.windows import LEVEL, ROLLING, Ints, window_start
+from ioc.rolling.open_step import Opened, opened
+from ioc.rolling.series import Entries
+from ioc.rolling.steps import NEVER, dimensions, windows_of
+from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Place
+from ioc.times import DAY, MINUTE
+from ioc.values import Matrix
+from ioc.vocabulary import ALL, Dims, Indicator, Stream
+
+AHEAD = 15 * MINUTE
+"""Blocks are read so far ahead of now."""
+FAR, MOST = DAY, 300_000
+"""With a mark so far behind now, or so many panes to hold one by one, the past is read instead."""
+
+
+class Block(NamedTuple):
+    """Panes in order of `at`: whose they are (rows of `Book.places`) and their sums."""
+
+    at: Ints
+    of: Ints
+    sums: Matrix
+
+    def between(self, first: int, last: int) -> Block:
+        """Those with first <= at < last."""
+        low, high = np.searchsorted(self.at, (first, last))
+        return Block(self.at[low:high], self.of[low:high], self.sums[low:high])
+
+
+Fresh = tuple[Dims, int, int, Place]
+"""A pane known since the mark: dims, at, known, and whose partition's it is."""
+
+
+class Book:
+    """One indicator: sums by window of what is settled, the blocks, and what is fresh."""
+
+    def __init__(self, stream: Stream, indicator: Indicator) -> None:
+        self.indicator, self.width = indicator, len(indicator.value.measures)
+        self._masks = [[name in grouping for name in stream.dimensions] for grouping in indicator.groupings]
+        self.groups: dict[Dims, int] = {}
+        self._known: dict[Dims, int] = {}
+        self._places: list[list[int]] = []
+        self._rows: Matrix = np.zeros((0, len(self._masks)), np.int64)
+        self.sums: dict[str, Matrix] = {w: np.zeros((0, self.width), np.int64) for w in windows_of(indicator)}
+        self.there: dict[str, set[int]] = {w: set() for w in self.sums}
+        """By window the groups that have held something since, or may stand in a row as if they did: all others have none."""
+        self.blocks: dict[str, Block] = {}
+        """By rolling window the panes that leave it; by LEVEL those that enter all."""
+        self.fresh: dict[Fresh, tuple[int, tuple[int, ...]]] = {}
+
+    def group(self, dims: Dims) -> int:
+        """The number of a group."""
+        return self.groups.setdefault(dims, len(self.groups))
+
+    def pane(self, dims: Dims) -> int:
+        """The number of a pane's dimensions."""
+        found = self._known.get(dims)
+        if found is None:
+            found = self._known[dims] = len(self._places)
+            own = (tuple(d if m else ALL for d, m in zip(dims, mask, strict=True)) for mask in self._masks)
+            self._places.append([self.group(one) for one in own])
+        return found
+
+    @property
+    def places(self) -> Matrix:
+        """The groups a pane counts for, by its number: shape (panes, groupings)."""
+        if len(self._rows) < len(self._places):
+            self._rows = np.array(self._places, np.int64).reshape(-1, len(self._masks))
+        return self._rows
+
+    def block(self, rows: Iterable[tuple[Dims, int, Iterable[int]]]) -> Block:
+        """Panes (dims, at, sums) as a block."""
+        ordered = sorted(((at, self.pane(dims), sums) for dims, at, sums in rows), key=lambda row: row[:2])
+        at, of, sums = zip(*ordered, strict=True) if ordered else ((), (), ())
+        return Block(np.array(at, np.int64), np.array(of, np.int64), np.array(sums, np.int64).reshape(len(ordered), self.width))
+
+    def held(self, window: str) -> Matrix:
+        """The settled sums of a window, with a row for each group there is."""
+        own = self.sums[window]
+        if len(own) < len(self.groups):
+            own = np.concatenate([own, np.zeros((len(self.groups) - len(own), self.width), np.int64)])
+            self.sums[window] = own
+        return own
+
+    def add(self, sums: Matrix, block: Block, sign: int = 1) -> None:
+        """Add a block's panes to their groups' sums."""
+        if len(block.at):
+            places = self.places[block.of]
+            for column in range(places.shape[1]):
+                np.add.at(sums, places[:, column], sign * block.sums)
+
+
+class Ledger:
+    """The panes of one stream as a roller needs them. `mark` (ms): first finals are written up to there; `positions`: all that
+    was counted before them is in it."""
+
+    def __init__(self, store: Store, stream: Stream, generation: str, mark: int, positions: Mapping[Place, int]) -> None:
+        self.store, self.stream, self.generation = store, stream, generation
+        self.mark, self.positions, self.until = mark, dict(positions), mark
+        self.books = {i.name: Book(stream, i) for i in stream.indicators}
+        for indicator, window, groups, sums in opened(store, stream, generation, mark, mark, mark, known=mark):
+            book = self.books[indicator.name]
+            rows = [book.group(dims) for dims in groups]
+            book.held(window)[rows] = sums
+            book.there[window].update(rows)
+        self._note(self._panes(f"known >= fromUnixTimestamp64Milli({mark})"))
+
+    # ---- what is new
+
+    def read(self, counted: Mapping[Place, int]) -> pl.DataFrame | None:
+        """The panes that changed since the last time: columns indicator, dims, `at` (ms), ... None: the ledger is of no use any
+        more, as one of them was known before the mark."""
+        news = [
+            f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {self.positions.get((topic, partition), 0)})"
+            for (topic, partition), after in counted.items()
+            if after > self.positions.get((topic, partition), 0)
+        ]
+        changed = self._panes(" OR ".join(news) or "0")
+        if len(changed) and int(changed["known"].min()) < self.mark:  # type: ignore[arg-type]
+            return None
+        self._note(changed)
+        self.positions |= counted
+        return changed
+
+    def _panes(self, where: str) -> pl.DataFrame:
+        return self.store.query(
+            "SELECT indicator, dims, toUnixTimestamp64Milli(at) AS a, toUnixTimestamp64Milli(known) AS k, topic, partition, "
+            f"offset, measures FROM panes WHERE generation = {literal(self.generation)} AND ({where}) ORDER BY offset DESC "
+            "LIMIT 1 BY indicator, at, dims, known, topic, partition"
+        ).rename({"a": "at", "k": "known"})
+
+    def _note(self, panes: pl.DataFrame) -> None:
+        for name, dims, at, known, topic, partition, offset, measures in panes.rows():
+            if (book := self.books.get(name)) is None:
+                continue
+            key = (tuple(dims), at, known, (topic, partition))
+            there = book.fresh.get(key)
+            if there is None or there[0] < offset:
+                book.fresh[key] = (offset, measures)
+
+    # ---- what time brings
+
+    def covers(self, now: int) -> bool:
+        """Whether it can tell what is open at `now` (ms); what time brings until then is read."""
+        if now - self.mark > FAR or sum(len(book.fresh) for book in self.books.values()) > MOST:
+            return False
+        if now > self.until:
+            self._read_ahead(now + AHEAD)
+        return True
+
+    def _read_ahead(self, until: int) -> None:
+        length = until - self.mark
+        starts = {LEVEL: self.mark}
+        for window in {w for book in self.books.values() for w in book.sums if w in ROLLING}:
+            starts[window] = self.mark - ROLLING[window][0]
+        ranges = [f"at >= fromUnixTimestamp64Milli({s}) AND at < fromUnixTimestamp64Milli({s + length})" for s in starts.values()]
+        frame = self.store.query(
+            "SELECT indicator, dims, toUnixTimestamp64Milli(at) AS a, sumForEach(measures) AS m FROM panes FINAL "
+            f"WHERE generation = {literal(self.generation)} AND known < fromUnixTimestamp64Milli({self.mark}) "
+            f"AND ({' OR '.join(f'({r})' for r in ranges)}) GROUP BY indicator, dims, at"
+        )
+        own = frame.partition_by("indicator", as_dict=True)
+        for name, book in self.books.items():
+            found = own.get((name,), frame.clear())
+            rows = [(tuple(dims), at, sums) for _, dims, at, sums in found.rows()]
+            for window, start in starts.items():
+                if window == LEVEL or window in book.sums:
+                    book.blocks[window] = book.block(r for r in rows if start <= r[1] < start + length)
+        self.until = until
+
+    # ---- what a roller asks
+
+    def open(self, now: int, here: int) -> Iterator[Opened]:
+        """The sums of every window that ends at `here`, over panes with at < `now` (ms)."""
+        for book in self.books.values():
+            fresh = book.block((dims, at, sums) for (dims, at, *_), (_, sums) in book.fresh.items())
+            for window in book.sums:
+                sums = self._moved(book, window, here, now, fresh)
+                book.there[window].update(np.flatnonzero(sums.any(axis=1)).tolist())
+                rows, names = sorted(book.there[window]), list(book.groups)
+                yield Opened(book.indicator, window, [names[row] for row in rows], sums[rows])
+
+    def _moved(self, book: Book, window: str, to: int, now: int, fresh: Block) -> Matrix:
+        """The sums of the window that ends at `to`, of settled panes and of the fresh ones given, with at < `now`."""
+        start, before = (NEVER if window == LEVEL else window_start(window, at) for at in (to, self.mark))
+        sums = book.held(window).copy()
+        if window in ROLLING:
+            book.add(sums, book.blocks[window].between(before, start), -1)
+        elif start != before:  # another period: it begins where the mark is, or behind it
+            sums[:] = 0
+        book.add(sums, book.blocks[LEVEL].between(max(self.mark, start), now))
+        book.add(sums, fresh.between(start, now))
+        return sums
+
+    def level(self, indicator: Indicator, last: int) -> Entries:
+        """What counts for a level at the steps in (mark, last], summed by group and step: the entries of `steps.entries`."""
+        book, size = self.books[indicator.name], self.stream.grain
+        sums = book.held(LEVEL)
+        ahead = book.blocks[LEVEL].between(self.mark, last)
+        new = [(dims, at, known, sums) for (dims, at, known, _), (_, sums) in book.fresh.items() if at < last]
+        at = np.array([row[1] for row in new], np.int64)
+        known = np.array([row[2] for row in new], np.int64)
+        own = np.array([row[3] for row in new], np.int64).reshape(len(new), book.width)
+        of = np.concatenate([ahead.of, np.array([book.pane(row[0]) for row in new], np.int64)])
+        at, known = np.concatenate([ahead.at, at]), np.concatenate([ahead.at, known])
+        places = book.places[of]
+        count, before = places.shape[1], self.mark - size
+        names = list(book.groups)
+        held = np.flatnonzero(sums.any(axis=1))
+        group = np.concatenate([held, places.T.reshape(-1)])
+        dims = [[names[g][i] for g in group] for i in range(len(self.stream.dimensions))]
+        step = np.maximum(at // size * size, before)
+        return Entries(
+            pl.DataFrame(dict(zip(dimensions(self.stream), (pl.Series(d, dtype=pl.String) for d in dims), strict=True))),
+            np.concatenate([np.full(len(held), before), *[step] * count]),
+            np.concatenate([np.full(len(held), before), *[np.maximum(step, known // size * size)] * count]),
+            np.concatenate([sums[held], *[np.concatenate([ahead.sums, own])] * count]),
+        )
+
+    def settle(self, mark: int) -> None:
+        """First finals are written up to `mark` now, which it covers."""
+        for book in self.books.values():
+            passed = [key for key in book.fresh if key[2] < mark]
+            gone = book.block((key[0], key[1], book.fresh.pop(key)[1]) for key in passed)
+            came = np.concatenate([gone.of[gone.at < mark], book.blocks[LEVEL].between(self.mark, mark).of])
+            for window in book.sums:
+                book.there[window].update(book.places[came].ravel().tolist())  # a final row may tell of them
+                book.sums[window] = self._moved(book, window, mark, mark, gone)
+            for window, block in book.blocks.items():
+                start = 0 if window == LEVEL else ROLLING[window][0]
+                low, high = mark - start, self.until - start
+                both = [block.between(low, high), gone.between(low, high)]
+                joined = Block(*(np.concatenate(parts) for parts in zip(*both, strict=True)))
+                order = np.argsort(joined.at, kind="stable")
+                book.blocks[window] = Block(joined.at[order], joined.of[order], joined.sums[order])
+        self.mark = mark

@@ -1,0 +1,96 @@
+"""Open step: the windows that are open now, summed from all panes, and their rows of `indicators`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ioc.calendar.windows import LEVEL, step, window_start
+from ioc.rolling.series import measured
+from ioc.rolling.steps import NEVER, alike, dimensions, groups_sql, matrix
+from ioc.store.clickhouse import Store, literal
+from ioc.times import floor
+from ioc.values import Matrix
+from ioc.vocabulary import Dims, Indicator, Stream
+
+
+class Opened(NamedTuple):
+    """The groups of an indicator in a window that is open, with their sums, shape (groups, measures)."""
+
+    indicator: Indicator
+    window: str
+    groups: list[Dims]
+    sums: Matrix
+
+
+def opened(
+    store: Store,
+    stream: Stream,
+    generation: str,
+    to: int,
+    now: int,
+    final: int | None,
+    known: int | None = None,
+) -> Iterator[Opened]:
+    """The sums of every window that ends at `to`, over the panes with at < `now` (ms), by group.
+
+    `final`: up to where steps are final (None: none is); a group that has left its window since is there, too, for no other row
+    tells of it. `known`: only what was known before then (ms).
+    """
+    for level in (True, False):
+        for some in alike(stream, (i for i in stream.indicators if i.level == level)):
+            for windows in dict.fromkeys((LEVEL,) if level else i.windows for i in some):
+                own = [i for i in some if level or i.windows == windows]
+                yield from _opened(store, stream, generation, own, windows, to, now, final, known)
+
+
+def _opened(
+    store: Store,
+    stream: Stream,
+    generation: str,
+    indicators: Sequence[Indicator],
+    windows: Sequence[str],
+    to: int,
+    now: int,
+    final: int | None,
+    known: int | None,
+) -> Iterator[Opened]:
+    dims = dimensions(stream)
+    starts = [NEVER if w == LEVEL else window_start(w, to) for w in windows]
+    least = min(NEVER if w == LEVEL or final is None else window_start(w, floor(final, step(w, stream.grain))) for w in windows)
+    sums = ", ".join(f"sumForEachIf(measures, toUnixTimestamp64Milli(at) >= {start}) AS m{i}" for i, start in enumerate(starts))
+    since = f"AND at >= fromUnixTimestamp64Milli({least}) " if least != NEVER else ""
+    then = f"AND known < fromUnixTimestamp64Milli({known}) " if known is not None else ""
+    frame = store.query(
+        f"SELECT indicator, {', '.join(f'g.{i + 1} AS {d}' for i, d in enumerate(dims))}, {sums} FROM panes FINAL "
+        f"ARRAY JOIN {groups_sql(stream, indicators[0])} AS g "
+        f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in indicators))} {since}{then}"
+        f"AND at < fromUnixTimestamp64Milli({now}) GROUP BY indicator, {', '.join(dims)}"
+    )
+    groups = frame.partition_by("indicator", as_dict=True)
+    for indicator in indicators:
+        if (own := groups.get((indicator.name,))) is not None:
+            names = own.select(dims).rows()
+            for i, window in enumerate(windows):
+                yield Opened(indicator, window, names, matrix(own[f"m{i}"], len(indicator.value.measures)))
+
+
+def provisional(stream: Stream, indicator: Indicator, found: Sequence[Opened], now: int) -> pl.DataFrame:
+    """The rows of the open steps of one indicator. A row stands at the end of its step, but its window looks back from `now`: a
+    board says what its title says."""
+    dims = pl.DataFrame(
+        [g for one in found for g in one.groups], schema=dict.fromkeys(dimensions(stream), pl.String), orient="row"
+    )
+    ends = [floor(now - 1, size) + size for size in (step(one.window, stream.grain) for one in found)]
+    sizes = [len(one.groups) for one in found]
+    return dims.hstack(measured(indicator, np.concatenate([one.sums for one in found]))).with_columns(
+        window=pl.Series([one.window for one, n in zip(found, sizes, strict=True) for _ in range(n)], dtype=pl.String),
+        at=pl.Series(np.repeat(ends, sizes), dtype=pl.Int64),
+        indicator=pl.lit(indicator.name),
+        until=pl.lit(now, pl.Int64),
+        first_value=pl.lit(None, pl.Float64),
+        first_n=pl.lit(None, pl.Int64),
+    )
