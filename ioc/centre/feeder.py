@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from ioc.counting.log_identity import verify
 from ioc.counting.pipeline import Pipeline, Rows
 from ioc.errors import IocError
 from ioc.events.batch import Batch
-from ioc.events.replayed import arrived
+from ioc.events.replayed import arrived, before
 from ioc.kafka import TopicPartition
 from ioc.settings import Settings
 from ioc.store.state import Place
@@ -83,7 +83,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         counted: Callable[[], Any] = lambda: None,
         replayed: bool = False,
     ) -> None:
-        self._arrived: Callable[[Sequence[Any]], Sequence[Any]] = arrived if replayed else list
+        self._replayed = replayed
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
         self._nudge, self._failed, self._counted = nudge, failed, counted
         self._next: dict[TopicPartition, int] = {}
@@ -101,6 +101,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = kafka.consumer(
             self.settings,
             self.group,
+            columns=True,
             max_poll_interval_ms=300_000,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
@@ -132,7 +133,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._keep_membership()
             return
         try:
-            records = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
+            polled: dict[TopicPartition, kafka.Columns] = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
         except kafka.NoOffsetForPartitionError:
             if self._consumer.assignment() <= self._next.keys():
                 raise
@@ -140,10 +141,11 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             return
         # no await until the poll is stamped: a rebalance in between would mix two assignments
         batches = []
-        for place, found in records.items():
+        for place, found in polled.items():
             if found and place in self._next:
-                start, self._next[place] = self._next[place], found[-1].offset + 1
-                batches.append(Batch.of(*self._place(place), start, self._next[place], self._arrived(found)))
+                batch = Batch.of(*self._place(place), self._next[place], found)
+                self._next[place] = batch.next
+                batches.append(arrived(batch) if self._replayed else batch)
         if batches:
             poll = Poll(
                 batches,
@@ -257,8 +259,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
             for place in assigned:
                 checkpoint = found[self._place(place)]
-                last = records.get(place)
-                last = next(iter(self._arrived([last])), None) if last else None
+                last = self._as_counted(records.get(place))
                 verify(place, checkpoint, begins[place], ends[place], last, counts[self.topics[place.topic]])
                 if checkpoint.last_offset < 0 and checkpoint.next < begins[place] and not checkpoint.partitions:
                     checkpoint = self.pipeline.begin_at(self._place(place), begins[place])
@@ -267,6 +268,13 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 self._consumer.seek(place, checkpoint.next)
         log.info("partitions assigned", partitions=len(assigned), positions=sum(c.next for c in found.values()))
         self.assigned.set()
+
+    def _as_counted(self, record: Any) -> Any:
+        """A record of the log with the timestamp it was counted with; None where there is none, or none was replayed."""
+        if record is None or not self._replayed:
+            return record
+        was = before(record.headers, f"{record.topic}:{record.partition} holds a record at {record.offset} that")
+        return replace(record, timestamp=was[0]) if was else None
 
     def _place(self, place: TopicPartition) -> Place:
         return self.topics[place.topic], place.partition

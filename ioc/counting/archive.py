@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from ioc.counting.results import FIRST, LAST
+from ioc.events.batch import Batch
 from ioc.events.decode import Decoded
+from ioc.events.packed import packed
 from ioc.events.rejects import KEPT, claims
 from ioc.store.form import HEADERS, TIME
 from ioc.store.state import rows_table, table
@@ -22,35 +25,44 @@ def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table
     size = len(batch)
     who = _who(decoded, size)
     columns = {
-        "topic": pa.array([batch.topic] * size, pa.string()),
-        "partition": pa.array([batch.partition] * size, pa.int32()),
-        "offset": pa.array(batch.offsets, pa.int64()),
+        "topic": pa.repeat(batch.topic, size),
+        "partition": pa.repeat(batch.partition, size),
+        "offset": pa.array(np.asarray(batch.offsets, np.int64)),
         "received_at": pa.array(decoded.received, pa.int64()).cast(TIME),
         "verdict": pa.array(verdicts, pa.string()),
         "time": who["time"].to_arrow().cast(TIME),
-    }
-    beats = set(decoded.beats)
-    kept = [None if i in beats else value for i, value in enumerate(batch.values)] if beats else batch.values
-    headers = (
-        [[{"name": n, "value": v or b""} for n, v in batch.headers.get(i, ())] for i in range(size)]
-        if batch.headers
-        else [[]] * size
-    )
-    columns |= {
-        "key": pa.array(batch.keys, pa.binary()) if values else pa.nulls(size, pa.binary()),
-        "headers": pa.array(headers if values else [[]] * size, HEADERS.arrow),
-        "value": pa.array(kept, pa.binary()) if values else pa.nulls(size, pa.binary()),
+        "key": packed(batch.keys) if values else pa.nulls(size, pa.binary()),
+        "headers": _headers(batch if values else None, size),
+        "value": _kept(decoded) if values else pa.nulls(size, pa.binary()),
     }
     return table("events", columns | {name: who[name] for name in ("type", "source", "id", "entity")})
 
 
+def _kept(decoded: Decoded) -> pa.Array | pa.ChunkedArray:
+    """The values as they came, but those of heartbeats, which all say the same."""
+    if not decoded.beats:
+        return decoded.batch.packed
+    beats = set(decoded.beats)
+    return packed([None if i in beats else value for i, value in enumerate(decoded.batch.values)])
+
+
+def _headers(batch: Batch | None, size: int) -> pa.Array:
+    if batch is None or not batch.headers:
+        return pa.array([[]], HEADERS.arrow).take(pa.repeat(0, size))
+    given = [[{"name": n, "value": v or b""} for n, v in batch.headers.get(i, ())] for i in range(size)]
+    return pa.array(given, HEADERS.arrow)
+
+
 def _who(decoded: Decoded, size: int) -> pl.DataFrame:
     """Type, source, id, time and entity of every record: of valid events as decoded, of rejects as their bytes claim."""
-    known = pl.concat([_EMPTY, *(_identified(decoded.contracts[kind], frame) for kind, frame in decoded.frames.items())])
-    seen = set(known["_i"].to_list())
+    known = [_identified(decoded.contracts[kind], frame) for kind, frame in decoded.frames.items() if len(frame)]
+    seen = {i for found in known for i in found["_i"].to_list()} if decoded.rejects else set()
     others = [(i, *_claimed(decoded, i), None, "") for i in decoded.rejects if i not in seen]
     others += [(i, Heartbeat.event_type, "", "", None, "") for i in decoded.beats]
-    who = pl.concat([known, pl.DataFrame(others, schema=_EMPTY.schema, orient="row")]).sort("_i")
+    if others or len(known) != 1:  # else they are in order
+        who = pl.concat([_EMPTY, *known, pl.DataFrame(others, schema=_EMPTY.schema, orient="row")]).sort("_i")
+    else:
+        who = known[0]
     assert len(who) == size, "every record has exactly one verdict"
     # other times than the store can hold are archived as null; the bytes hold them
     return who.with_columns(time=pl.when(pl.col("time").is_between(FIRST, LAST)).then(pl.col("time")))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 import xxhash
 
 from ioc.events.exact_lane import Headers
+from ioc.events.packed import packed
 
 RECEIVED = "ioc-received"
 """Header that carries the original reception time (decimal ms, ASCII) where it is trusted: loading a past, imports into a run."""
@@ -37,6 +40,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    @cached_property
+    def joined(self) -> bytes:
+        """The bytes of all values, side by side."""
+        return b"".join(filter(None, self.values))
+
+    @cached_property
+    def packed(self) -> pa.Array | pa.ChunkedArray:
+        """The values as one Arrow array, null where there is none: parsed, and archived."""
+        return packed(self.values, self.joined)
 
     def received(self, index: int) -> int | None:
         """The original reception in the header of a record, or None where there is none or it is no such number."""
@@ -71,19 +84,10 @@ class Batch:
         return pieces
 
     @classmethod
-    def of(cls, topic: str, partition: int, start: int, following: int, records: Sequence[Any]) -> Batch:
-        """A batch of consumer records (offset, key, value, timestamp, headers)."""
-        return cls(
-            topic,
-            partition,
-            start,
-            following,
-            [r.offset for r in records],
-            [r.key for r in records],
-            [r.value for r in records],
-            [r.timestamp for r in records],
-            {i: r.headers for i, r in enumerate(records) if r.headers},
-        )
+    def of(cls, topic: str, partition: int, start: int, found: Any) -> Batch:
+        """A batch of what a poll found of a partition (`ioc.kafka.Columns`)."""
+        following = found.offsets[-1] + 1
+        return cls(topic, partition, start, following, found.offsets, found.keys, found.values, found.timestamps, found.headers)
 
 
 def record_hash(offset: int, timestamp: int, key: bytes | None, value: bytes | None) -> int:

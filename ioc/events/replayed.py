@@ -7,12 +7,10 @@ offset: that is the version of every row, and the run's rows are then the live o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from ioc.errors import IocError
-from ioc.events.batch import LONGEST
+from ioc.events.batch import LONGEST, Batch
 from ioc.events.exact_lane import Headers
 
 REPLAYED = "ioc-replayed"
@@ -27,19 +25,29 @@ def carried(headers: Headers, received: int) -> Headers:
     return [*headers, (REPLAYED, b"%d" % received)]
 
 
-def arrived(records: Iterable[Any]) -> list[Any]:
-    """Consumer records of a run's topic as they were in the live log; what stands for a hole is left out.
+def before(headers: Headers, where: str) -> tuple[int, Headers] | None:
+    """(reception in ms, headers) of a record of a run's topic as they were in the live log; None for what stands for a hole.
 
     Raises IocError for a record that no replay has sent.
     """
-    found = []
-    for record in records:
-        *headers, (name, at) = record.headers or (("", b""),)
-        if name != REPLAYED or len(at) > LONGEST or not (at.isdigit() or not at):
-            raise IocError(
-                f"{record.topic}:{record.partition} holds a record at {record.offset} that was not replayed: someone else wrote "
-                "to this run; remove it with `ioc replay drop` and start it again"
-            )
-        if at:
-            found.append(replace(record, timestamp=int(at), headers=tuple(headers)))
-    return found
+    *others, (name, at) = headers or (("", b""),)
+    if name != REPLAYED or len(at) > LONGEST or not (at.isdigit() or not at):
+        raise IocError(
+            f"{where} was not replayed: someone else wrote to this run; remove it with `ioc replay drop` and start it again"
+        )
+    return (int(at), tuple(others)) if at else None
+
+
+def arrived(batch: Batch) -> Batch:
+    """A batch of a run's topic as it was in the live log.  Raises IocError as `before`."""
+    where = f"{batch.topic}:{batch.partition} holds a record at"
+    found = [before(batch.headers.get(i, ()), f"{where} {offset} that") for i, offset in enumerate(batch.offsets)]
+    kept = [(i, *was) for i, was in enumerate(found) if was is not None]
+    return replace(
+        batch,
+        offsets=[batch.offsets[i] for i, _, _ in kept],
+        keys=[batch.keys[i] for i, _, _ in kept],
+        values=[batch.values[i] for i, _, _ in kept],
+        timestamps=[at for _, at, _ in kept],
+        headers={new: headers for new, (_, _, headers) in enumerate(kept) if headers},
+    )

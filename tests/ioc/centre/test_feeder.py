@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,7 +21,7 @@ from ioc.centre import feeder
 from ioc.centre.feeder import Feeder
 from ioc.counting.pipeline import Pipeline
 from ioc.events.batch import Batch
-from ioc.kafka import Sender, TopicPartition
+from ioc.kafka import Columns, Sender, TopicPartition
 from ioc.settings import Settings
 from tests.fake import FakeStore
 
@@ -109,10 +110,10 @@ class Log:
 
     def subscribe(self, topics: list[str], listener: Any) -> None: ...
 
-    async def getmany(self, **_: Any) -> dict[TopicPartition, list[Any]]:
+    async def getmany(self, **_: Any) -> dict[TopicPartition, Columns]:
         await asyncio.sleep(0)
         self.next += 1
-        return {PLACE: [SimpleNamespace(offset=self.next - 1, timestamp=0, key=None, value=b"{}", headers=())]}
+        return {PLACE: Columns(array("q", [self.next - 1]), [None], [b"{}"], array("q", [0]))}
 
 
 class Steps:

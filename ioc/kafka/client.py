@@ -1,4 +1,4 @@
-"""Kafka: the only file that knows aiokafka. Connections, topics, a sender, and reading single records."""
+"""Client: connections, topics, a sender, and reading single records."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaConnectionError,
-    KafkaError,
-    NoOffsetForPartitionError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -22,23 +20,8 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from ioc.errors import ServiceAway
+from ioc.kafka.columns import ColumnConsumer
 from ioc.settings import Settings
-
-__all__ = [
-    "ConsumerRebalanceListener",
-    "KafkaError",
-    "NoOffsetForPartitionError",
-    "Sender",
-    "TopicPartition",
-    "bounds",
-    "connection",
-    "consumer",
-    "create_topics",
-    "delete_topics",
-    "partitions",
-    "read_at",
-    "send_to_all",
-]
 
 RECORD_BYTES = 4 << 20
 TOPIC_CONFIG = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
@@ -62,8 +45,11 @@ def connection(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
-def consumer(settings: Settings, group: str | None = None, **options: Any) -> AIOKafkaConsumer:
-    """A consumer that reads committed records only, from positions we set, and never commits by itself."""
+def consumer(settings: Settings, group: str | None = None, *, columns: bool = False, **options: Any) -> AIOKafkaConsumer:
+    """A consumer that reads committed records only, from positions we set, and never commits by itself.
+
+    `columns`: its `getmany` brings columns (`ioc.kafka.columns`) instead of lists of records.
+    """
     arguments: dict[str, Any] = {
         "group_id": group,
         "isolation_level": "read_committed",
@@ -73,7 +59,7 @@ def consumer(settings: Settings, group: str | None = None, **options: Any) -> AI
         "fetch_max_bytes": 64 << 20,
         "fetch_max_wait_ms": 100,
     }
-    return AIOKafkaConsumer(**(connection(settings) | arguments | options))
+    return (ColumnConsumer if columns else AIOKafkaConsumer)(**(connection(settings) | arguments | options))
 
 
 @asynccontextmanager
