@@ -9,8 +9,8 @@ Marks are columns, 32 bytes each, in sorted runs that are merged as they grow: a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -38,6 +38,11 @@ class Marks:
     identities: Bits
     hashes: Bits
     offsets: Ints
+    first: Bits = field(init=False)
+    """The first halves, side by side: a search in a column of `identities` would copy it each time."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", np.ascontiguousarray(self.identities[:, 0]))
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -45,15 +50,18 @@ class Marks:
     @classmethod
     def of(cls, identities: Bits, hashes: Bits, offsets: Ints) -> Marks:
         """Marks in any order; of an identity that comes twice the smaller offset is found."""
-        order = np.lexsort((offsets, identities[:, 0]))
+        first = identities[:, 0]
+        order = np.argsort(first, kind="stable")  # runs that are sorted already are only merged
+        if (first[order[1:]] == first[order[:-1]]).any():
+            order = np.lexsort((offsets, first))
         return cls(identities[order], hashes[order], offsets[order])
 
     def find(self, identities: Bits) -> tuple[Ints, Bits]:
         """Offset (FAR: none) and hash of the mark of each identity."""
         if not len(self):
             return np.full(len(identities), FAR), np.zeros(len(identities), np.uint64)
-        place = np.minimum(np.searchsorted(self.identities[:, 0], identities[:, 0]), len(self) - 1)
-        hit = (self.identities[place] == identities).all(axis=1)
+        place = np.minimum(np.searchsorted(self.first, identities[:, 0]), len(self) - 1)
+        hit = (self.first[place] == identities[:, 0]) & (self.identities[:, 1][place] == identities[:, 1])
         return np.where(hit, self.offsets[place], FAR), np.where(hit, self.hashes[place], np.uint64(0))
 
 
@@ -104,7 +112,8 @@ class Seen:
         order = np.argsort(identities[:, 0], kind="stable")
         identities, hashes, offsets = identities[order], hashes[order], offsets[order]
         # the first of each identity in the batch stands for all of them
-        first = np.append(True, (identities[1:] != identities[:-1]).any(axis=1))
+        one, other = identities[:, 0], identities[:, 1]
+        first = np.append(True, (one[1:] != one[:-1]) | (other[1:] != other[:-1]))
         head, of = np.flatnonzero(first), np.cumsum(first) - 1
         marked, digests = np.full(len(head), FAR), np.zeros(len(head), np.uint64)
         for run in [self._looked_up, *self._of_last(hour)] if runs is None else runs:
@@ -165,10 +174,10 @@ def identities(frame: pl.DataFrame) -> Bits:
             pl.col("_source").str.len_bytes().cast(pl.String), "_source", "_id", pl.col("_time").cast(pl.String), separator="\x00"
         ).cast(pl.Binary)
     ).to_series()
-    return packed([xxhash.xxh3_128_digest(value) for value in text.to_list()])
+    return packed(map(xxhash.xxh3_128_digest, text.to_list()))
 
 
-def packed(values: list[bytes]) -> Bits:
+def packed(values: Iterable[bytes]) -> Bits:
     """Identities of 16 bytes each as an array of shape (n, 2)."""
     return np.frombuffer(b"".join(values), "<u8").reshape(-1, 2)
 

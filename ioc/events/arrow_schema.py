@@ -29,12 +29,14 @@ _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.boo
 class Shape:
     """`schema`: of a document as pyarrow.json reads it. `scalars`: checks over a frame of the envelope's columns and the data's.
 
-    `lists`: for each list field of data, checks over the frame of its exploded items.
+    `texts`: what each text of a column must look like; these checks take long, and texts repeat. `lists`: for each list field of
+    data, checks over the frame of its exploded items.
     """
 
     contract: Contract
     schema: pa.Schema
     scalars: tuple[pl.Expr, ...]
+    texts: dict[str, tuple[pl.Expr, ...]]
     lists: dict[str, tuple[pl.Expr, ...]]
 
     @property
@@ -61,19 +63,21 @@ def shape(contract: Contract) -> Shape:
     schema = pa.schema([*attributes, pa.field("data", _struct(data))])
     # what is not ASCII may be the same id in another form
     itself = ((pl.col("_replaces") == pl.col("_id")) | pl.col("_replaces").str.contains(r"[^\x00-\x7f]")).fill_null(False)
-    scalars = [pl.col("data").is_not_null(), ~itself] + [
-        check for name, info in envelope.items() for check in _checks(f"_{name}", info)
-    ]
+    scalars = [pl.col("data").is_not_null(), ~itself]
+    columns = {f"_{name}": info for name, info in envelope.items()}
     lists: dict[str, tuple[pl.Expr, ...]] = {}
     for name, info in data.model_fields.items():
         item = item_of(info.annotation)
         if item is None:
-            scalars += _checks(name, info)
+            columns[name] = info
             continue
         sizes = [_bound(pl.col(name).list.len(), m) for m in info.metadata if isinstance(m, MinLen | MaxLen)]
         scalars += [pl.col(name).is_not_null(), *sizes]
-        lists[name] = tuple(c for n, i in item.model_fields.items() for c in _checks(n, i)) + _limits(contract, name)
-    return Shape(contract, schema, tuple(scalars), lists)
+        fields = item.model_fields.items()
+        lists[name] = tuple(c for n, i in fields for c in (*_checks(n, i), *_forms(n, i))) + _limits(contract, name)
+    scalars += [check for name, info in columns.items() for check in _checks(name, info)]
+    texts = {name: tuple(forms) for name, info in columns.items() if (forms := _forms(name, info))}
+    return Shape(contract, schema, tuple(scalars), texts, lists)
 
 
 def _arrow(annotation: Any) -> pa.DataType:
@@ -148,8 +152,19 @@ def _bounded(column: str, info: FieldInfo) -> None:
         raise DeclarationError(f"{name}: an int needs bounds that fit 64 bits; write Annotated[int, Field(ge=0, le=1_000_000)]")
 
 
+def _forms(column: str, info: FieldInfo) -> list[pl.Expr]:
+    """What the texts of a scalar column must look like; true where there is none."""
+    value, checks = pl.col(column), list[pl.Expr]()
+    for pattern in filter(None, (getattr(constraint, "pattern", None) for constraint in _metadata(info))):
+        checks.append(value.str.contains(CAPITALS if pattern == TIMESTAMP else pattern))
+        if pattern == TIMESTAMP:
+            day = value.str.slice(0, 10)
+            checks.append((day >= "0001") & day.str.to_date("%Y-%m-%d", strict=False).is_not_null())
+    return [check.fill_null(False) | value.is_null() for check in checks]
+
+
 def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
-    """What must hold of a scalar column; true or false in every row."""
+    """What else must hold of a scalar column; true or false in every row."""
     value = pl.col(column)
     annotation, nullable = plain(info.annotation)
     if annotation is int:
@@ -160,13 +175,9 @@ def _checks(column: str, info: FieldInfo) -> list[pl.Expr]:
     if annotation is float:
         checks.append(value.is_finite())
     for constraint in _metadata(info):
-        pattern = getattr(constraint, "pattern", None)
-        if pattern:
-            checks.append(value.str.contains(CAPITALS if pattern == TIMESTAMP else pattern))
-            if pattern == TIMESTAMP:
-                day = value.str.slice(0, 10)
-                checks.append((day >= "0001") & day.str.to_date("%Y-%m-%d", strict=False).is_not_null())
-        elif isinstance(constraint, MinLen | MaxLen):
+        if getattr(constraint, "pattern", None):
+            continue  # see `_forms`
+        if isinstance(constraint, MinLen | MaxLen):
             checks.append(_bound(value.str.len_chars(), constraint))
         elif isinstance(constraint, Ge):
             checks.append(value >= pl.lit(constraint.ge))

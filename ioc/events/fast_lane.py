@@ -15,15 +15,18 @@ import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from ioc.events.arrow_schema import Shape
 from ioc.events.digest import digest
 from ioc.events.normal import in_nfc
+from ioc.events.packed import MOST, packed
 from schemas.envelope import ATTRIBUTE, Envelope
 
-_CLOSE = b"}\n"
-_PREFIX: list[bytes] = []
+_CLOSE, _BETWEEN = pa.scalar(b"}\n", pa.binary()), pa.scalar(b"", pa.binary())
+_ROOM = 64
+"""Bytes a value may grow by when it is wrapped."""
 SAMPLE = 32
 """Values looked at to guess which fields a block has: pyarrow spends a third of its time on fields that are not there."""
 EXTENSIONS = 32
@@ -32,18 +35,12 @@ SMALL = 32
 """A failing block of so few values is not halved again: pydantic is faster than so many parses (a flood of bad events)."""
 
 
-def _prefixes(count: int) -> list[bytes]:
-    while len(_PREFIX) < count:
-        _PREFIX.append(b'{"o":%d,"e":' % len(_PREFIX))
-    return _PREFIX
-
-
-def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes]) -> tuple[pl.DataFrame, list[int]]:
+def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes] | pa.Array) -> tuple[pl.DataFrame, list[int]]:
     """The frame of the values that pass every check, and the indices of all others.
 
     `indices` name the values (ascending); values hold no line feed. The frame is `frame`'s.
     """
-    tables, refused = _parse(shape, indices, values)
+    tables, refused = _parse(shape, indices, packed(values) if isinstance(values, Sequence) else values)
     if not tables:
         return frame(shape, _table(shape, [], [])), refused
     raw = pl.concat([_flat(shape, table) for table in tables])
@@ -53,6 +50,11 @@ def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes]) -> tupl
         bad = items.with_row_index("_row").unnest(name).filter(~pl.all_horizontal(checks))["_i"].unique()
         good = good.with_columns(pl.col("ok") & ~pl.col("_i").is_in(bad.implode()))
     passed = good["ok"]
+    for name, checks in shape.texts.items():
+        distinct = raw[name].unique().drop_nulls()  # few: each is looked at once
+        wrong = distinct.to_frame().filter(~pl.all_horizontal(checks)).to_series()
+        if len(wrong):
+            passed &= ~raw[name].is_in(wrong.implode()).fill_null(False)
     refused += raw.filter(~passed)["_i"].to_list()
     return _finish(shape, raw.filter(passed)), sorted(refused)
 
@@ -75,9 +77,9 @@ def _table(shape: Shape, indices: Sequence[int], documents: Sequence[dict[str, A
     return pa.table({"o": pa.array(indices, pa.int64()), "e": pa.array(documents, pa.struct(list(shape.schema)))})
 
 
-def _parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes]) -> tuple[list[pa.Table], list[int]]:
+def _parse(shape: Shape, indices: Sequence[int], values: pa.Array) -> tuple[list[pa.Table], list[int]]:
     """Tables of all values that parse; a block that fails is halved until it is small, then the exact lane takes it."""
-    if not values:
+    if not len(values):
         return [], []
     table = _block(shape, values)
     if table is not None:
@@ -90,25 +92,25 @@ def _parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes]) -> tup
     return left + right, left_refused + right_refused
 
 
-def _block(shape: Shape, values: Sequence[bytes]) -> pa.Table | None:
+def _block(shape: Shape, values: pa.Array) -> pa.Table | None:
     """One parse; None unless exactly the rows o = 0..n-1 come back, each with a document."""
     count = len(values)
-    pieces: list[bytes] = [_CLOSE] * (3 * count)
-    pieces[0::3] = _prefixes(count)[:count]
-    pieces[1::3] = values
-    buffer = b"".join(pieces)
-    longest = max(map(len, values))
+    if values.nbytes + _ROOM * count > MOST:
+        return None
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
     found = None
     try:
-        if not buffer.isascii():
-            buffer.decode()  # pyarrow does not check UTF-8
+        values.cast(pa.string())  # pyarrow.json does not check UTF-8
+        wrapped = pc.binary_join_element_wise(_prefixes(count), values, _CLOSE, _BETWEEN)
+        buffer, longest = _bytes_of(wrapped), pc.max(pc.binary_length(values)).as_py()
         if count > 8 * SAMPLE:
-            found = _read(buffer, longest, _usual(shape, values[:: count // SAMPLE]))
+            found = _read(buffer, longest, _usual(shape, _each(values, count // SAMPLE)))
         if found is None:
             found = _read(buffer, longest, shape.schema)
         if found is None and SMALL < count <= 8 * SAMPLE:
-            found = _read(buffer, longest, _usual(shape, values[:: count // SMALL]))
-    except UnicodeDecodeError:
+            found = _read(buffer, longest, _usual(shape, _each(values, count // SMALL)))
+    except pa.ArrowInvalid:
         return None
     right = (
         found is not None
@@ -119,7 +121,28 @@ def _block(shape: Shape, values: Sequence[bytes]) -> pa.Table | None:
     return found if right else None
 
 
-def _read(buffer: bytes, longest: int, schema: pa.Schema) -> pa.Table | None:
+@cache
+def _numbers(count: int) -> pa.Array:
+    return pa.array([b'{"o":%d,"e":' % number for number in range(count)], pa.binary())
+
+
+def _prefixes(count: int) -> pa.Array:
+    """What stands before each value. Made for a power of two of them, so that it is seldom made."""
+    return _numbers(1 << (count - 1).bit_length())[:count]
+
+
+def _each(values: pa.Array, step: int) -> list[bytes]:
+    found: list[bytes] = values.take(pa.array(range(0, len(values), step))).to_pylist()
+    return found
+
+
+def _bytes_of(values: pa.Array) -> pa.Buffer:
+    """The values of an array that was just made, side by side."""
+    _, ends, data = values.buffers()
+    return data.slice(0, np.frombuffer(ends, np.int32, len(values) + 1)[-1])
+
+
+def _read(buffer: pa.Buffer, longest: int, schema: pa.Schema) -> pa.Table | None:
     try:
         return pj.read_json(
             pa.BufferReader(buffer),
@@ -176,18 +199,27 @@ def _nothing(kind: pa.DataType) -> pl.Expr:
 
 
 def _finish(shape: Shape, flat: pl.DataFrame) -> pl.DataFrame:
+    times = {name: _moments(flat[name]) for name in ("_time", *shape.times)}
     frame = in_nfc(
         flat.select(
             "_i",
             "_id",
             "_source",
-            ms("_time"),
+            times["_time"],
             pl.col("_sequence").cast(pl.Int64).fill_null(0),
             "_replaces",
-            *(ms(name) if name in shape.times else pl.col(name) for name in shape.data_fields),
+            *(times.get(name, pl.col(name)) for name in shape.data_fields),
         )
     )
     return frame.with_columns(digest(frame, shape.data_fields).alias("_hash"))
+
+
+def _moments(texts: pl.Series) -> pl.Series:
+    """Texts of times as ms; where they repeat, each is read once."""
+    distinct = texts.unique()
+    if 2 * len(distinct) >= len(texts):
+        return texts.to_frame().select(ms(texts.name)).to_series()
+    return texts.replace_strict(distinct, distinct.to_frame().select(ms(texts.name)).to_series(), return_dtype=pl.Int64)
 
 
 def ms(name: str) -> pl.Expr:
