@@ -24,9 +24,9 @@ from tests.services import ROOT, broker_command, free_port, wait_until
 
 WORKER = """
 import sys
-from ioc.centre import worker
+from ioc.centre import feeder, worker
 from ioc.settings import Settings
-worker.ROLL = {}
+feeder.GAP, worker.ROLL = 250, {}
 sys.exit(worker.main(Settings()))
 """
 

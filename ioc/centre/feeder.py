@@ -30,7 +30,7 @@ from ioc.store.state import Place
 log = structlog.get_logger()
 IN_FLIGHT = 4
 """Polls on their way: one being written, one counted, one decoded, one waiting."""
-GAP, FEW = 250, 256 << 10
+GAP, FEW = 1000, 64 << 10
 """Milliseconds the broker gathers records for, and bytes that end its wait. Every poll is a handful of inserts, however little is
 in it: a centre of 50 events a second would keep two cores busy with polls of five. A pause of our own would cost it twice,
 for the client fetches ahead and holds what it found."""

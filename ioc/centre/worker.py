@@ -45,7 +45,9 @@ BEAT = 5.0
 COLLECT = 600.0
 """Seconds between two looks for cycles among old objects."""
 ROLL = 1.0
-"""Seconds between two rolls: a provisional row is overwritten at most that often."""
+"""Seconds between two rolls: a provisional row is overwritten at most that often, but for where much comes."""
+MANY = 500
+"""Events counted since the last roll that make the next one due as soon as the machine can bear it."""
 UNTOLD = 5.0
 """Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
 
@@ -193,7 +195,7 @@ class Carrier(Service):
                 async with asyncio.timeout(UNTOLD):
                     await wake.wait()
             wake.clear()
-            started, more = time.monotonic(), False
+            started, more, before = time.monotonic(), False, self.parts.roller.counted
             if self.leads():
                 more, judged = await asyncio.to_thread(self.parts.roll_and_judge)
                 if judged:
@@ -206,8 +208,10 @@ class Carrier(Service):
                 wake.set()
                 continue
             took = time.monotonic() - started
-            # a roll of usual length is due every second; a long one leaves the machine to the others
-            await self.sleep(max(ROLL - took, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
+            # a roll of usual length is due every second; a long one, and one after the other, leave the machine to the others
+            many = self.parts.roller.counted - before >= MANY
+            pause = min(3 * took, ROLL) if many else ROLL - took
+            await self.sleep(max(pause, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
 
     async def _pacing(self) -> None:
         while not self.should_stop:

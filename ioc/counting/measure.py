@@ -21,6 +21,8 @@ def measure(
 ) -> Iterator[tuple[str, pa.Table]]:
     """Count the works' events of the stream; yields (table, rows to write). Verdicts of the works are completed."""
     count = entities.count if stream.contributions else columns.count
-    yield from count(store, stream, generation, works, parts)
-    for place, part in parts.items():
-        yield "panes", keyed_rows.pane_rows(generation, place, part.panes.changed())
+    works = [work for work in works if len(work.decoded.frames[stream.contract.event_type])]  # a quiet centre has heartbeats only
+    if works:
+        yield from count(store, stream, generation, works, parts)
+    for work in works:
+        yield "panes", keyed_rows.pane_rows(generation, work.place, parts[work.place].panes.changed())

@@ -73,6 +73,8 @@ class Seen:
 
     def __init__(self) -> None:
         self._hours: OrderedDict[int, list[Marks] | None] = OrderedDict()
+        self._held = 0
+        """Marks in all of them: to count them at every poll would cost more with every hour there is."""
         self._looked_up = EMPTY
         self._new: list[tuple[int, Marks]] = []
         self._last: list[tuple[int, Marks]] = []
@@ -85,7 +87,9 @@ class Seen:
 
     def put_hour(self, hour: int, marks: Marks | None) -> None:
         """An hour as the store has it; None when it is too large."""
-        self._hours[hour] = None if marks is None else [marks, *self._of_last(hour)]
+        self._held -= sum(map(len, self._hours.pop(hour, None) or ()))
+        self._hours[hour] = runs = None if marks is None else [marks, *self._of_last(hour)]
+        self._held += sum(map(len, runs or ()))
 
     def put_marks(self, marks: Marks) -> None:
         """Marks of the large hours, for the batch at hand."""
@@ -126,6 +130,7 @@ class Seen:
             self._new.append((hour, new))
             if runs is not None:
                 _push(runs, new)
+                self._held += len(new)
         earlier, theirs = np.empty(len(order), np.int64), np.empty(len(order), np.uint64)
         earlier[order] = np.where(first & ~repeats[of], NONE, np.where(repeats, marked, offsets[head])[of])
         theirs[order] = np.where(repeats, digests, hashes[head])[of]
@@ -140,12 +145,13 @@ class Seen:
         """All but the last marks are in the store: forget the hours used longest ago, and what was only looked up."""
         self._last, self._new = self._new, []
         self._looked_up = EMPTY
+        if self._held <= LIMIT:
+            return
         sizes = {hour: sum(map(len, runs)) for hour, runs in self._hours.items() if runs is not None}
-        held = sum(sizes.values())
         for hour, size in sizes.items():
-            if held <= LIMIT:
+            if self._held <= LIMIT:
                 break
-            held -= size
+            self._held -= size
             if size > LIMIT // 2:
                 self._hours[hour] = None
             else:

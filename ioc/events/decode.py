@@ -80,12 +80,15 @@ class Decoder:
         self.rules = rules
         self._shapes = {t: shape(c) for t, c in contracts.items() if t != Heartbeat.event_type}
         self._tokens = {t: f'"{t}"'.encode() for t in self._shapes}
+        self._nothing = {t: fast_lane.from_events(own, [], []) for t, own in self._shapes.items()}
 
     def decode(self, batch: Batch, clock: Clock) -> Decoded:
         """The batch, decoded; `clock` is the partition's before it."""
         lanes, slow = self._lanes(batch)
         frames: dict[str, list[pl.DataFrame]] = {t: [] for t in self._shapes}
         for kind, indices in lanes.items():
+            if not indices:
+                continue
             values = batch.packed if len(indices) == len(batch) else [batch.values[i] for i in indices]
             parsed, refused = fast_lane.parse(self._shapes[kind], indices, values)
             frames[kind].append(parsed)
@@ -96,8 +99,9 @@ class Decoder:
         received, before, after = reception(batch, beats, clock, self.rules)
         decoded = Decoded(batch, received, before, after, self.contracts, rejects=rejects, beats=beats)
         for kind, parts in frames.items():
-            whole = pl.concat([p for p in parts if len(p)] or parts[:1] or [fast_lane.from_events(self._shapes[kind], [], [])])
-            decoded.frames[kind] = self._rules(self._shapes[kind], whole.sort("_i"), decoded)
+            there = [part for part in parts if len(part)]
+            whole = self._rules(self._shapes[kind], pl.concat(there).sort("_i"), decoded) if there else self._nothing[kind]
+            decoded.frames[kind] = whole
         return decoded
 
     def _lanes(self, batch: Batch) -> tuple[dict[str, Sequence[int]], list[int]]:

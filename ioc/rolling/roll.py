@@ -69,6 +69,8 @@ class Roller:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.live = False
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
+        self.counted = 0
+        """The records that were counted at the last turn."""
         self._stopped = False
         self._progress: dict[str, Progress] = {}
         self._ledgers: dict[str, Ledger] = {}
@@ -102,6 +104,7 @@ class Roller:
         """
         counted = state.checkpoints(self.store, MEASURE)
         self.live = any(c.clock.live is not None for c in counted.values())
+        self.counted = sum(c.next for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
         more = False
         for stream in self.catalog.streams:
