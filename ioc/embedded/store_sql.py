@@ -114,12 +114,15 @@ def read(sql: bytes) -> Statement:
 def _tokens(sql: bytes) -> Iterator[tuple[str, bytes, int, int]]:
     """(kind, token, start, end) of each token, in time that grows as the text does.
 
-    `$tag$` begins a here document where the same stands once more behind it, else a word: all last places are found at once.
+    `$tag$` begins a here document where the same stands once more behind it, else a word: all last places are found at once, and
+    not before there is a first. Most bytes that come are the data of an INSERT, which nobody asks for.
     """
-    last = {found[1]: found.start() for found in _HEREDOC.finditer(sql)} if b"$" in sql else {}
+    last: dict[bytes, int] = {}
     place = 0
     while place < len(sql):
         start, mark = place, _HEREDOC.match(sql, place) if sql[place] == _DOLLAR else None
+        if mark and not last:
+            last = {found[1]: found.start() for found in _HEREDOC.finditer(sql, start)}
         if mark and last[mark[1]] >= start + len(mark[1]):
             place = sql.index(mark[1], start + len(mark[1])) + len(mark[1])
             yield "text", sql[start:place], start, place
