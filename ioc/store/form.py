@@ -24,7 +24,7 @@ class Column(NamedTuple):
 TIME = pa.timestamp("ms", tz="UTC")
 MS = Column("DateTime64(3, 'UTC')", TIME)
 MAYBE_MS = Column("Nullable(DateTime64(3, 'UTC'))", TIME)
-WORD = Column("LowCardinality(String)", pa.string())
+WORD = Column("LowCardinality(String)", pa.dictionary(pa.int32(), pa.string()))
 WORDS = Column("Array(LowCardinality(String))", pa.list_(pa.string()))
 TEXT = Column("String", pa.string())
 BYTES = Column("Nullable(String)", pa.binary())

@@ -42,11 +42,13 @@ def table(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 
 
 def _array(values: Any, dtype: pa.DataType) -> Any:
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values.cast(dtype)
     if isinstance(values, pl.Series):
-        return values.to_arrow().cast(dtype)
-    return pa.array(values, dtype)
+        values = values.to_arrow()
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        return pa.array(values, dtype)
+    if pa.types.is_dictionary(dtype):
+        return values.cast(dtype.value_type).dictionary_encode()
+    return values.cast(dtype)
 
 
 def compact(rows: pa.Table) -> pa.Table:
