@@ -7,7 +7,7 @@ import importlib
 import json
 import pkgutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ioc import declared
@@ -44,12 +44,31 @@ def generation(stream: Stream) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+class Generations(Mapping[str, str]):
+    """The generation of each stream by its name, found out when it is asked for: most commands ask for one, or for none."""
+
+    def __init__(self, streams: Sequence[Stream], given: Mapping[str, str]) -> None:
+        self._streams = {stream.name: stream for stream in streams}
+        self._known = dict(given)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = generation(self._streams[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._streams)
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """The streams of a centre. `topics` are all event topics, also those of contracts no stream reads yet."""
 
     streams: tuple[Stream, ...]
-    generations: dict[str, str] = field(default_factory=dict)
+    generations: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [i.name for s in self.streams for i in s.indicators] + [s.name for s in self.streams]
@@ -58,7 +77,7 @@ class Catalog:
             raise DeclarationError(f"declared twice: {', '.join(sorted(doubled))}")
         for stream in self.streams:
             declared.check(stream)
-        self.generations.update({s.name: generation(s) for s in self.streams if s.name not in self.generations})
+        object.__setattr__(self, "generations", Generations(self.streams, self.generations))
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
 from ioc.values import Count, Mean, Measures, Quantiles, Ratio, Value
 from schemas import Contract
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims",

@@ -82,9 +82,9 @@ MAX_BYTES = 1 << 20
 
 
 class Strict(BaseModel):
-    """No conversion, no unknown fields, no NaN."""
+    """No conversion, no unknown fields, no NaN. The validator is built for the first event; most commands judge none."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True)

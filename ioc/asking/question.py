@@ -59,9 +59,8 @@ def moment(ms: int) -> str:
 
 def now(store: Store) -> int | None:
     """Now of a database (view `v_now`): the highest reception counted plus 1 ms; None where nothing was counted."""
-    frame = store.query("SELECT max(received) AS latest FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL")
-    received = frame["latest"][0]
-    return None if not received else int(received) + 1
+    (row,) = store.rows("SELECT max(received) AS latest FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL")
+    return row["latest"] + 1 if row["latest"] else None
 
 
 def scope(
@@ -134,13 +133,11 @@ def _dimensions(stream: Stream, names: object) -> None:
 
 def _generation(store: Store, catalog: Catalog, stream: Stream) -> tuple[str, list[str]]:
     """The generation that readers of the store use, with a note where it is not this program's."""
-    found = store.query(f"SELECT generation FROM v_generation WHERE stream = {literal(stream.name)}")["generation"].to_list()
-    own = catalog.generations[stream.name]
+    found = store.rows(f"SELECT generation FROM v_generation WHERE stream = {literal(stream.name)}")
     if not found:
         raise IocError(f"the store has no stream {stream.name} yet; run `ioc store migrate` (`ioc up` does it by itself)")
-    if found[0] == own:
-        return own, []
-    return found[0], [f"counted under generation {found[0]}, this program's is {own}: see `ioc rebuild`"]
+    read, own = found[0]["generation"], catalog.generations[stream.name]
+    return read, [] if read == own else [f"counted under generation {read}, this program's is {own}: see `ioc rebuild`"]
 
 
 def _on_grain(ms: int, stream: Stream, name: str, notes: list[str]) -> int:

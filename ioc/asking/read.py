@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
 
 from ioc.asking.question import Scope, checked_by, moment, now, scope
 from ioc.catalog import Catalog
 from ioc.errors import WrongGeneration
-from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
 from ioc.values import Matrix
@@ -79,12 +77,8 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
         said = f"no first final at {iso(asked.at)}: {why}"
         empty = _answer(asked, {}, [], [])
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
-    frame = store.query(_sql(asked, groups, finals))
-    rows = frame.rows() or ([] if groups else [((), ())])
-    return [
-        _answer(asked, dict(zip(groups, row, strict=False)), row[len(groups)], row[len(groups) + 1] if finals else None)
-        for row in rows
-    ]
+    rows = store.rows(_sql(asked, groups, finals))
+    return [_answer(asked, {d: row[d] for d in groups}, row["sums"], row["first_sums"] if finals else None) for row in rows]
 
 
 def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
@@ -151,10 +145,13 @@ def _has_first_final(store: Store, asked: Scope) -> bool:
 
 def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:
     """The watermark of every partition of the stream's topic (ms); None: nothing received there yet."""
-    found = {p: c for (g, _, p), c in state.checkpoints(store, "measure", [stream.topic]).items() if g == generation}
-    count = max((c.partitions for c in found.values()), default=0)
-    received = {p: found[p].clock.received if p in found else None for p in range(count)}
-    return {p: None if at is None else at - stream.delay for p, at in received.items()}
+    rows = store.rows(
+        f"SELECT partition, received, partitions FROM checkpoints WHERE generation = {literal(generation)} AND stage = 'measure' "
+        f"AND topic = {literal(stream.topic)} ORDER BY next DESC, written_at DESC LIMIT 1 BY partition"
+    )
+    received = {row["partition"]: row["received"] for row in rows}
+    marks = {p: received.get(p) for p in range(max((row["partitions"] for row in rows), default=0))}
+    return {p: None if at is None else at - stream.delay for p, at in marks.items()}
 
 
 def first_receptions(store: Store, topic: str, partitions: Sequence[int]) -> dict[int, int]:
@@ -163,5 +160,5 @@ def first_receptions(store: Store, topic: str, partitions: Sequence[int]) -> dic
         "(SELECT partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
         "WHERE topic = {} AND partition = {} ORDER BY topic, partition, offset LIMIT 1)"
     )
-    frame: pl.DataFrame = store.query(" UNION ALL ".join(one.format(literal(topic), partition) for partition in partitions))
-    return dict(frame.rows())
+    rows = store.rows(" UNION ALL ".join(one.format(literal(topic), partition) for partition in partitions))
+    return {row["partition"]: row["received"] for row in rows}

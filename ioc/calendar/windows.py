@@ -7,11 +7,15 @@ instant just before T. Both are an interval of steps [enter, leave), so a series
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ioc.times import DAY, HOUR, MINUTE, PROVINCE, from_datetime, to_datetime
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Ints = NDArray[np.int64]
 ROLLING = {"1h": (HOUR, 5 * MINUTE), "1d": (DAY, HOUR), "7d": (7 * DAY, 6 * HOUR)}

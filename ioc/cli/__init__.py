@@ -19,10 +19,8 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 """
 
 COMMANDS = {
-    "centre": ("up", "down", "status", "worker", "gateway", "wall", "live", "store"),
-    "doctor": ("doctor",),
-    "feed": ("demo", "validate"),
-    "imports": ("import",),
+    "centre": ("up", "down", "status", "doctor", "worker", "gateway", "wall", "live", "store"),
+    "feed": ("demo", "import", "validate"),
     "numbers": ("value", "evidence", "indicators", "sql"),
     "alerts": ("alerts",),
     "refused": ("rejects",),
@@ -31,7 +29,7 @@ COMMANDS = {
     "boards": ("boards",),
     "bench": ("bench",),
 }
-"""Modules and their commands. Only the module of the command that was asked for is loaded: the others take half a second."""
+"""Modules and their commands. Only the module of the command that was asked for is loaded; `--help` loads all."""
 
 
 def app(asked: str | None = None) -> typer.Typer:

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ioc.alerting.judge import REASONS
-from ioc.cli.common import Data, Json, Run, dump, local, number, out, reader, table
-from ioc.times import from_datetime, iso
+from ioc.cli.common import Data, Json, Run, dump, local, number, reader, show, table
+from ioc.times import iso
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,18 +30,16 @@ def list_alerts(
 
     Example: ioc alerts list --json
     """
-    frame = reader(data, run)[1].query(
-        'SELECT rule, "group", fired_at, fired_value, threshold, clear, resolved_at, resolved_value, state, reason, refused '
-        "FROM v_alerts LEFT JOIN (SELECT rule, dims, at AS fired_at, max(status >= 300) AS refused FROM notifications FINAL "
-        "WHERE generation IN (SELECT generation FROM v_generation) AND transition = 'firing' GROUP BY rule, dims, at) AS told "
-        "USING (rule, dims, fired_at) "
+    rows = reader(data, run)[1].rows(
+        "SELECT * REPLACE (toUnixTimestamp64Milli(fired_at) AS fired_at, toUnixTimestamp64Milli(resolved_at) AS resolved_at) "
+        'FROM (SELECT rule, "group", fired_at, fired_value, threshold, clear, resolved_at, resolved_value, state, reason, '
+        "refused FROM v_alerts LEFT JOIN (SELECT rule, dims, at AS fired_at, max(status >= 300) AS refused "
+        "FROM notifications FINAL WHERE generation IN (SELECT generation FROM v_generation) AND transition = 'firing' "
+        "GROUP BY rule, dims, at) AS told USING (rule, dims, fired_at)) "
         f"ORDER BY state = 'firing' DESC, fired_at DESC, rule, \"group\" {'' if every else 'LIMIT 50'}"
     )
-    rows = frame.to_dicts()
     for row in rows:
         row["refused"] = bool(row["refused"])
-        for name in ("fired_at", "resolved_at"):
-            row[name] = None if row[name] is None else from_datetime(row[name])
     if as_json:
         dump([row | {name: row[name] and iso(row[name]) for name in ("fired_at", "resolved_at")} for row in rows])
         return
@@ -57,9 +54,13 @@ def list_alerts(
         for r in rows
     ]
     columns = ("trạng thái / state", "cảnh báo / alert", "từ / since", "đến / until", "webhook")
-    out.print(table("", columns, lines) if lines else "không có cảnh báo / no alerts")
+    show(table("", columns, lines) if lines else "không có cảnh báo / no alerts")
 
 
 def _end(row: dict[str, Any]) -> str:
     """Why an alert is over."""
-    return " / ".join(REASONS[row["reason"]]) if row["reason"] else f"{number(row['resolved_value'])} ≤ {number(row['clear'])}"
+    if not row["reason"]:
+        return f"{number(row['resolved_value'])} ≤ {number(row['clear'])}"
+    from ioc.alerting.judge import REASONS
+
+    return " / ".join(REASONS[row["reason"]])

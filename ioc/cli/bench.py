@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ioc.cli.common import Json, dump, out, quiet_libraries, say, table
+from ioc.cli.common import Json, dump, quiet_libraries, say, show, table
 
 FEW = 200_000
 """Events below which a raw fetch is over before it is measured."""
@@ -47,16 +47,16 @@ def bench(
     rows = [[name, *(_shown(row.get(key), form) for key, (_title, form) in columns.items())] for name, row in report.rows.items()]
     titles = ["path", *(title for title, _form in columns.values())]
     if rows:
-        out.print(table(f"{events:,} events, {partitions} partitions", titles, rows))
+        show(table(f"{events:,} events, {partitions} partitions", titles, rows))
     if report.latency:
         found = report.latency
-        out.print(
+        show(
             f"from produce to visible row at {found['per_second']:,.0f} events/s: p50 {found['p50_ms']:.0f} ms, "
             f"p99 {found['p99_ms']:.0f} ms (aim: 2,000), at most {found['max_ms']:.0f} ms"
         )
     for name, seconds in report.queries.items():
-        out.print(f"{name.removesuffix(' (s)')}: {seconds:.3f} s")
-    out.print("peak memory, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in report.memory.items()))
+        show(f"{name.removesuffix(' (s)')}: {seconds:.3f} s")
+    show("peak memory, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in report.memory.items()))
 
 
 def _shown(value: Any, form: str) -> str:

@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ioc.boards.derive import boards as derived
-from ioc.boards.lint import faults
-from ioc.boards.speed import AIM, timings
-from ioc.boards.words import VI
-from ioc.catalog import load
-from ioc.cli.common import Data, Json, Run, dump, out, reader, say, settings_of, table
-from ioc.cli.feed import bar
-from ioc.store import tables
-from ioc.vocabulary import ALL
+from ioc.cli.common import Data, Json, Run, dump, reader, say, settings_of, show, table
 
 boards = typer.Typer(help="The boards in grafana/boards, which Grafana and the wall draw.", no_args_is_help=True)
 Address = Annotated[str, typer.Option("--grafana", metavar="URL", help="E.g. http://127.0.0.1:3000; token: IOC_GRAFANA_TOKEN.")]
@@ -29,13 +21,15 @@ def add_to(app: typer.Typer) -> None:
 @boards.command()
 def push(grafana: Address, as_json: Json = False) -> None:
     """Write the boards into folder IOC of a Grafana; what is the same already stays. Example: ioc boards push --grafana URL"""
+    from ioc.boards.derive import boards
     from ioc.boards.grafana import Grafana  # an extra: `pip install ioc-streaming[grafana]`
+    from ioc.catalog import load
 
-    changed = Grafana(grafana, settings_of().grafana_token.get_secret_value()).push(derived(load()))
+    changed = Grafana(grafana, settings_of().grafana_token.get_secret_value()).push(boards(load()))
     if as_json:
         dump({"pushed": changed})
         return
-    out.print("\n".join(f"pushed {uid}" for uid in changed) or "nothing to push: all boards are there as derived")
+    show("\n".join(f"pushed {uid}" for uid in changed) or "nothing to push: all boards are there as derived")
 
 
 @boards.command()
@@ -44,7 +38,7 @@ def check(
     speed: Annotated[bool, typer.Option("--speed", help="Measure every query on the running centre.")] = False,
     days: Annotated[int, typer.Option(min=1, help="Time range of the lines.")] = 60,
     times: Annotated[int, typer.Option(min=1, help="How often each query is asked.")] = 20,
-    agency: Annotated[str, typer.Option(help="The agency chosen; * is all.")] = ALL,
+    agency: Annotated[str, typer.Option(help="The agency chosen; * is all.")] = "*",
     run: Run = None,
     data: Data = None,
     as_json: Json = False,
@@ -53,9 +47,18 @@ def check(
 
     Exits 1 when something is wrong, differs, or takes longer than 200 ms in more than one of 20 cases.
     """
+    from ioc.boards.derive import boards
+    from ioc.boards.lint import faults
+    from ioc.boards.speed import AIM, timings
+    from ioc.boards.words import VI
+    from ioc.catalog import load
+    from ioc.cli.screen import bar
+    from ioc.store.tables import board_views
+    from ioc.vocabulary import ALL
+
     catalog = load()
-    found = derived(catalog)
-    wrong = faults(found, tables.board_views(catalog))
+    found = boards(catalog)
+    wrong = faults(found, board_views(catalog))
     if grafana:
         from ioc.boards.grafana import Grafana
 
@@ -81,10 +84,10 @@ def check(
     else:
         if taken:
             rows = [(t.board, t.place, f"{1000 * t.p50:.0f}", f"{1000 * t.p95:.0f}") for t in taken]
-            out.print(table(f"{times} times each, {days} days", ("board", "query", "p50 ms", "p95 ms"), rows))
+            show(table(f"{times} times each, {days} days", ("board", "query", "p50 ms", "p95 ms"), rows))
         for line in wrong:
             say(line)
         if not wrong:
-            out.print(f"{len(found)} boards are well")
+            show(f"{len(found)} boards are well")
     if wrong:
         raise typer.Exit(1)

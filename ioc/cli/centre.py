@@ -1,32 +1,18 @@
-"""Centre: starting, watching and stopping it, and its processes one by one."""
+"""Centre: starting, watching, examining and stopping it, and its processes one by one."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ioc import logs
-from ioc.catalog import Catalog, load
-from ioc.centre import live, rebuild
-from ioc.cli.common import Data, Json, Run, connected, dump, local, out, quiet_libraries, say, settings_of, table
-from ioc.cli.feed import load_history
-from ioc.cli.view import View
-from ioc.counting.from_archive import CHUNK
-from ioc.embedded import stack
-from ioc.embedded.centre import stopped
-from ioc.errors import WrongGeneration
-from ioc.settings import Settings
-from ioc.store.clickhouse import Store
+from ioc.cli.common import Data, Json, Run, connected, dump, local, say, settings_of, show, table
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, down, status, worker, gateway, wall):
+    for command in (up, down, status, doctor, worker, gateway, wall):
         app.command()(command)
     app.command("live")(go_live)
     app.add_typer(store, name="store")
@@ -51,48 +37,12 @@ def up(
     Example: ioc up --no-demo --data /srv/ioc -d
     With IOC_KAFKA_BOOTSTRAP or IOC_CLICKHOUSE_URL set, those servers are used and none of its own is started.
     """
-    settings = settings_of(data)
+    from ioc.cli.start import start, start_detached
+
     if detached:
-        again = [sys.executable, "-m", "ioc", *(a for a in sys.argv[1:] if a not in ("-d", "--detach"))]
-        stack.detach(settings, again, say)
-        found = stack.status(settings.data_dir)
-        say(f"the centre is ready (pid {found.pid}); ports {found.ports}; stop it with `ioc down --data '{settings.data_dir}'`")
-        return
-    quiet_libraries()
-    catalog = load()
-    feed = ["--rate", str(rate), "--history", history] if demo else None
-    with View(catalog) as view:
-        centre = stack.Stack(
-            settings,
-            progress=view.say,
-            before_worker=partial(_before_worker, catalog=catalog),
-            after_worker=partial(_after_worker, catalog=catalog, history=history if demo else None, loading=loading),
-            demo=feed,
-        )
-        centre.run(ready=view.start)
-    say("stopped; `ioc up` goes on where it stopped")
-
-
-def _before_worker(settings: Settings, catalog: Catalog) -> None:
-    for changed in live.prepare(settings, catalog):
-        say(changed)
-    try:
-        live.check_generations(Store(settings), catalog)
-    except WrongGeneration:
-        say("the declarations changed: counting the archive again")
-        count = rebuild.rebuild(
-            settings,
-            catalog,
-            lambda fed, known: say(f"  {fed} of {known} records") if fed % 100_000 < CHUNK else None,
-        )
-        say(f"counted {count} records again")
-
-
-def _after_worker(settings: Settings, catalog: Catalog, history: str | None, loading: bool) -> None:
-    if history is not None:
-        load_history(settings, catalog, history)
-    if not loading and not live.is_live(Store(settings, patience=30)):
-        asyncio.run(live.go_live(settings, catalog))
+        start_detached(settings_of(data))
+    else:
+        start(settings_of(data), (rate, history) if demo else None, loading)
 
 
 def go_live(data: Data = None) -> None:
@@ -100,6 +50,12 @@ def go_live(data: Data = None) -> None:
 
     Example: ioc up --no-demo --loading -d && ioc import past.csv --map my.toml && ioc live
     """
+    import asyncio
+
+    from ioc.catalog import load
+    from ioc.centre import live
+    from ioc.store.clickhouse import Store
+
     settings = connected(data)
     if live.is_live(Store(settings)):
         say("the centre is live already")
@@ -110,28 +66,66 @@ def go_live(data: Data = None) -> None:
 
 def down(data: Data = None) -> None:
     """Stop the centre on the data folder. Example: ioc down --data /srv/ioc"""
+    from ioc.embedded import centre
+
     found = settings_of(data)
-    say("stopped" if stack.down(found.data_dir) else f"no centre runs on {found.data_dir}")
+    say("stopped" if centre.down(found.data_dir) else f"no centre runs on {found.data_dir}")
 
 
 def status(data: Data = None, as_json: Json = False) -> None:
     """Show the centre's processes; exits 0 when all are ready, else 3. Example: ioc status --json"""
-    found = stack.status(settings_of(data).data_dir)
+    from ioc.embedded import centre
+
+    found = centre.status(settings_of(data).data_dir)
     if as_json:
         dump(found.as_dict())
     elif not found.running:
         say("no centre runs; start it with `ioc up`")
     else:
         rows = [(s.name, s.state, s.port, s.pid, local(int(s.since * 1000)) if s.since else "") for s in found.services]
-        out.print(table("", ("service", "state", "port", "pid", "since"), rows))
-        for name, told in stopped(found):
-            out.print(f"{name}: {told}")
+        show(table("", ("service", "state", "port", "pid", "since"), rows))
+        for name, told in centre.stopped(found):
+            show(f"{name}: {told}")
     raise typer.Exit(0 if found.ready else 3)
+
+
+def doctor(
+    data: Data = None,
+    accept_gap: Annotated[
+        str | None, typer.Option("--accept-gap", metavar="TOPIC:PARTITION", help="Go on although records were lost.")
+    ] = None,
+    rewind: Annotated[
+        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier, with the same result.")
+    ] = False,
+    hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
+    security: Annotated[bool, typer.Option("--security", help="Instead: what is open to others on this machine.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Examine services, log, store and checkpoints, and mend what can be mended.
+
+    Exits 1 when a service is away, counting stands still, or log and store do not fit; each finding says why and the way out.
+
+    Example: ioc doctor; ioc doctor --accept-gap ioc.events.dossier:2
+    """
+    from ioc.cli import doctor
+
+    settings = settings_of(data)
+    if accept_gap is not None:
+        return doctor.accept(settings, accept_gap)
+    if rewind:
+        return doctor.rewind(settings, hours)
+    findings = doctor.findings(settings, security)
+    if as_json:
+        dump([{"what": what, "well": well, "detail": detail} for what, well, detail in findings])
+    else:
+        show(table("", ("", "what", "finding"), [("ok" if well else "BAD", what, detail) for what, well, detail in findings]))
+    raise typer.Exit(0 if all(well for _, well, _ in findings) else 1)
 
 
 def worker(data: Data = None, run: Run = None) -> None:
     """Run one worker in the foreground (several share the partitions). Example: ioc worker --data /srv/ioc"""
-    from ioc.centre.worker import main  # Faust takes a second to load
+    from ioc import logs
+    from ioc.centre.worker import main
 
     logs.begin()
     raise typer.Exit(main(connected(data), run))
@@ -139,6 +133,7 @@ def worker(data: Data = None, run: Run = None) -> None:
 
 def gateway(data: Data = None) -> None:
     """Run the HTTP gateway in the foreground, on 127.0.0.1. Example: IOC_GATEWAY_PORT=8088 ioc gateway"""
+    from ioc import logs
     from ioc.gateway.app import serve
 
     logs.begin()
@@ -155,7 +150,8 @@ def wall(
     Example: ioc wall --data /srv/ioc --port 8081
     A link says all that is seen: /?board=ioc-dossiers&range=24h&theme=light&lang=en
     """
-    from ioc.wall.app import serve  # NiceGUI takes seconds to load
+    from ioc import logs
+    from ioc.wall.app import serve
 
     logs.begin()
     found = connected(data)
@@ -177,7 +173,9 @@ def serve(data: Data = None) -> None:
 @store.command()
 def migrate(data: Data = None) -> None:
     """Create database, tables and views where they are missing. Example: ioc store migrate"""
+    from ioc.catalog import load
     from ioc.store import tables
+    from ioc.store.clickhouse import Store
 
     found = connected(data)
     for changed in tables.migrate(Store(found), load()):

@@ -12,10 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from ioc.boards.derive import boards
+from ioc.boards.lint import faults
 from ioc.catalog import load
 from ioc.cli.asyncapi import examples
+from ioc.cli.derive import differences
 from ioc.counting.samples import fault
 from ioc.errors import IocError
+from ioc.importing.mapping import load_map, shipped
+from ioc.store.tables import board_views
 
 CODE = (".py", ".pyc", ".pyi", ".so")
 LIBRARIES = tuple(
@@ -26,11 +31,27 @@ ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _watching: list[set[Path]] = []
 
 
+def wrong(root: Path) -> list[str]:
+    """What is wrong with declarations, maps and the derived files below `root`, a line each."""
+    found = declarations()
+    if not found:  # boards and schemas are derived from the declarations
+        catalog = load()
+        found += faults(boards(catalog), board_views(catalog))
+        found += [f"{path} is not what is derived; run `ioc derive`" for path in differences(root)]
+    for name in shipped():
+        try:
+            load_map(name)
+        except IocError as error:
+            found.append(f"map {name}: {error}")
+    return found
+
+
 def declarations(package: str = "streams") -> list[str]:
     """What is wrong with the declarations of a package, a line each."""
     try:
         with opened() as at_import:
             catalog = load(package)
+            dict(catalog.generations)  # all of them are found out
         wrong = _undeclared(f"package {package}", at_import, [path for s in catalog.streams for path in s.data_files])
         for stream in catalog.streams:
             own = [event for event in examples().values() if event["type"] == stream.contract.event_type]

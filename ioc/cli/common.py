@@ -1,30 +1,29 @@
-"""Common: the options and the output every command shares."""
+"""Common: the options and the output every command shares.
+
+A module with commands imports at its top what their signatures need, and within a command what it does: `--help` and a short
+command load nothing that they do not use (`tests/ioc/cli/test_start.py`).
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ioc import logs
-from ioc.embedded.stack import endpoints
 from ioc.errors import UsageError
-from ioc.settings import Settings
-from ioc.store import runs
-from ioc.store.clickhouse import Store
-from ioc.store.runs import of_run
 from ioc.text import visible
-from ioc.times import PROVINCE, from_datetime, to_datetime
+from ioc.times import PROVINCE, from_datetime, iso, to_datetime
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ioc.settings import Settings
+    from ioc.store.clickhouse import Store
 
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Data folder of the centre (IOC_DATA_DIR; default .ioc).")
@@ -33,24 +32,12 @@ Run = Annotated[str | None, typer.Option("--run", metavar="NAME", help="A run's 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-class Screen(Console):
-    """Prints text, and cells of tables, as text alone: neither `[red]` nor a control character of an id does anything."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True, **how)
-
-    def render_str(self, text: str, **how: Any) -> Text:
-        """Every plain string passes here on its way to the terminal."""
-        return super().render_str(visible(text), **how)
-
-
-out = Screen(width=None if sys.stdout.isatty() else 1000)
-"""Answers. In a file or a pipe nothing is folded: a reject's place must stay one word."""
-err = Screen(stderr=True)
-
-
 def settings_of(data: Path | None = None) -> Settings:
     """The settings, with the data folder of the command.  Raises UsageError that names the variable."""
+    from pydantic import ValidationError
+
+    from ioc.settings import Settings
+
     try:
         found = Settings()
     except ValidationError as error:
@@ -61,14 +48,26 @@ def settings_of(data: Path | None = None) -> Settings:
 
 def connected(data: Path | None = None, run: str | None = None) -> Settings:
     """The settings with the addresses of the running centre.  Raises ServiceAway when there is none."""
-    return of_run(endpoints(settings_of(data)), run)
+    from ioc.embedded.centre import endpoints
+
+    found = endpoints(settings_of(data))
+    if run is not None:
+        from ioc.store.runs import of_run
+
+        found = of_run(found, run)
+    return found
 
 
 def reader(data: Path | None, run: str | None) -> tuple[Settings, Store]:
     """The settings and a read-only client of the store."""
+    from ioc.store.clickhouse import Store
+
     settings = connected(data, run)
-    if run is not None and not runs.has_database(settings):
-        raise UsageError(f"no run {run!r}; `ioc replay list` shows the runs there are")
+    if run is not None:
+        from ioc.store.runs import has_database
+
+        if not has_database(settings):
+            raise UsageError(f"no run {run!r}; `ioc replay list` shows the runs there are")
     return settings, Store(settings, readonly=True)
 
 
@@ -88,6 +87,11 @@ def local(ms: int | None) -> str:
     return "" if ms is None else to_datetime(ms, PROVINCE).isoformat(" ", "seconds")
 
 
+def utc(ms: int | None) -> str | None:
+    """A time as `--json` has it."""
+    return None if ms is None else iso(ms)
+
+
 def pairs(given: Sequence[str], name: str = "--where") -> dict[str, str]:
     """`dim=value` options as a dict.  Raises UsageError."""
     bad = [text for text in given if "=" not in text]
@@ -103,12 +107,24 @@ def number(value: float | None) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table without ornaments."""
+    from rich.table import Table
+
     found = Table(title=title or None, box=None, title_justify="left", pad_edge=False)
     for place, column in enumerate(columns):
         found.add_column(column, overflow="fold", no_wrap=place == 0)  # the first names the row: it is copied
     for row in rows:
         found.add_row(*("" if cell is None else visible(str(cell), keep="") for cell in row))
     return found
+
+
+def show(answer: str | Table) -> None:
+    """Print an answer; a text as text alone."""
+    if isinstance(answer, str):
+        print(visible(answer), flush=True)
+        return
+    from ioc.cli.screen import out
+
+    out.print(answer)
 
 
 def dump(value: Any) -> None:
@@ -118,10 +134,14 @@ def dump(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell a person what goes on, on stderr."""
+    from ioc.cli.screen import err
+
     err.print(text)
 
 
 def quiet_libraries() -> None:
     """Client libraries report what we handle; only their own last words are shown."""
+    from ioc import logs
+
     logs.begin()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

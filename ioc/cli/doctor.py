@@ -10,15 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Annotated
-
-import typer
 
 from ioc.alerting.notify import NOTIFY
 from ioc.alerting.removed import ALERT
 from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live, repair
-from ioc.cli.common import Data, Json, dump, local, out, quiet_libraries, say, settings_of, table
+from ioc.cli.common import local, quiet_libraries, say
 from ioc.cli.security import Finding
 from ioc.cli.security import findings as open_to_others
 from ioc.counting.log_identity import other_partitions
@@ -38,48 +35,25 @@ SILENT = 60
 """Seconds without a record after which a live centre is stuck: its pacemaker beats every five."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
-def doctor(
-    data: Data = None,
-    accept_gap: Annotated[
-        str | None, typer.Option("--accept-gap", metavar="TOPIC:PARTITION", help="Go on although records were lost.")
-    ] = None,
-    rewind: Annotated[
-        bool, typer.Option("--rewind", help="Forget checkpoints, so that counting starts again earlier, with the same result.")
-    ] = False,
-    hours: Annotated[int | None, typer.Option(help="With --rewind: only those of the last hours.")] = None,
-    security: Annotated[bool, typer.Option("--security", help="Instead: what is open to others on this machine.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Examine services, log, store and checkpoints, and mend what can be mended.
-
-    Exits 1 when a service is away, counting stands still, or log and store do not fit; each finding says why and the way out.
-
-    Example: ioc doctor; ioc doctor --accept-gap ioc.events.dossier:2
-    """
-    settings, catalog = settings_of(data), load()
+def findings(settings: Settings, security: bool) -> list[Finding]:
+    """What there is to tell; or what is open to others on this machine."""
     quiet_libraries()
-    if accept_gap is not None:
-        topic, _, partition = accept_gap.rpartition(":")
-        if not topic or not partition.isdigit():
-            raise UsageError(f"--accept-gap {accept_gap!r}: write topic:partition, e.g. ioc.events.dossier:2")
-        with_services(settings, lambda found: _accept(found, catalog, topic, int(partition)))
-        return
-    if rewind:
-        with_services(settings, lambda found: _rewind(found, catalog, hours))
-        return
-    findings = open_to_others(settings) if security else _findings(endpoints(settings), catalog)
-    if as_json:
-        dump([{"what": what, "well": well, "detail": detail} for what, well, detail in findings])
-    else:
-        out.print(
-            table("", ("", "what", "finding"), [("ok" if well else "BAD", what, detail) for what, well, detail in findings])
-        )
-    raise typer.Exit(0 if all(well for _, well, _ in findings) else 1)
+    return open_to_others(settings) if security else _findings(endpoints(settings), load())
+
+
+def accept(settings: Settings, place: str) -> None:
+    """Go on although records of a partition (`topic:partition`) were lost."""
+    quiet_libraries()
+    topic, _, partition = place.rpartition(":")
+    if not topic or not partition.isdigit():
+        raise UsageError(f"--accept-gap {place!r}: write topic:partition, e.g. ioc.events.dossier:2")
+    with_services(settings, lambda found: _accept(found, load(), topic, int(partition)))
+
+
+def rewind(settings: Settings, hours: int | None) -> None:
+    """Forget checkpoints, all or those of the last hours."""
+    quiet_libraries()
+    with_services(settings, lambda found: _rewind(found, load(), hours))
 
 
 def _accept(settings: Settings, catalog: Catalog, topic: str, partition: int) -> None:

@@ -1,18 +1,18 @@
-"""Imports: `import` brings a log in through a map, and tells what became of every row."""
+"""Imports: a log is brought in through a map, and what became of every row is told."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from ioc.catalog import load
 from ioc.centre import live
-from ioc.cli.common import Data, Json, Run, connected, dump, out, quiet_libraries, say, settings_of
-from ioc.cli.feed import bar, speed_of
+from ioc.cli.common import connected, dump, quiet_libraries, say, settings_of, show
+from ioc.cli.screen import bar
 from ioc.cli.underway import Importing
 from ioc.importing import told
 from ioc.importing.columns import Statistics
@@ -25,41 +25,23 @@ from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("import")(import_files)
-
-
-def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz, .zip) or XES (also .gz).")],
-    mapping: Annotated[
-        str, typer.Option("--map", metavar="NAME|FILE", help="A shipped map (receipt, ucc5g) or a TOML file of yours.")
-    ],
-    data: Data = None,
-    run: Run = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Show the first rows as events, judge all, and send nothing; needs no centre.")
-    ] = False,
-    speed: Annotated[str, typer.Option(metavar="N|max", help="Times real time.")] = "max",
-    shift_to_now: Annotated[
-        bool, typer.Option("--shift-to-now", help="Shift times so that the last event falls at the end of sending.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events in the order of time.")] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the events are counted.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse ids that a spreadsheet has spoiled, like 2.02601E+13.")
-    ] = False,
-    as_json: Json = False,
+def bring_in(
+    files: list[Path],
+    mapping: str,
+    data: Path | None,
+    run: str | None,
+    how: dict[str, Any],
+    *,
+    check: bool,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
-    """Bring a log in through a mapping file; ends when its events are counted, with what became of every row.
+    """What `ioc import` does. `how`: speed, shift_to_now, limit and strict, as `read_log` takes them.
 
-    rows = with events + unwanted (no [[event]]'s conditions hold) + unreadable (sent as rejects);
-    events = accepted + duplicate + rejected. Exits 1 when any is rejected. Ctrl-C breaks it off; to import again is safe.
-
-    Example: ioc import receipt.csv.gz --map receipt --run trial
+    Raises typer.Exit with the command's exit code.
     """
     quiet_libraries()
-    factor, log_map = speed_of(speed), load_map(mapping)
+    log_map = load_map(mapping)
     for line in assumed(log_map):
         say(f"{mapping}: {line}")
     if check:
@@ -67,12 +49,11 @@ def import_files(
     settings, catalog = connected(data), load()
     if run is not None:
         new_run.check_import(settings, run)
-    options: dict[str, Any] = {"speed": factor, "shift_to_now": shift_to_now, "limit": limit, "tell": say, "strict": strict}
-    with bar() as shown, read_log(settings, files, log_map, **options, progress=_reading(shown)) as log:
+    with bar() as shown, read_log(settings, files, log_map, **how, tell=say, progress=_reading(shown)) as log:
         importing = Importing(settings, catalog, files, log_map, log, run)
         if importing.hopeless():
             _tell(importing, False, as_json)
-        if run is None and not shift_to_now and (late := live.late_past(Store(settings))):
+        if run is None and not how["shift_to_now"] and (late := live.late_past(Store(settings))):
             say(late)
         with importing.place() as store:
             importing.send(store, shown)
@@ -124,12 +105,12 @@ def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
         found = {**balance.as_dict(), "events": statistics.events, "sent": sent, **corrected, **({} if no_wait else verdicts)}
         dump(found | _details(statistics, done.refused))
     else:
-        out.print(balance.said())
+        show(balance.said())
         if events != statistics.events:
-            out.print(f"sent {sent:,} of {statistics.events:,} events (--limit)")
-        out.print(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
+            show(f"sent {sent:,} of {statistics.events:,} events (--limit)")
+        show(f"sent {sent:,}" if no_wait else _verdicts(events, accepted, duplicate, rejected))
         if done.correct and done.correct.corrected:
-            out.print(f"corrections {done.correct.corrected:,} (seen before with another time or other data)")
+            show(f"corrections {done.correct.corrected:,} (seen before with another time or other data)")
         if others and not no_wait:
             say(f"({others:,} of these came from others who wrote to the same topics meanwhile)")
         _print_details(statistics, done.refused)
@@ -156,11 +137,11 @@ def _details(statistics: Statistics, refused: list[Refused]) -> dict[str, Any]:
 
 def _print_details(statistics: Statistics, refused: list[Refused]) -> None:
     for kind in refused:
-        out.print(f"rejected {kind.count:,}: {kind.reason}{f' ({kind.field})' if kind.field else ''}")
+        show(f"rejected {kind.count:,}: {kind.reason}{f' ({kind.field})' if kind.field else ''}")
         for fault in kind.first:
-            out.print(f"  {fault.where()}: {fault.message}")
+            show(f"  {fault.where()}: {fault.message}")
     for title, counts in told.notes(statistics).items():
-        out.print(f"{title}: {', '.join(f'{name} {n:,}' for name, n in counts.items())}")
+        show(f"{title}: {', '.join(f'{name} {n:,}' for name, n in counts.items())}")
 
 
 def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -> None:
@@ -174,10 +155,10 @@ def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -
         dump({**balance.as_dict(), **valid, "first": first, **_details(statistics, found.refused)})
     else:
         for place, event in found.first:
-            out.print(f"{place.where()}:")
+            show(f"{place.where()}:")
             dump(event)
-        out.print(balance.said())
-        out.print(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}")
+        show(balance.said())
+        show(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}")
         _print_details(statistics, found.refused)
         say("nothing was sent")
     raise typer.Exit(1 if rejected else 0)

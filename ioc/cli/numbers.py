@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ioc.asking import read
-from ioc.asking.evidence import Found, evidence
-from ioc.asking.question import scope
-from ioc.catalog import load
-from ioc.cli.common import Data, Json, Run, dump, local, moment, number, out, pairs, reader, say, table
-from ioc.embedded.store_sql import read as read_sql
+from ioc.cli.common import Data, Json, Run, dump, local, moment, number, pairs, reader, say, show, table, utc
 from ioc.errors import UsageError
 from ioc.text import visible
 from ioc.times import iso
-from ioc.vocabulary import ALL, Indicator, Stream
+
+if TYPE_CHECKING:
+    from ioc.asking.evidence import Found
+    from ioc.asking.read import Answer
+    from ioc.vocabulary import Indicator, Stream
 
 Name = Annotated[str, typer.Argument(metavar="INDICATOR", help="See `ioc indicators`.")]
 At = Annotated[
@@ -57,12 +56,15 @@ def value(
 
     Example: ioc value dossier.backlog --at 2011-06-01T00:00:00Z --by agency
     """
+    from ioc.asking import read
+    from ioc.cli.later import catalog
+
     _, store = reader(data, run)
     found = read.value(
-        store, load(), indicator, moment(at), window, pairs(where or []), by or [], first, moment(known, "--known")
+        store, catalog(), indicator, moment(at), window, pairs(where or []), by or [], first, moment(known, "--known")
     )
     if as_json:
-        shown = [asdict(answer) | {"at": _iso(answer.at), "until": _iso(answer.until)} for answer in found]
+        shown = [asdict(answer) | {"at": utc(answer.at), "until": utc(answer.until)} for answer in found]
         dump(shown if by else shown[0])
         return
     for note in dict.fromkeys(n for answer in found for n in answer.notes):
@@ -72,16 +74,12 @@ def value(
             (*(answer.dims[d] for d in by), number(answer.value), answer.n)
             for answer in sorted(found, key=lambda a: -(a.value or 0))
         ]
-        out.print(table("", (*by, found[0].unit if found else "value", "n"), rows))
+        show(table("", (*by, found[0].unit if found else "value", "n"), rows))
         return
-    out.print(" ".join([number(found[0].value), *_extra(found[0])]))
+    show(" ".join([number(found[0].value), *_extra(found[0])]))
 
 
-def _iso(ms: int | None) -> str | None:
-    return None if ms is None else iso(ms)
-
-
-def _extra(answer: read.Answer) -> list[str]:
+def _extra(answer: Answer) -> list[str]:
     """The bucket of the value, and further quantiles with theirs."""
     first = [_bucket(answer.lo, answer.hi)] if answer.lo != answer.hi else []
     others = [name for name in answer.stats if number(answer.stats[name]) != number(answer.value)]
@@ -106,6 +104,10 @@ def show_evidence(
 
     Example: ioc evidence dossier.overdue --at 2011-06-01T00:00:00Z --where agency=General
     """
+    from ioc.asking.evidence import evidence
+    from ioc.asking.question import scope
+    from ioc.catalog import load
+
     settings, store = reader(data, run)
     catalog = load()
     asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []))
@@ -128,10 +130,10 @@ def show_evidence(
             )
             for f in shown
         ]
-        out.print(table("", (*whats, *shown[0].dims, "records"), rows))
+        show(table("", (*whats, *shown[0].dims, "records"), rows))
     if listed > len(shown):
-        out.print(f"… and {listed - len(shown):,} more")
-    out.print(f"{count:,} behind {indicator}")
+        show(f"… and {listed - len(shown):,} more")
+    show(f"{count:,} behind {indicator}")
 
 
 def _found(found: Found) -> dict[str, Any]:
@@ -140,22 +142,25 @@ def _found(found: Found) -> dict[str, Any]:
 
 def indicators(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
     """List the indicators, or explain one: meaning, rule, unit, dimensions. Example: ioc indicators dossier.overdue"""
-    catalog = load()
+    from ioc.cli.later import catalog
+
+    known = catalog()
     if name is not None:
-        stream = catalog.stream_of(name)
+        stream = known.stream_of(name)
         one = _described(stream, stream.indicator(name))
-        dump(one) if as_json else out.print(
-            table("", ("", ""), [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in one.items()])
-        )
+        lines = [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in one.items()]
+        dump(one) if as_json else show(table("", ("", ""), lines))
         return
-    rows = [_described(s, i) for s in catalog.streams for i in s.indicators]
+    rows = [_described(s, i) for s in known.streams for i in s.indicators]
     if as_json:
         dump(rows)
     else:
-        out.print(table("", ("indicator", "tên", "title", "unit"), [(r["name"], r["vi"], r["en"], r["unit"]) for r in rows]))
+        show(table("", ("indicator", "tên", "title", "unit"), [(r["name"], r["vi"], r["en"], r["unit"]) for r in rows]))
 
 
 def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
+    from ioc.vocabulary import ALL
+
     return {
         "name": indicator.name, "vi": indicator.vi, "en": indicator.en, "unit": indicator.unit, "rule": indicator.rule,
         "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
@@ -174,7 +179,9 @@ def sql(
 
     Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE dims = ['*', '*', '*'] ORDER BY at DESC LIMIT 5"
     """
-    if not read_sql(query.encode()).verb:
+    from ioc.embedded.store_sql import read
+
+    if not read(query.encode()).verb:
         raise UsageError('nothing is asked: write a query, e.g. ioc sql "SELECT * FROM v_now"')
     answer = reader(data, run)[1].text(query)
     print(visible(answer) if sys.stdout.isatty() else answer, end="")  # a file or a pipe gets it byte by byte

@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ioc.cli.common import Data, Json, Run, dump, local, out, reader, table
+from ioc.cli.common import Data, Json, Run, dump, local, reader, show, table
 from ioc.errors import UsageError
-from ioc.events.exact_lane import REASONS
-from ioc.store.clickhouse import literal
 from ioc.times import iso
 
 
@@ -32,18 +30,21 @@ def list_rejects(
     as_json: Json = False,
 ) -> None:
     """List rejects, the newest first. Example: ioc rejects list --reason unit_mismatch"""
+    from ioc.events.exact_lane import REASONS
+    from ioc.store.clickhouse import literal
+
     if reason is not None and reason not in REASONS:
         raise UsageError(f"no reason {reason!r}; there are {', '.join(REASONS)}")
     where = CURRENT if reason is None else f"{CURRENT} AND reason = {literal(reason)}"
-    frame = reader(data, run)[1].query(
+    found = reader(data, run)[1].rows(
         "SELECT topic, partition, offset, reason, field, message, source, id, toUnixTimestamp64Milli(received_at) AS received "
         f"FROM rejects FINAL WHERE {where} ORDER BY received_at DESC, topic, partition, offset DESC LIMIT {limit}"
     )
     if as_json:
-        dump([row | {"received": iso(row["received"])} for row in frame.to_dicts()])
+        dump([row | {"received": iso(row["received"])} for row in found])
         return
-    rows = [(f"{t}:{p}:{o}", r, f, m, f"{s} {i}".strip(), local(at)) for t, p, o, r, f, m, s, i, at in frame.rows()]
-    out.print(table("", ("record", "reason", "field", "what is right", "source, id", "received"), rows) if rows else "no rejects")
+    rows = [(f"{t}:{p}:{o}", r, f, m, f"{s} {i}".strip(), local(at)) for t, p, o, r, f, m, s, i, at in map(dict.values, found)]
+    show(table("", ("record", "reason", "field", "what is right", "source, id", "received"), rows) if rows else "no rejects")
 
 
 @rejects.command("show")
@@ -54,21 +55,23 @@ def show_reject(
     as_json: Json = False,
 ) -> None:
     """Show one reject with its bytes. Example: ioc rejects show ioc.events.dossier:2:17"""
+    from ioc.store.clickhouse import literal
+
     parts = place.rsplit(":", 2)
     if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
         raise UsageError(f"{place!r}: write topic:partition:offset, e.g. ioc.events.dossier:2:17")
-    frame = reader(data, run)[1].query(
+    found = reader(data, run)[1].rows(
         "SELECT reason, field, message, source, id, type, size, toUnixTimestamp64Milli(received_at) AS received, "
         "hex(key) AS key, hex(value) AS value "
         f"FROM rejects FINAL WHERE {CURRENT} AND topic = {literal(parts[0])} AND partition = {parts[1]} AND offset = {parts[2]}"
     )
-    if frame.is_empty():
+    if not found:
         raise UsageError(f"no reject at {place}; `ioc rejects list` shows what there is")
-    row = frame.to_dicts()[0]
+    row = found[0]
     row |= {name: bytes.fromhex(row[name] or "").decode(errors="backslashreplace") for name in ("key", "value")}
     row["received"] = iso(row["received"])
     if as_json:
         dump(row)
     else:
         for name, content in row.items():
-            out.print(f"{name:>10}  {content}")
+            show(f"{name:>10}  {content}")

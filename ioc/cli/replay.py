@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ioc.catalog import load
-from ioc.cli.common import Data, Json, connected, dump, local, moment, number, out, quiet_libraries, reader, say, table
-from ioc.cli.feed import bar, speed_of
-from ioc.errors import IocError, UsageError
-from ioc.replaying import diff as comparing
-from ioc.replaying import new_run
-from ioc.replaying.paced import IDLE, Going, paced, plan
-from ioc.replaying.replay import Replayed
-from ioc.replaying.replay import replay as count_again
-from ioc.settings import Settings
-from ioc.store import runs
-from ioc.store.clickhouse import Store
-from ioc.store.runs import Run
-from ioc.times import iso
+from ioc.cli.common import Data, Json, connected, dump, local, moment, quiet_libraries, reader, show, table, utc
+from ioc.cli.feed import speed_of
+from ioc.errors import UsageError
+from ioc.replaying.pace import IDLE
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +50,8 @@ def start(
 
     Example: ioc replay start morning --from 2026-03-30T07:00 --to 2026-03-30T12:00 --speed 60
     """
-    quiet_libraries()
+    from ioc.cli.replayed import start
+
     if source != "archive":
         raise UsageError(f"--source {source!r}: there is archive (what the live centre has received)")
     factor = speed_of(speed)
@@ -73,89 +60,32 @@ def start(
     begin, end = moment(since, "--from"), moment(to, "--to")
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--from {since} must lie before --to {to}")
-    settings = connected(data)
-    name = name or runs.free_name(Store(settings, readonly=True))
-    run = Run(name, runs.DIRECT if direct else runs.through_topics(factor), begin, end, runs.REPLAYING, 0)
-    try:
-        with _sigterm_as_ctrl_c():
-            done = _direct(settings, run) if direct else _paced(settings, run, factor, idle)
-    except KeyboardInterrupt:
-        say(f"broken off; what was counted: `ioc value ... --run {name}`; to remove it: `ioc replay drop {name}`")
-        raise
-    if as_json:
-        dump({"run": name, "records": done.records, "from": _iso(begin), "to": _iso(end), "received_until": iso(done.now)})
-    else:
-        out.print(f"replayed {done.records:,} records into {name}, the last received {local(done.now)}")
-        say(f"compare with `ioc replay diff live {name}`; ask with `ioc value ... --run {name}`")
-
-
-def _direct(settings: Settings, run: Run) -> Replayed:
-    with bar() as shown:
-        task = shown.add_task(f"replaying into {run.name}", total=None)
-        return count_again(settings, load(), run, lambda fed, known: shown.update(task, completed=fed, total=known))
-
-
-def _paced(settings: Settings, run: Run, speed: float | None, idle: float) -> Replayed:
-    planned = plan(settings, run, speed, idle)
-    if speed is not None:
-        say(f"replaying what was received from {local(planned.pace.begin)} to {local(planned.last)} in {_took(planned.seconds)}")
-        gaps = planned.pace.idle
-        for begin, end in gaps[:3]:
-            say(f"  nothing was received from {local(begin)} to {local(end)}: passed in {idle:g} s (--idle)")
-        if len(gaps) > 3:
-            say(f"  and {len(gaps) - 3:,} more such stretches")
-    if run.begin is not None:
-        say("what was received before goes through first, as fast as it goes")
-    say(f"boards show it: choose {run.name} as the source (on the wall: &run={run.name})")
-    say(f"ask meanwhile with `ioc value ... --run {run.name}`; Ctrl-C breaks it off")
-    with bar(foretold=speed is None) as shown:
-        total = planned.asked.records
-        task = shown.add_task(run.name, total=total)
-
-        def progress(going: Going) -> None:
-            rest = f", {_took(going.left)} left" if speed is not None else ""
-            reached = f"{local(going.at)}{rest}" if going.records < total else "counting and rolling the last of it"
-            shown.update(task, completed=going.records, description=f"{run.name}: {reached}")
-
-        return paced(settings, load(), planned, progress)
-
-
-def _took(seconds: float) -> str:
-    """A span of time for people: `3 min 28 s`."""
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{n:,} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
-    return " ".join(parts[:2]) or "0 s"
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """A run that is broken off is noted as that, however it is told to end."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    start(connected(data), name, begin, end, factor, idle, direct=direct, as_json=as_json)
 
 
 @replay.command("list")
 def list_runs(data: Data = None, as_json: Json = False) -> None:
     """List the runs there are, replays and imports. Example: ioc replay list --json"""
+    from ioc.store import runs
+
     found = runs.runs(reader(data, None)[1])
     if as_json:
-        rows = [asdict(run) | {"begin": _iso(run.begin), "end": _iso(run.end), "noted": iso(run.noted)} for run in found]
-        dump([{{"begin": "from", "end": "to"}.get(key, key): value for key, value in row.items()} for row in rows])
+        times = [{"from": utc(run.begin), "to": utc(run.end), "noted": utc(run.noted)} for run in found]
+        dump([{"name": run.name, "source": run.source, "state": run.state} | at for run, at in zip(found, times, strict=True)])
         return
     lines = [(r.name, r.source, local(r.begin), local(r.end), r.state, local(r.noted)) for r in found]
-    out.print(table("", ("run", "source", "from", "to", "state", "noted"), lines) if lines else "no runs")
+    show(table("", ("run", "source", "from", "to", "state", "noted"), lines) if lines else "no runs")
 
 
 @replay.command()
 def drop(name: Name, data: Data = None) -> None:
     """Remove a run: its database, and its topics if it has any. Example: ioc replay drop morning"""
+    from ioc.catalog import load
+    from ioc.replaying import new_run
+
     quiet_libraries()
     topics = new_run.drop(connected(data), load(), name)
-    out.print(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""))
+    show(f"removed {name}" + (f" and its topics {', '.join(topics)}" if topics else ""))
 
 
 @replay.command()
@@ -170,59 +100,9 @@ def diff(
 
     Compared are first finals, latest values as known at the end of both, alerts, rejects. Example: ioc replay diff live morning
     """
-    settings, _ = reader(data, None)
+    from ioc.cli.replayed import differences
+
     if left == right:
         raise UsageError("name two different ones, e.g. `ioc replay diff live morning`")
-    found = comparing.diff(settings, load(), left, right, limit)
-    if not found.steps:
-        why = "; ".join(f"{stream}: {reason}" for stream, reason in found.left_out.items())
-        raise IocError(f"nothing could be compared ({why})")
-    if as_json:
-        dump(_as_dict(found, left, right))
-    else:
-        _print(found, left, right)
-    raise typer.Exit(1 if found.differences else 0)
-
-
-def _as_dict(found: comparing.Compared, left: str, right: str) -> dict[str, Any]:
-    return {
-        "left": left,
-        "right": right,
-        "compared": ["latest"] if found.latest_only else ["first", "latest", "alert", "reject"],
-        "ranges": {stream: {"from": iso(a), "to": iso(b)} for stream, (a, b) in found.ranges.items()},
-        "left_out": found.left_out,
-        "indicators": found.indicators,
-        "no_step": found.no_step,
-        "alerts": {rule: {"from": iso(a), "to": iso(b)} for rule, (a, b) in found.alerts.items()},
-        "unjudged": found.unjudged,
-        "steps": found.steps,
-        "differences": found.differences,
-        "shown": [asdict(d) | {"at": _iso(d.at)} for d in found.shown],
-    }
-
-
-def _print(found: comparing.Compared, left: str, right: str) -> None:
-    for stream, (begin, end) in found.ranges.items():
-        say(f"{stream}: compared the steps after {local(begin)} up to {local(end)}; what came later is not final yet")
-    for stream, reason in found.left_out.items():
-        say(f"{stream}: not compared: {reason}")
-    if found.no_step:
-        say(f"no whole step in that range: {', '.join(found.no_step)}; compare again later, or load the past before going live")
-    if found.unjudged:
-        say(f"alerts not compared, as the two have judged no step in common: {', '.join(found.unjudged)}")
-    what = "latest values" if found.latest_only else "first finals, latest values, alerts, rejects"
-    said = f"in {found.steps:,} steps of {found.indicators} indicators ({what})"
-    if not found.differences:
-        out.print(f"no difference {said} between {left} and {right}")
-        return
-    rows = [(d.indicator, d.window, " ".join(d.dims), local(d.at), d.what, _cell(d.left), _cell(d.right)) for d in found.shown]
-    out.print(table("", ("indicator", "window", "dims", "from step", "what", left, right), rows))
-    out.print(f"{found.differences:,} difference{'s' if found.differences > 1 else ''} {said}")
-
-
-def _cell(value: float | str | None) -> str:
-    return (value or "accepted") if isinstance(value, str) else number(value)
-
-
-def _iso(ms: int | None) -> str | None:
-    return None if ms is None else iso(ms)
+    found = differences(reader(data, None)[0], left, right, limit, as_json)
+    raise typer.Exit(1 if found else 0)

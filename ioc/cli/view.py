@@ -14,7 +14,8 @@ from rich.text import Text
 from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.centre import live
-from ioc.cli.common import local, number, out, say
+from ioc.cli.common import local, number, say
+from ioc.cli.screen import out
 from ioc.errors import IocError
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store

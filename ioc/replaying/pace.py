@@ -10,6 +10,9 @@ from itertools import accumulate
 
 from ioc.times import SECOND
 
+IDLE = 10.0
+"""Seconds that a stretch takes, at most, in which nothing was received."""
+
 
 @dataclass(frozen=True)
 class Pace:

@@ -24,7 +24,7 @@ from ioc.events.exact_lane import Headers
 from ioc.events.replayed import HOLE, carried
 from ioc.kafka import Sender
 from ioc.replaying import new_run
-from ioc.replaying.pace import Pace
+from ioc.replaying.pace import IDLE, Pace
 from ioc.replaying.replay import Asked, Replayed, asked
 from ioc.settings import Settings
 from ioc.store import runs
@@ -33,8 +33,6 @@ from ioc.store.runs import Run, run_names
 from ioc.store.state import Checkpoint, Place
 from ioc.times import SECOND
 
-IDLE = 10.0
-"""Seconds that a stretch takes, at most, in which nothing was received."""
 HOLES = 20_000_000
 """Positions without a record that are filled at most: some two minutes of sending."""
 NAP = 0.05

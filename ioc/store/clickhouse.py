@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
-import polars as pl
-import pyarrow as pa
-import stamina
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from urllib3.exceptions import HTTPError
 
 from ioc.errors import IocError, ServiceAway
 from ioc.settings import Settings
+
+if TYPE_CHECKING:  # a command that asks for a few rows needs none of them, and they take longer to load than to answer
+    import polars as pl
+    import pyarrow as pa
 
 WRITE = {"async_insert": 0, "insert_quorum": "auto", "insert_quorum_parallel": 0, "optimize_on_insert": 0}
 """A batch's rows of one table are one block, acknowledged when they are there (docs/exactness.md). What has a key twice is merged
@@ -59,8 +60,15 @@ class Store:
         self.patience = patience
         self._readonly, self._run = readonly, run
 
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """The few rows of an answer by column names, as numbers and texts; times are asked for as milliseconds."""
+        answer = self._try(lambda c, there: c.query(sql, settings=READ | there))
+        return list(answer.named_results())
+
     def query(self, sql: str, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The answer as a frame; DateTime64(3) as Datetime('ms', UTC)."""
+        import polars as pl
+
         given = READ | dict(settings or {})
         table = self._try(lambda c, there: c.query_arrow(sql, settings=given | there, use_strings=None))
         frame = pl.from_arrow(table)
@@ -107,21 +115,28 @@ class Store:
 
     def _try(self, call: Callable[[Any, dict[str, str]], Any]) -> Any:
         """`call` gets a client and the setting that names the database."""
+        if not self.patience:
+            return self._once(call)
+        import stamina
+
         for attempt in stamina.retry_context(
-            on=ServiceAway, attempts=None, timeout=self.patience or 0.001, wait_initial=0.1, wait_max=5.0
+            on=ServiceAway, attempts=None, timeout=self.patience, wait_initial=0.1, wait_max=5.0
         ):
             with attempt:
-                there = {"database": self._own()}
-                try:
-                    return call(self._client(), there)
-                except (OperationalError, HTTPError, OSError) as error:
-                    _clients.pop(self._key, None)  # what answers next may be another version
-                    raise ServiceAway(
-                        f"the store at {_shown(self.settings.clickhouse_url)} does not answer ({_first_line(error)})"
-                    ) from error
-                except ClickHouseError as error:
-                    raise StoreError(_first_line(error)) from error
+                return self._once(call)
         raise AssertionError("unreachable")
+
+    def _once(self, call: Callable[[Any, dict[str, str]], Any]) -> Any:
+        there = {"database": self._own()}
+        try:
+            return call(self._client(), there)
+        except (OperationalError, HTTPError, OSError) as error:
+            _clients.pop(self._key, None)  # what answers next may be another version
+            raise ServiceAway(
+                f"the store at {_shown(self.settings.clickhouse_url)} does not answer ({_first_line(error)})"
+            ) from error
+        except ClickHouseError as error:
+            raise StoreError(_first_line(error)) from error
 
     @property
     def _key(self) -> tuple[str, bool]:

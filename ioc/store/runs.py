@@ -141,7 +141,5 @@ def of_run(settings: Settings, run: str | None) -> Settings:
 
 def has_database(settings: Settings) -> bool:
     """Whether the settings' database is there."""
-    found = Store(settings, "default").query(
-        f"SELECT count() AS n FROM system.databases WHERE name = {literal(settings.clickhouse_database)}"
-    )
-    return bool(found["n"][0])
+    name = literal(settings.clickhouse_database)
+    return bool(Store(settings, "default").rows(f"SELECT name FROM system.databases WHERE name = {name}"))

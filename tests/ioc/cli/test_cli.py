@@ -435,7 +435,7 @@ def test_an_unexpected_fault_is_one_line_and_70(ioc: Ioc, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr("ioc.cli.numbers.load", broken)
+    monkeypatch.setattr("ioc.cli.later.catalog", broken)
     fault = ioc("indicators")
     assert fault.code == 70
     assert len(fault.err.splitlines()) == 1
