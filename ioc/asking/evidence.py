@@ -2,6 +2,9 @@
 
 Nothing is kept for this: an entity's history says again what it contributed, an event's bytes are decoded again. Both are
 read in chunks, so that a million of them take no more memory than a few thousand.
+
+Of years of entities those are looked at whose life (`Stream.lifecycle`) touches the time asked for. That is no more than a good
+guess of where to look: whether all were found the number itself says, and if not, the others are looked at, too.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ioc.asking.question import Scope, moment
+from ioc.asking.read import sums
 from ioc.catalog import Catalog
 from ioc.counting.history import History, steps
 from ioc.errors import IocError, UsageError
@@ -23,7 +28,6 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
-from ioc.values import Matrix
 
 CHUNK = 20_000
 """Rows of one query."""
@@ -45,7 +49,8 @@ class Found:
 
 
 def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
-    """Everything behind the latest value of a scope, in the order of entities, or of events in the log.
+    """Everything behind the latest value of a scope, in the order of entities, or of events in the log. Entities whose life does
+    not touch the time asked for come behind the others.
 
     Raises UsageError for a first final or an earlier knowledge, which are made of records, not of entities; IocError when the
     store was counted under other declarations, or its archive holds no bytes.
@@ -61,23 +66,47 @@ def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -
 
 
 def _entities(store: Store, asked: Scope) -> Iterator[Found]:
+    columns = "SELECT entity, partition, history"
+    own = f"generation = {literal(asked.generation)} AND topic = {literal(asked.stream.topic)}"
+    begun = f"FROM entities FINAL WHERE {own} AND {_begun(asked)}"
+    if asked.stream.lifecycle is None:
+        yield from _looked_at(store, asked, f"{columns} {begun}{{on}} ORDER BY entity, partition")
+        return
+    touches, left = _touches(asked), sums(store, asked)
+    those = f"SELECT entity FROM entities WHERE {own} AND {touches}"  # by any of their rows; of each, the last one is judged
+    last = "ORDER BY entity, partition, offset DESC LIMIT 1 BY entity, partition"
+    for found in _looked_at(store, asked, f"{columns}, {touches} FROM entities WHERE {own} AND entity IN ({those}){{on}} {last}"):
+        left = [a - b for a, b in zip(left, found.measures, strict=True)]
+        yield found
+    if any(left):
+        yield from _looked_at(store, asked, f"{columns} {begun} AND NOT ({touches}){{on}} ORDER BY entity, partition")
+
+
+def _touches(asked: Scope) -> str:
+    """Entities that are open at T, for a level; that were open within the window, for a flow."""
+    level = asked.indicator.level
+    end = asked.until if level else asked.until + asked.stream.grain  # a flow's panes begin on the grain
+    since = asked.until if level else asked.start
+    ended = f" AND ifNull(ended_at >= {moment(since)}, true)" if since is not None else ""
+    return f"ifNull(opened_at < {moment(end)}, false){ended}"
+
+
+def _looked_at(store: Store, asked: Scope, sql: str) -> Iterator[Found]:
+    """`sql` gives entity, partition, history, and whether it is one to look at, where that is not all; in this order."""
     after: tuple[Any, ...] | None = None
-    where = f"generation = {literal(asked.generation)} AND topic = {literal(asked.stream.topic)} AND {_alive(asked)}"
     while True:
         on = "" if after is None else f" AND (entity, partition) > {literal(after)}"
-        frame = store.query(
-            f"SELECT entity, partition, history FROM entities FINAL WHERE {where}{on} ORDER BY entity, partition LIMIT {CHUNK}"
-        )
-        for entity, partition, packed in frame.iter_rows():
+        frame = store.query(f"{sql.format(on=on)} LIMIT {CHUNK}")
+        for entity, partition, packed, *here in frame.iter_rows():
             after = (entity, partition)
-            found = _of_entity(asked, entity, partition, History.unpack(asked.stream, packed))
+            found = _of_entity(asked, entity, partition, History.unpack(asked.stream, packed)) if all(here) else None
             if found is not None:
                 yield found
         if len(frame) < CHUNK:
             return
 
 
-def _alive(asked: Scope) -> str:
+def _begun(asked: Scope) -> str:
     """Entities that may count: by the law of causality (docs/exactness.md) none counts before its first event; more cannot
     be said without knowing what the stream does."""
     return f"JSONExtractInt(history, 1, 1) < {asked.until}"
@@ -89,10 +118,11 @@ def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> F
     total: list[int] = [0] * len(asked.indicator.value.measures)
     dims: dict[str, str] = {}
     for indicator, row_dims, at, measures in stream.contributions(steps(history.items)):
-        given = dict(zip(names, row_dims, strict=True))
-        if indicator == asked.indicator.name and _within(asked, at) and all(given[d] == v for d, v in asked.where.items()):
-            total = [a + b for a, b in zip(total, measures, strict=True)]
-            dims = given
+        if indicator == asked.indicator.name and _within(asked, at):
+            given = dict(zip(names, row_dims, strict=True))
+            if all(given[d] == v for d, v in asked.where.items()):
+                total = [a + b for a, b in zip(total, measures, strict=True)]
+                dims = given
     if not any(total):
         return None
     opened, ended, due, _ = history.lifecycle()
@@ -108,11 +138,7 @@ def _within(asked: Scope, at: int) -> bool:
 
 
 def _weight(asked: Scope, measures: list[int] | tuple[int, ...]) -> int:
-    return int(asked.indicator.value.n(_row(measures))[0])
-
-
-def _row(measures: list[int] | tuple[int, ...]) -> Matrix:
-    return pl.DataFrame([list(measures)], orient="row").to_numpy()
+    return int(asked.indicator.value.n(np.array([measures], np.int64))[0])
 
 
 # ---- streams without state

@@ -81,6 +81,12 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
     return [_answer(asked, {d: row[d] for d in groups}, row["sums"], row["first_sums"] if finals else None) for row in rows]
 
 
+def sums(store: Store, asked: Scope) -> list[int]:
+    """The summed measures of a scope."""
+    (row,) = store.rows(_sql(asked, (), False))
+    return row["sums"] or [0] * len(asked.indicator.value.measures)
+
+
 def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
     names = asked.stream.dimensions
     columns = [f"dims[{names.index(d) + 1}] AS {d}" for d in groups]

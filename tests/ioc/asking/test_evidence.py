@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,34 @@ def test_one_agency_has_its_own_evidence(centre):
     value, _, found = behind(centre, "dossier.backlog", at=JUNE, where={"agency": agency})
     assert value == len(found) == brute.backlog(JUNE, agency) > 0
     assert {f.dims["agency"] for f in found} == {agency}
+
+
+@pytest.mark.parametrize("touches", ["false", "cityHash64(entity) % 2 = 0", "opened_at IS NULL OR true"])
+def test_where_the_lives_mislead_the_number_says_that_there_is_more(centre, monkeypatch, touches):
+    right = behind(centre, "dossier.backlog", at=JUNE)[2]
+    monkeypatch.setattr(module, "_touches", lambda asked: touches)
+    found = behind(centre, "dossier.backlog", at=JUNE)[2]
+    assert sorted(found, key=lambda f: f.what["entity"]) == right
+
+
+def test_only_dossiers_whose_life_touches_the_time_are_looked_at(centre, monkeypatch):
+    looked: list[str] = []
+    of_entity = module._of_entity
+    monkeypatch.setattr(
+        module, "_of_entity", lambda asked, entity, *more: looked.append(entity) or of_entity(asked, entity, *more)
+    )
+    for indicator, asked in (("dossier.backlog", {}), ("dossier.received", {"window": "7d"})):
+        value, _, found = behind(centre, indicator, at=JUNE, **asked)
+        assert value == len(found) <= len(looked) < len(brute.cases()) / 2
+        looked.clear()
+
+
+def test_a_stream_without_lives_has_its_evidence(centre):
+    store, catalog, settings = centre
+    asked = scope(store, catalog, "dossier.backlog", at=JUNE)
+    without = replace(asked, stream=replace(asked.stream, lifecycle=None))
+    found = list(evidence(store, catalog, settings, without))
+    assert len(found) == brute.backlog(JUNE)
 
 
 def test_small_chunks_find_the_same(centre, monkeypatch):
