@@ -49,13 +49,14 @@ def dossier_step(count: int) -> int:
     return max(30 * DAY // count, 1)
 
 
-def dossiers(count: int, end: int, opened: int, seed: int = 1) -> Iterator[Pair]:
-    """`count` dossier events whose last happens at `end` (ms); after the first `opened` events, so many dossiers are open.
+def dossiers(count: int, end: int, opened: int, seed: int = 1, step: int | None = None) -> Iterator[Pair]:
+    """`count` dossier events, one every `step`, whose last happens at `end` (ms); after the first `opened` events, so many
+    dossiers are open.
 
     Each dossier is received, processed three times on average, and completed; then the next one is received.
     """
     rng = random.Random(seed)  # noqa: S311 - the same events for everybody
-    step = dossier_step(count)
+    step = step or dossier_step(count)
     begin = end - count * step
     recent: deque[Pair] = deque(maxlen=ODD)
     alive: list[str] = []

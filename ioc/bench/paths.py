@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ioc import kafka
-from ioc.bench.servers import peak
+from ioc.bench.cores import peak
 from ioc.catalog import load
 from ioc.centre import garbage
 from ioc.centre.feeder import Feeder

@@ -57,11 +57,3 @@ def _wait(child: Popen[bytes], ready: Callable[[], bool], log: Path, name: str) 
         if child.poll() is not None or time.monotonic() > end:
             raise ServiceAway(f"the benchmark's {name} does not start:\n{tail(log)}")
         time.sleep(0.05)  # nothing tells when a server listens
-
-
-def peak(pid: int) -> float:
-    """Most memory a process has held so far, MB (VmHWM)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
