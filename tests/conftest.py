@@ -3,7 +3,8 @@
 Tests are independent: whoever uses `broker` or `store_url` brings topics and a database that no other test names.
 `IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
 (`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough, IOC_TEST_EXAMPLES how many examples
-the last one tries, IOC_TEST_FUZZ_SECONDS and IOC_TEST_STORM_SECONDS how long the fuzzers and the storm last.
+the last one tries, IOC_TEST_FUZZ_SECONDS and IOC_TEST_STORM_SECONDS how long the fuzzers and the storm last,
+IOC_TEST_YEARS the folder of the store of three years (`tests.ioc.bench.test_years`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 LONGEST = (
-    "replay", "chaos", "faults", "store_trouble", "cli_centre", "schedules", "paced_whole", "paced", "wall", "truncated",
+    "years", "replay", "chaos", "faults", "store_trouble", "cli_centre", "schedules", "paced_whole", "paced", "wall", "truncated",
     "event_time", "roll", "pipeline", "docs_commands", "store_mend", "stack", "grafana_client", "supervise", "alert_faults",
     "importer", "cli", "mapping", "fast_lane", "province", "purity", "imported", "window_truth", "demo",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-from ioc.bench.cores import cores, peak
+from ioc.bench.cores import OTHERS, cores, peak
 from ioc.bench.report import COMMAND, Report
 from ioc.catalog import Catalog
 from ioc.embedded import centre as embedded
@@ -37,6 +37,8 @@ SETTLING = 600.0
 """Seconds after which it is measured although the store still merges."""
 BEHIND = 10_000
 """A feed further behind than this (ms) has not caught up."""
+CROWDED = 0.25
+"""The share of the machine that others may take before a measurement is doubted."""
 AGAIN = 5
 """How often a short command is run."""
 
@@ -91,6 +93,8 @@ class Centre:
         say(f"{name}: measuring for {seconds:.0f} s ...")
         pids = self.pids()
         found = cores(pids, seconds)
+        if found[OTHERS] > CROWDED * (os.cpu_count() or 1):
+            say(f"{name}: others took {found[OTHERS]:.1f} cores meanwhile, so the centre may have got less than it would take")
         report.note(name, sum(found[child] for child in SUMMED if child in found), "cores", aim, **found)
         held = {child: peak(pid) for child, pid in pids.items() if child in SUMMED}
         report.note(f"{name}, peak memory", sum(held.values()), "MB", **held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from ioc.errors import ServiceAway
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def cores(pids: Mapping[str, int], seconds: float, pause: Callable[[float], object] = time.sleep) -> dict[str, float]:
-    """By name, processor seconds a second over so many seconds from now."""
-    began, before = time.monotonic(), used(pids)
-    pause(seconds)
-    took, after = time.monotonic() - began, used(pids)
-    return {name: (after[name] - before[name]) / took for name in pids}
+OTHERS = "others"
+
+
+def cores(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """By name, processor seconds a second over so many seconds from now; and `others`: what all else on the machine took."""
+    began, before, all_before = time.monotonic(), used(pids), _busy()
+    time.sleep(seconds)
+    took, after, all_after = time.monotonic() - began, used(pids), _busy()
+    found = {name: (after[name] - before[name]) / took for name in pids}
+    return found | {OTHERS: max(0.0, (all_after - all_before) / took - sum(found.values()))}
 
 
 def used(pids: Mapping[str, int]) -> dict[str, float]:
@@ -40,6 +44,13 @@ def peak(pid: int) -> float:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def _busy() -> float:
+    """Processor seconds that the machine has worked so far, or that its host took from it."""
+    with Path("/proc/stat").open() as file:
+        user, nice, system, _, _, irq, softirq, steal, *_ = map(int, file.readline().split()[1:])
+    return (user + nice + system + irq + softirq + steal) / TICK
 
 
 def _all() -> dict[int, tuple[int, int]]:

@@ -86,7 +86,7 @@ def is_kept(folder: Path, catalog: Catalog, length: int = LENGTH, radio: int = R
 
 def _wanted(catalog: Catalog, length: int, radio: int) -> Kept:
     form = "\n".join(table.create(name) for name, table in TABLES.items())
-    return Kept(catalog.generations, hashlib.sha256(form.encode()).hexdigest()[:16], length, radio)
+    return Kept(dict(catalog.generations), hashlib.sha256(form.encode()).hexdigest()[:16], length, radio)
 
 
 def province_of(settings: Settings, length: int = LENGTH, radio: int = RADIO) -> Province:

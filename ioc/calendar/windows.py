@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ioc.times import DAY, HOUR, MINUTE, PROVINCE, from_datetime, to_datetime
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 Ints = NDArray[np.int64]
 ROLLING = {"1h": (HOUR, 5 * MINUTE), "1d": (DAY, HOUR), "7d": (7 * DAY, 6 * HOUR)}

@@ -43,6 +43,6 @@ def test_a_centre_is_measured_from_its_start_under_the_feed_and_quiet() -> None:
     assert found["`ioc up` until all of the past is final"]["aim"] is None, "it is of 60 days"
     for name, feed in (("demo", True), ("quiet centre", False)):
         parts = found[name]["parts"]
-        assert parts.keys() == {*SUMMED, "supervisor", *(["demo"] if feed else [])}
+        assert parts.keys() == {*SUMMED, "supervisor", "others", *(["demo"] if feed else [])}
         assert found[name]["value"] == pytest.approx(sum(parts[child] for child in SUMMED))
         assert all(found[f"{name}, peak memory"]["parts"][child] > 10 for child in SUMMED)

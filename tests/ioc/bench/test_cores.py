@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ioc.bench.cores import cores, used
+from ioc.bench.cores import OTHERS, cores, used
 from ioc.errors import ServiceAway
 from tests.services import wait_until
 
@@ -43,6 +43,7 @@ def test_what_a_process_started_counts_for_it_unless_it_is_named_itself() -> Non
         assert together > apart["parent"] + 0.05
         rates = cores({"parent": parent.pid, "child": child}, 0.5)
         assert rates["child"] > 10 * rates["parent"] >= 0
+        assert cores({"parent": parent.pid}, 0.5).keys() == {"parent", OTHERS}
 
 
 def test_a_child_that_has_ended_still_counts() -> None:

@@ -1,0 +1,158 @@
+"""Three years: at any instant of a long past, panes and rolled rows are what a brute force says."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ioc.bench import years
+from ioc.bench.events import dossiers
+from ioc.errors import UsageError
+from ioc.province.dossiers import LIFE
+from ioc.province.model import Province
+from ioc.rolling.roll import Roller, rolled
+from ioc.settings import Settings
+from ioc.store.clickhouse import Store
+from ioc.times import DAY, MINUTE
+from tests import brute
+from tests.brute import DOSSIER, RAN, Record, partition_of
+from tests.counting import CATALOG, panes, pipeline, poll, real_store
+from tests.logs import beat, record
+from tests.rolled import finals
+from tests.services import running_store
+from tests.years import Row, Sums, instants, judge_reader, judge_rolled
+
+PARTITIONS = 2
+END = brute.ms("2026-06-01T00:00:00+07:00")
+LENGTH = 3 * 365 * DAY
+(DOSSIERS,) = CATALOG.of_topic(DOSSIER)
+(RADIO,) = CATALOG.of_topic(RAN)
+
+
+def loaded(count: int, opened: int) -> list[Record]:
+    """Three years of dossiers as a past that was loaded: each with its own reception, some late and some doubled."""
+    step, offsets = LENGTH // count, Counter[int]()
+    log: list[Record] = []
+
+    def put(made: Record) -> None:
+        log.append(
+            Record(made.topic, made.partition, offsets[made.partition], made.key, made.value, made.timestamp, made.headers)
+        )
+        offsets[made.partition] += 1
+
+    def beats(at: int) -> None:
+        for partition in range(PARTITIONS):
+            put(record(beat(at), 0, END, partition=partition, headers=received(at)))
+
+    def received(at: int) -> tuple[tuple[str, bytes], ...]:
+        return (("ioc-received", b"%d" % at),)
+
+    beats(END - count * step)
+    for i, (key, value) in enumerate(dossiers(count, END, opened, seed=3, step=step)):
+        at = END - (count - i) * step
+        put(record(value, 0, END, key=key, partition=partition_of(key, PARTITIONS), headers=received(at)))
+    beats(END)
+    return log
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("count", "opened"), [(3_000, 60), pytest.param(60_000, 500, marks=pytest.mark.proof)])
+def test_three_years_of_dossiers_are_what_a_brute_force_says(store_url: str, count: int, opened: int) -> None:
+    log, rng = loaded(count, opened), random.Random(count)
+    store = real_store(store_url, f"years_{count}")
+    made, roller = pipeline(store, PARTITIONS, topics=(DOSSIER,)), Roller(CATALOG, store, Settings(clickhouse_url=store_url))
+    while poll(made, log, rng, count // 10):
+        if rng.random() < 0.2:
+            roller.step()
+    roller.step()
+
+    truth = brute.truth(log, PARTITIONS)
+    assert Counter(v for v, _ in truth.verdicts.values())["duplicate"] > 0
+    assert panes(store) == truth.panes
+    rows = [(i, d, at, known, m) for (i, d, at, known, *_), (_, m) in truth.panes.items()]
+    sums = Sums(DOSSIERS.dimensions, rows)
+    span = finals(log, PARTITIONS)
+    assert span is not None
+    assert rolled(store, CATALOG.generations[DOSSIERS.name]) == span[1]
+    asked = instants(*span, seed=count)
+    assert judge_reader(store, CATALOG, DOSSIERS, sums, asked, seed=1) > 1_000
+    assert judge_rolled(store, DOSSIERS, sums, asked, span[1]) > 10_000
+    lost = next(row for row in rows if row[0] == "dossier.received")
+    less = Sums(DOSSIERS.dimensions, (row for row in rows if row is not lost))
+    with pytest.raises(AssertionError, match="received"):
+        judge_rolled(store, DOSSIERS, less, asked, span[1])
+
+
+@pytest.mark.proof
+def test_the_store_that_the_benchmark_keeps_is_what_a_brute_force_says() -> None:
+    folder = Path(os.environ.get("IOC_TEST_YEARS") or years.default_folder())
+    years.make(folder, CATALOG, print)
+    province = years.province_of(Settings(data_dir=folder))
+    judge_kept(folder, province)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_kept_store_is_made_once_and_is_what_a_brute_force_says(tmp_path: Path) -> None:
+    folder, said = tmp_path / "kept", list[str]()
+    days = (4 * DAY, DAY)
+    assert not years.is_kept(folder, CATALOG, *days)
+    years.make(folder, CATALOG, said.append, *days)
+    assert years.is_kept(folder, CATALOG, *days), said
+    assert not years.is_kept(folder, CATALOG), "it is no store of three years"
+    before = len(said)
+    years.make(folder, CATALOG, said.append, *days)
+    assert len(said) == before, "it is there"
+    judge_kept(folder, years.province_of(Settings(data_dir=folder), *days))
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    with pytest.raises(UsageError, match="holds something else"):
+        years.make(tmp_path, CATALOG, print)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def judge_kept(folder: Path, province: Province) -> None:
+    """Reader and rows of a kept store at 100 instants of each stream; what came after its past counts in none of them."""
+    sums, begins = sums_of(province)
+    with running_store(folder) as url:
+        store = Store(Settings(clickhouse_url=url))
+        until = province.anchor - 2 * MINUTE  # the last steps are final only after the past
+        for stream in (DOSSIERS, RADIO):
+            asked = instants(begins[stream.topic], until, seed=7)
+            assert judge_reader(store, CATALOG, stream, sums[stream.topic], asked, seed=2) > 100
+            assert judge_rolled(store, stream, sums[stream.topic], asked, until) > 1_000
+
+
+def sums_of(province: Province) -> tuple[dict[str, Sums], dict[str, int]]:
+    """The contributions of its past by topic, and when that begins. All came in order: it was known when it happened."""
+    sums, begins = {s.topic: Sums(s.dimensions) for s in (DOSSIERS, RADIO)}, dict[str, int]()
+    waiting = OrderedDict[bytes, tuple[int, list[bytes]]]()  # a dict is slow to lose its first
+    for event in province.history():
+        begins.setdefault(event.topic, event.time_ms)
+        if event.topic == RAN:
+            sums[RAN].add(known_at_once(brute.radio(json.loads(event.value))))
+            continue
+        waiting.setdefault(event.key, (event.time_ms, []))[1].append(event.value)
+        key, (began, values) = next(iter(waiting.items()))
+        if began < event.time_ms - LIFE - DAY:  # it is over
+            sums[DOSSIER].add(known_at_once(brute.contributions([json.loads(v) for v in values])))
+            del waiting[key]
+    for _, values in waiting.values():
+        sums[DOSSIER].add(known_at_once(brute.contributions([json.loads(v) for v in values])))
+    return sums, begins
+
+
+def known_at_once(rows: brute.Rows) -> Iterator[Row]:
+    """The rows as panes: all but levels by the minute."""
+    for (indicator, dims, at), measures in rows.items():
+        bucket = at if indicator in brute.LEVELS else at // MINUTE * MINUTE
+        yield indicator, dims, bucket, bucket, measures
