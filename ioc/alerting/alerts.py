@@ -16,7 +16,7 @@ from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
-from ioc.rolling.roll import beginning, watermarks
+from ioc.rolling.reached import ROLL, beginning, watermarks
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
@@ -38,6 +38,7 @@ class Alerter:
     def __init__(self, catalog: Catalog, store: Store, *, run: bool) -> None:
         self.catalog, self.store, self.run = catalog, store, run
         self._stopped = False
+        self._rolls = state.Following(store, ROLL)
         self._judged: dict[str, int] = {}
         self._states: dict[str, dict[Dims, State]] = {}
         self._orphans: dict[str, tuple[int, list[Ended]]] = {}
@@ -50,6 +51,7 @@ class Alerter:
 
     def forget(self) -> None:
         """Drop what is remembered: another may have gone on."""
+        self._rolls.forget()
         self._judged.clear()
         self._states.clear()
         self._orphans.clear()
@@ -58,7 +60,7 @@ class Alerter:
 
     def step(self) -> bool:
         """Judge every step that is rolled by now. False: there was none since the last time."""
-        before, marks, removed = dict(self._judged), watermarks(self.store), False
+        before, marks, removed = dict(self._judged), watermarks(self._rolls.read()), False
         try:
             if not self._knows_removed:
                 removed = end_streams(self.store, self.catalog)
@@ -172,7 +174,7 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
 
 def judged(store: Store, catalog: Catalog) -> bool:
     """Whether every step that is rolled has been judged."""
-    marks = watermarks(store)
+    marks = watermarks(state.checkpoints(store, ROLL))
     return all((state.step_of(store, ALERT, g) or 0) >= marks.get(g, 0) for g in catalog.generations.values())
 
 

@@ -22,8 +22,9 @@ from ioc.embedded.ports import free_ports
 from ioc.embedded.stack import python
 from ioc.errors import ServiceAway
 from ioc.province.demo_state import remembered
-from ioc.rolling.roll import watermarks
+from ioc.rolling.reached import ROLL, watermarks
 from ioc.settings import Settings
+from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import floor
 
@@ -66,7 +67,7 @@ class Centre:
 
     def final(self, catalog: Catalog, until: int) -> bool:
         """Whether the steps of every stream are final up to the last one that its delay allows at `until` (ms)."""
-        marks = watermarks(Store(self.settings))
+        marks = watermarks(state.checkpoints(Store(self.settings), ROLL))
         return all(marks.get(catalog.generations[s.name], 0) >= floor(until - s.delay, s.grain) for s in catalog.streams)
 
     def caught_up(self) -> bool:

@@ -14,7 +14,7 @@ from ioc.bench.events import radio
 from ioc.catalog import Catalog
 from ioc.centre import live
 from ioc.kafka import Sender
-from ioc.rolling.roll import ROLL
+from ioc.rolling.reached import ROLL
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store

@@ -12,7 +12,7 @@ from ioc.counting.pipeline import MEASURE
 from ioc.errors import ServiceAway, WrongGeneration
 from ioc.events.heartbeats import heartbeat
 from ioc.kafka import Sender, create_topics, send_to_all
-from ioc.rolling.roll import ROLL
+from ioc.rolling.reached import ROLL
 from ioc.settings import Settings
 from ioc.store import state, tables
 from ioc.store.clickhouse import RUN, Store, literal

@@ -18,7 +18,7 @@ from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.replaying import episodes
 from ioc.replaying.compared import Side, finals, latest, rejects, same_finals, same_panes
-from ioc.rolling.roll import beginning, rolled
+from ioc.rolling.reached import beginning, rolled
 from ioc.rolling.series import measured
 from ioc.settings import Settings
 from ioc.store.runs import BROKEN_OFF, IMPORT, REPLAYING

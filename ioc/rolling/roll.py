@@ -19,17 +19,17 @@ from ioc.events.decode import Clock
 from ioc.rolling.imported import Imported
 from ioc.rolling.ledger import FAR, Ledger
 from ioc.rolling.open_step import Opened, opened, provisional
+from ioc.rolling.reached import ROLL, beginning, rolled
 from ioc.rolling.restated import all_windows, late, portions, restated
 from ioc.rolling.rows import ROWS, tables_of
 from ioc.rolling.steps import Span, dimensions, rows
 from ioc.settings import Settings
 from ioc.store import state
-from ioc.store.clickhouse import Store, literal
+from ioc.store.clickhouse import Store
 from ioc.store.state import Checkpoint, Place
 from ioc.times import DAY, floor
 from ioc.vocabulary import Dims, Stream
 
-ROLL = "roll"
 PORTION = 10 * DAY
 LONGEST = 400 * DAY
 """Steps of so much time at least, and at most, are computed at once."""
@@ -72,6 +72,7 @@ class Roller:
         self.counted = 0
         """The records that were counted at the last turn."""
         self._stopped = False
+        self._measured = state.Following(store, MEASURE)
         self._progress: dict[str, Progress] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._shown: dict[tuple[str, str], dict[Dims, bytes]] = {}
@@ -86,6 +87,7 @@ class Roller:
 
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
+        self._measured.forget()
         self._progress.clear()
         self._ledgers.clear()
         self._shown.clear()
@@ -102,7 +104,7 @@ class Roller:
 
         So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step.
         """
-        counted = state.checkpoints(self.store, MEASURE)
+        counted = self._measured.read()
         self.live = any(c.clock.live is not None for c in counted.values())
         self.counted = sum(c.next for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
@@ -275,29 +277,3 @@ class Roller:
     def _write(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
         for table in tables_of(generation, stream, rows, as_of):
             self.store.insert("indicators", table)
-
-
-def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None) -> int:
-    """Where first finals begin (ms): steps before any partition's first reception have none. It never changes."""
-    known = {} if known is None else known
-    if stream.name not in known:
-        frame = store.query(
-            "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
-            f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
-        )
-        known[stream.name] = floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
-    return known[stream.name]
-
-
-def rolled(store: Store, generation: str) -> int | None:
-    """The watermark (ms) up to which first finals of a stream's generation are written, or None before the first."""
-    return watermarks(store).get(generation)
-
-
-def watermarks(store: Store) -> dict[str, int]:
-    """The same of all generations that have one."""
-    found: dict[str, int] = {}
-    for (generation, *_), c in state.checkpoints(store, ROLL).items():
-        if c.clock.received is not None:
-            found[generation] = max(found.get(generation, c.clock.received), c.clock.received)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +90,35 @@ def checkpoints(
         (g, t, p): Checkpoint(n, Clock(r, live), count, o, h, lost, shown)
         for g, t, p, n, r, live, count, o, h, lost, shown in frame.rows()
     }
+
+
+class Following:
+    """The checkpoints of a stage as they move. Ten minutes leave a row each, so that all of them are read now and then only; in
+    between those that were written in the last hour."""
+
+    WHOLE = 600.0
+    """Seconds after which all are read again, whatever the store's clock did."""
+    YOUNG = "toStartOfTenMinutes(written_at) >= toStartOfTenMinutes(now() - INTERVAL 1 HOUR)"
+
+    def __init__(self, store: Store, stage: str) -> None:
+        self.store, self.stage = store, stage
+        self.forget()
+
+    def forget(self) -> None:
+        """Read all of them the next time."""
+        self._known: dict[tuple[str, str, int], Checkpoint] = {}
+        self._read_at = -math.inf
+
+    def read(self) -> dict[tuple[str, str, int], Checkpoint]:
+        """As `checkpoints`."""
+        now = time.monotonic()
+        if now - self._read_at >= self.WHOLE:
+            self._known, self._read_at = checkpoints(self.store, self.stage), now
+        else:
+            young = checkpoints(self.store, self.stage, where=self.YOUNG)
+            nothing = Checkpoint()
+            self._known |= {key: c for key, c in young.items() if c.next >= self._known.get(key, nothing).next}
+        return dict(self._known)
 
 
 def checkpoint_rows(stage: str, rows: Mapping[tuple[str, str, int], Checkpoint]) -> pa.Table:

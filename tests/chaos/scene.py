@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ioc.counting.pipeline import MEASURE
-from ioc.rolling.roll import ROLL
+from ioc.rolling.reached import ROLL
 from ioc.store import state
 from tests.brute import DOSSIER, RAN
 from tests.centre import Centre

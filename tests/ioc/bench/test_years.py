@@ -16,7 +16,8 @@ from ioc.bench.events import dossiers
 from ioc.errors import UsageError
 from ioc.province.dossiers import LIFE
 from ioc.province.model import Province
-from ioc.rolling.roll import Roller, rolled
+from ioc.rolling.reached import rolled
+from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, MINUTE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ioc.centre import live
 from ioc.counting.pipeline import MEASURE
-from ioc.rolling.roll import ROLL
+from ioc.rolling.reached import ROLL
 from ioc.store import state
 from ioc.store.state import Checkpoint
 from tests.counting import real_store

@@ -11,7 +11,8 @@ from ioc.events import murmur
 from ioc.events.batch import Batch
 from ioc.events.heartbeats import heartbeat
 from ioc.rolling.imported import HISTORY, underway
-from ioc.rolling.roll import Roller, beginning
+from ioc.rolling.reached import beginning
+from ioc.rolling.roll import Roller
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso

@@ -19,7 +19,8 @@ from ioc.counting.pipeline import MEASURE, Pipeline
 from ioc.events import murmur
 from ioc.events.batch import Batch
 from ioc.events.heartbeats import heartbeat
-from ioc.rolling.roll import ROLL, Roller
+from ioc.rolling.reached import ROLL
+from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store
