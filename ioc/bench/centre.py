@@ -72,8 +72,8 @@ class Centre:
 
     def caught_up(self) -> bool:
         """Whether the feed sends the present."""
-        state = remembered(self.settings)
-        return state is not None and state.sent_until > time.time_ns() // 1_000_000 - BEHIND
+        feed = remembered(self.settings)
+        return feed is not None and feed.sent_until > time.time_ns() // 1_000_000 - BEHIND
 
     def settle(self, say: Callable[[str], None]) -> None:
         """Leave the centre alone until its store has merged what the past left behind."""
