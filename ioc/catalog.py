@@ -31,13 +31,12 @@ def generation(stream: Stream) -> str:
     Titles, windows, groupings and rules of alerts do not enter, as long as they stand in the declaration itself: all else in the
     module is taken for code that counts, and so are the modules it imports.
     """
-    functions = [f for f in (stream.contributions, stream.columns, stream.rank) if f is not None]
     parts = {
         "rules": RULES,
         "dimensions": stream.dimensions,
         "grain": stream.grain,
         "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators},
-        "source": [declared.code(function) for function in functions],
+        "source": [declared.code(function) for function in stream.functions],
         "contract": stream.contract.model_json_schema(),
         "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in stream.data_files],
     }

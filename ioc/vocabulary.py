@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims",
-    "Indicator", "Mean", "Measures", "Quantiles", "Ratio", "Stream", "above",
+    "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims", "Fold",
+    "Indicator", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Stream", "above",
 ]  # fmt: skip
 
 Dims = tuple[str, ...]
 Contribution = tuple[str, Dims, int, Measures]
 """Indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
 Contributions = dict[tuple[str, Dims, int], Measures]  # rows summed by (indicator, dimensions, at)
+Lifecycle = tuple[int | None, int | None, int | None, Dims]
+"""When an entity was opened, when it ended, when it is due (ms), and its dimensions."""
+Said = TypeVar("Said", covariant=True)
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
@@ -146,6 +149,31 @@ class Board:
 
 
 @dataclass(frozen=True)
+class Fold(Generic[Said]):
+    """A function of a history that takes its events one by one, so that no event asks for a walk through all of a life.
+
+    `begin()`: the life before its first event. `advance(life, item)`: the life after one more; the very object it was given where
+    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer.
+
+    >>> longest = Fold(str, lambda life, item: item if len(item) > len(life) else life, str.upper)
+    >>> longest(["a", "long", "life"])
+    'LONG'
+    """
+
+    begin: Callable[[], Any]
+    advance: Callable[[Any, Any], Any]
+    say: Callable[[Any], Said]
+
+    def __call__(self, history: Sequence[Any]) -> Said:
+        """The answer after all of the history."""
+        return self.say(self.life(history))
+
+    def life(self, history: Sequence[Any]) -> Any:
+        """The life after all of the history."""
+        return reduce(self.advance, history, self.begin())
+
+
+@dataclass(frozen=True)
 class Stream:
     """One stream: the contract it reads, its dimensions, indicators and how events contribute.
 
@@ -154,6 +182,7 @@ class Stream:
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
     `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
+    `contributions` and `lifecycle` may be plain functions or, several times as fast, folds with the same `begin` and `advance`.
     """
 
     name: str
@@ -163,7 +192,7 @@ class Stream:
     contributions: Callable[[Sequence[Any]], list[Contribution]] | None = None
     item: type[tuple[Any, ...]] | None = None
     rank: Callable[[Any], int] | None = None
-    lifecycle: Callable[[Sequence[Any]], tuple[int | None, int | None, int | None, Dims]] | None = None
+    lifecycle: Callable[[Sequence[Any]], Lifecycle] | None = None
     columns: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]] | None = None
     grain: int = MINUTE
     delay: int = MINUTE
@@ -176,6 +205,18 @@ class Stream:
     def widths(self) -> dict[str, int]:
         """How many measures each indicator has, by its name."""
         return {i.name: len(i.value.measures) for i in self.indicators}
+
+    @cached_property
+    def one_walk(self) -> bool:
+        """Whether contributions and lifecycle are folds that walk alike, so that one walk serves both."""
+        one, other = self.contributions, self.lifecycle
+        return isinstance(one, Fold) and isinstance(other, Fold) and (one.begin, one.advance) == (other.begin, other.advance)
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The code that counts."""
+        given = [f for f in (self.contributions, self.columns, self.rank) if f is not None]
+        return tuple(part for f in given for part in ((f.say, f.advance, f.begin) if isinstance(f, Fold) else (f,)))
 
     @property
     def topic(self) -> str:

@@ -8,16 +8,17 @@ end opens nothing and is counted as such. Due time, agency, procedure and channe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ioc.times import DAY, HOUR
-from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Indicator, Quantiles, Ratio, Stream, above
+from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Fold, Indicator, Lifecycle, Quantiles, Ratio, Stream, above
 from schemas.dossier import STATES, DossierChanged
 
 ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
+TURNS = ENDS | {"received"}
+"""States that may open or end a dossier; the others only state something."""
 RANK = {name: (1, 2, 5, 6, 4, 9, 10, 3, 7, 8).index(code) for name, (code, _) in STATES.items()}
 SOON = 72 * HOUR
 """A dossier is due soon in the 72 hours before its due time."""
@@ -51,49 +52,67 @@ Late = tuple[int, Dims]
 """When something came after the end, and under which dimensions the dossier had ended."""
 
 
-def lives(history: Sequence[Step]) -> tuple[list[list[Span]], list[Late]]:
-    """The spans from reception to end, then those of each time it was opened again; and what came after an end.
+class Life(NamedTuple):
+    """A dossier so far: what its events state, and the stretches of its life that follow from it."""
 
-    A dossier is open where the last span has no end. No spans: never received.
-    """
-    agency = procedure = channel = None
+    dims: Dims = (UNKNOWN, UNKNOWN, UNKNOWN)
     due: int | None = None
-    found: list[list[Span]] = []
-    late: list[Late] = []
-    spans: list[Span] = []
-    ended: str | None = None  # the state it ended in, also before it was received; none while it is open
-    for time, state, new_agency, new_procedure, new_channel, new_due in history:  # unpacked: this loop is the engine's hottest
-        before = (agency, procedure, channel, due)
-        agency, procedure, channel = new_agency or agency, new_procedure or procedure, new_channel or channel
-        due = due if new_due is None else new_due
-        if spans and ended is None:
-            if before != (agency, procedure, channel, due):
-                spans[-1] = _until(spans[-1], time)
-                spans.append(Span(time, None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due))
-            if state in ENDS:
-                ended = state
-                spans[-1] = _until(spans[-1], time)
-        elif state == "received":
-            early = not found and ended is not None
-            spans = [Span(time, time if early else None, (agency or UNKNOWN, procedure or UNKNOWN, channel or UNKNOWN), due)]
-            found.append(spans)
-            ended = ended if early else None
-        elif not found:
-            ended = ended or (state if state in ENDS else None)
-        elif state == "returned" and ended == "completed":
-            ended = state  # 9, then 10: as it should be
-        else:
-            late.append((time, spans[-1].dims))
-    return found, late
+    ended: str | None = None
+    """The state it ended in, also before it was received; none while it is open."""
+    found: tuple[tuple[Span, ...], ...] = ()
+    """The spans from reception to end, then those of each time it was opened again. Empty: never received."""
+    late: tuple[Late, ...] = ()
+    """What came after an end."""
+
+
+def advance(life: Life, step: Step) -> Life:
+    """The life after one more event; the same one where it changes nothing, as most events do: this is the engine's hottest code."""
+    time, state, agency, procedure, channel, due = step
+    dims, due_before, ended, found, late = life
+    moved = False
+    if due is None:
+        due = due_before
+    elif due != due_before:
+        moved = True
+    if agency is not None or procedure is not None or channel is not None:
+        stated = _dims(agency or dims[0], procedure or dims[1], channel or dims[2])
+        if stated != dims:
+            dims, moved = stated, True
+    elif ended is None and not moved and state not in TURNS:
+        return life
+    if found and ended is None:
+        spans = found[-1]
+        if moved:
+            spans = (*spans[:-1], _until(spans[-1], time), Span(time, None, dims, due))
+        if state in ENDS:
+            ended, spans = state, (*spans[:-1], _until(spans[-1], time))
+        found = (*found[:-1], spans) if moved or ended else found
+    elif state == "received":
+        early = not found and ended is not None
+        found, ended = (*found, (Span(time, time if early else None, dims, due),)), ended if early else None
+    elif not found:
+        ended = ended or (state if state in ENDS else None)
+    elif state == "returned" and ended == "completed":
+        ended = state  # 9, then 10: as it should be
+    else:
+        late = (*late, (time, found[-1][-1].dims))
+    same = not moved and ended == life.ended and found is life.found and late is life.late
+    return life if same else Life(dims, due, ended, found, late)
+
+
+@lru_cache(maxsize=1 << 16)
+def _dims(agency: str, procedure: str, channel: str) -> Dims:
+    """One object for all dossiers that share them: a million lives are in memory."""
+    return agency, procedure, channel
 
 
 def _until(span: Span, end: int) -> Span:
     return Span(span.start, end, span.dims, span.due)
 
 
-def contributions(history: Sequence[Step]) -> list[Contribution]:
+def contributed(life: Life) -> list[Contribution]:
     """What a dossier adds to each indicator, and when. Levels get +1 where a state begins and -1 where it ends."""
-    found, late = lives(history)
+    found, late = life.found, life.late
     if not found:
         return []
     first = found[0][0]
@@ -146,14 +165,16 @@ def handled(days: float) -> tuple[int, ...]:
     return _bucket(min(int(days), 10_000))
 
 
-def lifecycle(history: Sequence[Step]) -> tuple[int | None, int | None, int | None, Dims]:
+def spanned(life: Life) -> Lifecycle:
     """(opened_at, ended_at, due_at, dims) of a dossier."""
-    found, _ = lives(history)
-    if not found:
+    if not life.found:
         return None, None, None, (UNKNOWN, UNKNOWN, UNKNOWN)
-    last = found[-1][-1]
-    return found[0][0].start, last.end, last.due, last.dims
+    last = life.found[-1][-1]
+    return life.found[0][0].start, last.end, last.due, last.dims
 
+
+contributions = Fold(Life, advance, contributed)
+lifecycle = Fold(Life, advance, spanned)
 
 BY = ((), ("agency",), ("procedure",), ("channel",))
 C3 = "Từ vựng tồn đọng của bộ phận một cửa; Nghị định 61/2018/NĐ-CP, 107/2021/NĐ-CP"

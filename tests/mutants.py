@@ -106,14 +106,14 @@ def add_that_takes_what_is_held_for_done(self: History, item: Item, add: Any = H
 def add_against_all_other_events(self: History, item: Item, add: Any = History.add) -> Any:
     found = add(self, item)
     if isinstance(found, dict) and self.offset > item.offset:
-        return difference(self._rows(self.items), self._rows([i for i in self.items if i.offset != item.offset]))
+        return difference(self._told(self._all()), self._told([row for row in self._all() if row[5] != item.offset]))
     return found
 
 
 def add_that_keeps_duplicates(self: History, item: Item, add: Any = History.add) -> Any:
     found = add(self, item)
     if found is None and item.offset > self.offset:
-        self.items, self.offset = sorted([*self.items, item]), item.offset
+        History.__init__(self, self.stream, sorted([*self._all(), [*item[:8], [*item.step]]]))
     return found
 
 

@@ -19,7 +19,7 @@ import polars as pl
 from ioc.asking.question import Scope, moment
 from ioc.asking.read import sums
 from ioc.catalog import Catalog
-from ioc.counting.history import History, steps
+from ioc.counting.history import History
 from ioc.errors import IocError, UsageError
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.decode import Clock, Decoder, Rules
@@ -117,7 +117,7 @@ def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> F
     assert stream.contributions is not None
     total: list[int] = [0] * len(asked.indicator.value.measures)
     dims: dict[str, str] = {}
-    for indicator, row_dims, at, measures in stream.contributions(steps(history.items)):
+    for indicator, row_dims, at, measures in stream.contributions(history.steps()):
         if indicator == asked.indicator.name and _within(asked, at):
             given = dict(zip(names, row_dims, strict=True))
             if all(given[d] == v for d, v in asked.where.items()):

@@ -55,7 +55,7 @@ def indicators() -> str:
         "running sum. It is exact to the millisecond at any time, past or future. `ioc indicators NAME` tells more of one.\n"
     ]
     for stream in load().streams:
-        about = inspect.getdoc(inspect.getmodule(stream.contributions or stream.columns)) or ""
+        about = inspect.getdoc(inspect.getmodule(stream.functions[0])) or ""
         rows = [_indicator(one) for one in stream.indicators]
         parts.append(
             f"## {stream.name}\n\n{about}\n\n"

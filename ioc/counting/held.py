@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
+from ioc.counting.history import History
 from ioc.counting.panes import Panes
 from ioc.counting.seen import Seen
 from ioc.events.batch import Batch
 from ioc.events.decode import Decoded
 from ioc.events.exact_lane import Reject
+from ioc.vocabulary import Stream
 
 ENTITY_BYTES = 200
 """About what a packed history takes in memory beside its text."""
+LIFE_BYTES = 700
+"""About what a life takes in memory."""
 
 
 @dataclass
@@ -35,34 +41,43 @@ class Work:
 
 
 class Entities:
-    """Packed histories by entity, those used last at the end; bounded in bytes by `settle`."""
+    """Histories by entity: packed, those used last at the end, and of some the life so far. Bounded in bytes by `settle`."""
 
     def __init__(self) -> None:
-        self._packed: OrderedDict[str, str] = OrderedDict()
+        self._packed: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
-        self._new: dict[str, str] = {}
-        self._last: dict[str, str] = {}
+        self._new: dict[str, bytes] = {}
+        self._last: dict[str, bytes] = {}
         """Histories that grew in the poll before, which may still be on their way to the store."""
+        self._lives: dict[str, History] = {}
+        """What spares the way through a packed history; of packed ones only."""
 
-    def __contains__(self, entity: str) -> bool:
-        return entity in self._packed or entity in self._last
+    def lacking(self, entities: Iterable[str]) -> set[str]:
+        """Which of the entities must be read from the store first."""
+        packed, last = self._packed, self._last
+        return {entity for entity in entities if entity not in packed and entity not in last}
 
-    def get(self, entity: str) -> str | None:
-        """The packed history, or None where it is not in memory."""
-        if entity not in self._packed:
-            return self._last.get(entity)
-        self._packed.move_to_end(entity)
-        return self._packed[entity]
+    def get(self, stream: Stream, entity: str) -> History | None:
+        """The history, or None where it is not in memory."""
+        history = self._lives.get(entity)
+        if history is None and (packed := self._packed.get(entity) or self._last.get(entity)):
+            history = History.unpack(stream, packed)
+        return history
 
-    def put(self, entity: str, packed: str) -> None:
+    def put(self, entity: str, history: History) -> None:
         """Keep a history that grew: it is to be written."""
+        packed = history.pack()
         old = self._packed.pop(entity, None)
         self._packed[entity] = self._new[entity] = packed
-        self._bytes += len(packed) + ENTITY_BYTES - (len(old) + ENTITY_BYTES if old is not None else 0)
+        self._bytes += len(packed) - len(old) if old is not None else len(packed) + ENTITY_BYTES
+        self._lives[entity] = history.rest()
 
     def settle(self, limit: int) -> None:
-        """All but the last ones are in the store: forget those used longest ago until the rest takes at most `limit` bytes."""
+        """All but the last ones are in the store: forget lives, then those used longest ago until the rest takes at most `limit`
+        bytes."""
         self._last, self._new = self._new, {}
+        while self._lives and self._bytes + len(self._lives) * LIFE_BYTES > limit:
+            self._lives = dict(islice(self._lives.items(), len(self._lives) // 2 + 1, None))
         while self._bytes > limit and self._packed:
             _, packed = self._packed.popitem(last=False)
             self._bytes -= len(packed) + ENTITY_BYTES

@@ -17,7 +17,7 @@ from ioc.counting.results import check_lifecycle, check_rows
 from ioc.errors import DeclarationError
 from ioc.events.exact_lane import Reject
 from ioc.times import iso
-from ioc.vocabulary import Contribution, Contributions, Dims, Stream
+from ioc.vocabulary import Contribution, Contributions, Fold, Lifecycle, Measures, Stream
 
 LIMIT = 2_000
 """Events of one entity that are counted. Each costs a look at all before it, and the row is written whole: 2,000 take a second or
@@ -40,47 +40,101 @@ class Item(NamedTuple):
     """The stream's own item (NamedTuple), as `contributions` sees it."""
 
 
+Row = list[Any]
+"""An item as JSON keeps it: its fields, the step as a list. What is only read again stays so: making an Item takes longer."""
+NOTHING: Lifecycle = (None, None, None, ())
+_UNKNOWN = object()
+
+
 class History:
-    """The events of one entity that count, each with its offset; `offset` is the highest of them (-1: none yet)."""
+    """The events of one entity that count, each with its offset; `offset` is the highest of them (-1: none yet).
 
-    __slots__ = ("_latest", "items", "offset", "stream")
+    Between polls it is its text and, where contributions are a fold, the life so far: enough for an event that comes last.
+    """
 
-    def __init__(self, stream: Stream, items: list[Item] | None = None) -> None:
-        self.stream = stream
-        self.items = items or []
-        self.offset = max([item[5] for item in self.items], default=-1)
-        self._latest: Sequence[Contribution] | None = None
+    __slots__ = ("_contributions", "_life", "_lifecycle", "_plain", "_rows", "_size", "_text", "_until", "offset", "stream")
+
+    def __init__(self, stream: Stream, rows: list[Row] | None = None, text: bytes | None = None) -> None:
+        self.stream, self.offset = stream, -1
+        self._rows: list[Row] | None = None
+        self._text, self._size, self._until = b"[]", 0, 0
+        self._plain = True
+        """Whether no event replaces another."""
+        self._life: Any = _UNKNOWN
+        self._contributions: Sequence[Contribution] | None = None
+        self._lifecycle: Lifecycle | None = None
+        if rows:
+            self._hold(rows, text or orjson.dumps(rows))
+
+    def _hold(self, rows: list[Row], text: bytes) -> None:
+        self._rows, self._text, self._size = rows, text, len(rows)
+        self.offset, self._until = max([row[5] for row in rows]), rows[-1][0]
+        self._plain = not [row for row in rows if row[7] is not None]
+        self._life, self._contributions, self._lifecycle = _UNKNOWN, None, None
+
+    def rest(self) -> History:
+        """Forget what the text says, too."""
+        self._rows = self._contributions = None
+        return self
+
+    @property
+    def items(self) -> list[Item]:
+        """The events in their order."""
+        rows = self._all()
+        return [Item._make((*row[:8], step)) for row, step in zip(rows, self._made(rows), strict=True)]
 
     def add(self, item: Item) -> Contributions | Reject | None:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
-        for other in self.items:
-            if other[4] == item[4] and other.source == item.source and other.offset < item.offset:
-                changed = differing(other, item)
-                return id_reused(other.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
-        ahead = self.offset >= item.offset
-        before = [other for other in self.items if other.offset < item.offset] if ahead else self.items
-        if len(before) >= LIMIT:
+        if self.offset >= item.offset:  # the stored row is ahead: the event meets those before it, and the row stays
+            return History(self.stream, [row for row in self._all() if row[5] < item.offset]).add(item)
+        if orjson.dumps(item.id) in self._text:  # most ids are not, so the text need not be read
+            for first in self.items:
+                if first.id == item.id and first.source == item.source:
+                    changed = differing(first, item)
+                    return id_reused(first.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
+        if self._size >= LIMIT:
             return Reject("too_many", "", f"its entity has {LIMIT} events already, as many as one may have; begin another one")
+        row, fold = [*item[:8], [*item.step]], self.stream.contributions
         try:
-            if not ahead:
-                return self._append(item)
-            # the stored row is ahead: look at the prefix only, and keep the row
-            return self._change(self._rows(sorted([*before, item])), self._rows(before))
+            if self._plain and item.replaces is None and isinstance(fold, Fold) and self._is_last(row):
+                return self._append(row, item.step, fold)
+            return self._insert(row)
         except Exception as error:  # whatever a declaration raises or gives back is a reject, never a crash loop
             return raised(error)
 
-    def _append(self, item: Item) -> Contributions:
-        before = self._latest if self._latest is not None else self._rows(self.items)
-        after = list(self.items)
-        insort(after, item)
-        latest = self._rows(after)
-        change = self._change(latest, before)
-        self.items, self.offset, self._latest = after, item.offset, latest
+    def _is_last(self, row: Row) -> bool:
+        return self._until < row[0] or self._size == 0 or (self._until == row[0] and self._all()[-1] < row)
+
+    def _append(self, row: Row, step: tuple[Any, ...], fold: Fold[list[Contribution]]) -> Contributions:
+        """An event that comes last where no correction is in play: the life goes on."""
+        text, before, change = self._followed_by(row), self._walked(fold), {}
+        life = fold.advance(before, step)
+        if life is not before:  # most events of a life change nothing
+            found = fold.say(life)
+            change = self._change(found, fold.say(before) if self._contributions is None else self._contributions)
+            self._life, self._contributions = life, found
+        if life is not before or not self.stream.one_walk:
+            self._lifecycle = None
+        if self._rows is not None:
+            self._rows.append(row)
+        self._text, self._until, self.offset = text, row[0], row[5]
+        self._size += 1
+        return change
+
+    def _insert(self, row: Row) -> Contributions:
+        """Any event: all of the life is told anew."""
+        rows = list(self._all())
+        known = self._told(rows) if self._contributions is None else self._contributions
+        insort(rows, row)
+        found = self._told(rows)
+        change = self._change(found, known)
+        self._hold(rows, self._followed_by(row) if rows[-1] is row else orjson.dumps(rows))
+        self._contributions = found
         return change
 
     def _change(self, after: Sequence[Contribution], before: Sequence[Contribution]) -> Contributions:
         if after == before:
-            return {}  # most events of a life change nothing
+            return {}
         try:
             change = difference(after, before)
             check_rows(self.stream, change)
@@ -90,45 +144,63 @@ class History:
             raise
         return change
 
-    def _rows(self, items: Sequence[Item]) -> Sequence[Contribution]:
+    def _told(self, rows: Sequence[Row]) -> Sequence[Contribution]:
         assert self.stream.contributions is not None
-        return self.stream.contributions(steps(items))
+        return self.stream.contributions(self._seen(rows))
 
-    def lifecycle(self) -> tuple[int | None, int | None, int | None, Dims]:
+    def _walked(self, fold: Fold[Any]) -> Any:
+        if self._life is _UNKNOWN:
+            self._life = fold.life(self.steps())
+        return self._life
+
+    def steps(self) -> list[tuple[Any, ...]]:
+        """What the stream sees: the steps in order, without those that a correction replaces."""
+        return self._seen(self._all())
+
+    def _seen(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        replaced = [(row[3], row[7]) for row in rows if row[7] is not None]
+        return self._made([row for row in rows if (row[3], row[4]) not in replaced] if replaced else rows)
+
+    def _made(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        assert self.stream.item is not None
+        new, step = tuple.__new__, self.stream.item  # as `_make`, in half the time
+        return [new(step, row[8]) for row in rows]
+
+    def _all(self) -> list[Row]:
+        if self._rows is None:
+            self._rows = orjson.loads(self._text)
+        return self._rows
+
+    def _followed_by(self, row: Row) -> bytes:
+        return b"%b,%b]" % (self._text[:-1], orjson.dumps(row)) if self._size else orjson.dumps([row])
+
+    def lifecycle(self) -> Lifecycle:
         """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
-        nothing = (None, None, None, ())
-        if self.stream.lifecycle is None:
-            return nothing
-        try:
-            found = self.stream.lifecycle(steps(self.items))
-            check_lifecycle(found)
-            return found
-        except Exception:  # these columns only inform people: no reason to stop counting
-            return nothing
+        if self._lifecycle is None:
+            try:
+                self._lifecycle = self._lived()
+                check_lifecycle(self._lifecycle)
+            except Exception:  # these columns only inform people: no reason to stop counting
+                self._lifecycle = NOTHING
+        return self._lifecycle
 
-    def pack(self) -> str:
-        """The history as JSON, for the table `entities`."""
-        return orjson.dumps([(*item[:8], tuple(item[8])) for item in self.items]).decode()
+    def _lived(self) -> Lifecycle:
+        told, fold = self.stream.lifecycle, self.stream.contributions
+        if told is None:
+            return NOTHING
+        if self.stream.one_walk and isinstance(told, Fold) and isinstance(fold, Fold):
+            found: Lifecycle = told.say(self._walked(fold))
+            return found
+        return told(self.steps())
+
+    def pack(self) -> bytes:
+        """The history as JSON, for the table `entities`. Its bytes depend on its events alone, not on how they came."""
+        return self._text
 
     @classmethod
     def unpack(cls, stream: Stream, text: str | bytes) -> History:
         """The history of a row of `entities`."""
-        new, step = tuple.__new__, stream.item  # as `_make`, in half the time
-        rows = orjson.loads(text)
-        for row in rows:
-            row[8] = new(step, row[8])  # type: ignore[arg-type]
-        return cls(stream, [new(Item, row) for row in rows])
-
-
-def steps(items: Sequence[Item]) -> list[tuple[Any, ...]]:
-    """What the stream sees: the items in order, without those that a correction replaces."""
-    for item in items:
-        if item[7] is not None:
-            break
-    else:
-        return [item[8] for item in items]
-    replaced = [(item[3], item[7]) for item in items if item[7] is not None]
-    return [item.step for item in items if (item.source, item.id) not in replaced]
+        return cls(stream, orjson.loads(text), text.encode() if isinstance(text, str) else text)
 
 
 def difference(after: Sequence[Contribution], before: Sequence[Contribution]) -> Contributions:
@@ -138,20 +210,31 @@ def difference(after: Sequence[Contribution], before: Sequence[Contribution]) ->
         if one != other:
             break
         same += 1  # what both begin with cancels
-    total: Contributions = {}
-    for indicator, dims, at, measures in after[same:]:
-        key = (indicator, dims, at)
+    total = _summed(after[same:] if same else after)
+    for key, measures in _summed(before[same:]).items() if same < len(before) else ():
         known = total.get(key)
         if known is not None and len(known) != len(measures):
-            raise DeclarationError(f"{indicator}: rows of {len(known)} and of {len(measures)} measures")
-        total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
-    for indicator, dims, at, measures in before[same:]:
-        key = (indicator, dims, at)
-        known = total.get(key)
-        if known is not None and len(known) != len(measures):
-            raise DeclarationError(f"{indicator}: rows of {len(known)} and of {len(measures)} measures")
+            raise _widths(key[0], known, measures)
         total[key] = tuple(map(int.__neg__, measures)) if known is None else tuple(map(int.__sub__, known, measures))
-    return {key: measures for key, measures in total.items() if any(measures)}
+    return total if all(map(any, total.values())) else {key: measures for key, measures in total.items() if any(measures)}
+
+
+def _summed(rows: Sequence[Contribution]) -> Contributions:
+    total = {(indicator, dims, at): measures for indicator, dims, at, measures in rows}
+    if len(total) == len(rows):
+        return total
+    total = {}
+    for indicator, dims, at, measures in rows:
+        key = (indicator, dims, at)
+        known = total.get(key)
+        if known is not None and len(known) != len(measures):
+            raise _widths(indicator, known, measures)
+        total[key] = measures if known is None else tuple(map(int.__add__, known, measures))
+    return total
+
+
+def _widths(indicator: str, one: Measures, other: Measures) -> DeclarationError:
+    return DeclarationError(f"{indicator}: rows of {len(one)} and of {len(other)} measures")
 
 
 def differing(first: Item, again: Item) -> list[str]:

@@ -22,6 +22,9 @@ Pane = tuple[int, Measures]
 _NO_ROWS: dict[Key, Pane] = {}
 HASHES = 500_000
 """Hashes of panes that are in the store only, kept in memory (4 MB a partition)."""
+PIECES = 16
+"""Sorted arrays in which the hashes of one `known` may lie."""
+Hashes = NDArray[np.int64]
 NOTHING = -(1 << 62)
 """A floor below every `known`: the store has no panes."""
 
@@ -37,7 +40,7 @@ class Panes:
         self.floor = floor
         self._written: dict[int, dict[Key, Pane]] = {}
         self._changed: dict[int, dict[Key, Pane]] = {}
-        self._gone: dict[int, NDArray[np.int64]] = {}
+        self._gone: dict[int, list[Hashes]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._written.values()))
@@ -49,18 +52,20 @@ class Panes:
 
     def lacking(self, keys: Iterable[Key]) -> set[Key]:
         """Which of the keys must be read from the store first."""
-        lacking, others = set(), []
+        lacking: set[Key] = set()
+        others: dict[int, list[Key]] = {}
         for key in keys:
             known = key[3]
             if known <= self.floor:
                 if self.held(key) is None:
                     lacking.add(key)
             elif known in self._gone and self.held(key) is None:
-                others.append(key)
-        if others:
-            hashes = np.array([hash(key) for key in others], np.int64)
-            there = np.isin(hashes, np.concatenate([self._gone[known] for known in {key[3] for key in others}]))
-            lacking.update(others[i] for i in np.flatnonzero(there))
+                others.setdefault(known, []).append(key)
+        for known, doubtful in others.items():
+            hashes = np.array([hash(key) for key in doubtful], np.int64)
+            for gone in self._gone[known]:
+                there = gone[np.searchsorted(gone, hashes).clip(max=len(gone) - 1)] == hashes
+                lacking.update(doubtful[i] for i in np.flatnonzero(there))
         return lacking
 
     def put(self, key: Key, offset: int, measures: Measures) -> None:
@@ -70,7 +75,16 @@ class Panes:
 
     def add(self, key: Key, offset: int, measures: Measures) -> None:
         """Count what the event at `offset` adds, once."""
-        row = self.held(key)
+        written = self._written.get(key[3])
+        row = written.get(key) if written else None
+        rows = self._changed.get(key[3])
+        if row is None and rows is not None:  # most panes are new
+            pane = (offset, measures)
+            row = rows.setdefault(key, pane)
+            if row is pane:
+                return
+        elif rows is not None:
+            row = rows.get(key, row)
         if row is None:
             self.change(key, offset, measures)
         elif offset > row[0]:
@@ -104,19 +118,27 @@ class Panes:
             going = self._written.pop(known)
             held -= len(going)
             if known > self.floor:
-                hashes = np.fromiter(map(hash, going), np.int64, len(going))
-                self._gone[known] = np.union1d(self._gone.get(known, hashes[:0]), hashes)
+                self._remember(known, np.sort(np.fromiter(map(hash, going), np.int64, len(going))))
             if held <= keep // 2:
                 break
         for known, rows in self._changed.items():
             self._written.setdefault(known, {}).update(rows)
         self._changed = {}
-        hashes_held = sum(map(len, self._gone.values()))
+        hashes_held = sum(len(hashes) for gone in self._gone.values() for hashes in gone)
         for known in sorted(self._gone) if hashes_held > HASHES else ():
             self.floor = max(self.floor, known)
-            hashes_held -= len(self._gone.pop(known))
+            hashes_held -= sum(map(len, self._gone.pop(known)))
             if hashes_held <= HASHES // 2:
                 break
+
+    def _remember(self, known: int, hashes: Hashes) -> None:
+        """These are in the store only. Joined now and then: to do so at every turn would sort all of them each time."""
+        if not len(hashes):
+            return
+        gone = self._gone.setdefault(known, [])
+        gone.append(hashes)
+        if len(gone) > PIECES:
+            self._gone[known] = [np.unique(np.concatenate(gone))]
 
 
 def known_at(stream: Stream, time: int, before: int) -> int:
@@ -126,12 +148,16 @@ def known_at(stream: Stream, time: int, before: int) -> int:
 
 def by_pane(stream: Stream, levels: frozenset[str], difference: Contributions, known: int) -> Mapping[Key, Measures]:
     """The difference of one event (which has no zeros), summed per pane, without zeros."""
-    result: dict[Key, Measures] = {}
-    grain, met = stream.grain, False
+    grain = stream.grain
+    result = {
+        (indicator, dims, at if indicator in levels else at // grain * grain, known): measures
+        for (indicator, dims, at), measures in difference.items()
+    }
+    if len(result) == len(difference):
+        return result
+    result = {}
     for (indicator, dims, at), measures in difference.items():
         key = (indicator, dims, at if indicator in levels else at // grain * grain, known)
         other = result.get(key)
-        met = met or other is not None
         result[key] = measures if other is None else tuple(map(int.__add__, other, measures))
-    # only where rows meet in a pane can they cancel
-    return {key: measures for key, measures in result.items() if any(measures)} if met else result
+    return {key: measures for key, measures in result.items() if any(measures)}  # where rows meet in a pane they may cancel

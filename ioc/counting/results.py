@@ -12,18 +12,19 @@ import numpy as np
 import polars as pl
 
 from ioc.errors import DeclarationError
-from ioc.vocabulary import Contributions, Dims, Measures, Stream
+from ioc.vocabulary import Contributions, Lifecycle, Measures, Stream
 
 MOST = 10**15
 """The largest measure of one event: thousands of them still fit the 64 bits of a sum."""
 FIRST, LAST = -2_208_988_800_000, 10_413_791_999_000
 """Times the store can hold: 1900 to 2299, in ms."""
-_INTEGERS = {int}
+_INTEGERS, _TEXTS = {int}, {str}
 
 
 def check_rows(stream: Stream, change: Contributions) -> None:
     """The rows of one difference.  Raises DeclarationError that says what is right."""
     widths, size, looked_at = stream.widths, len(stream.dimensions), None
+    first, last, least, most = FIRST, LAST, -MOST, MOST
     for (indicator, dims, at), measures in change.items():
         width = len(measures)
         if widths.get(indicator) != width:
@@ -33,10 +34,11 @@ def check_rows(stream: Stream, change: Contributions) -> None:
             "".join(dims)  # raises TypeError for what is no text
             if len(dims) != size:
                 raise DeclarationError(f"{indicator}: {len(dims)} dimensions {dims!r}; {stream.name} has {stream.dimensions}")
-        if type(at) is not int or not FIRST <= at <= LAST:
+        if type(at) is not int or not first <= at <= last:
             raise DeclarationError(f"{indicator}: at = {at!r}; a time is an integer of milliseconds between 1900 and 2299")
         if width == 1:
-            right = type(measures[0]) is int and -MOST <= measures[0] <= MOST
+            (one,) = measures
+            right = type(one) is int and least <= one <= most
         else:
             right = _known.get(id(measures)) is measures or _all_right(measures)
         if not right:
@@ -61,12 +63,17 @@ def _wrong_name_or_width(stream: Stream, indicator: str, width: int) -> None:
     raise DeclarationError(f"{indicator}: {width} measures; it has {stream.widths[indicator]}: {names}")
 
 
-def check_lifecycle(found: tuple[int | None, int | None, int | None, Dims]) -> None:
+def check_lifecycle(found: Lifecycle) -> None:
     """What `lifecycle` says of an entity.  Raises DeclarationError."""
-    right = isinstance(found, tuple) and len(found) == 4 and isinstance(found[3], tuple)
-    right = right and all(at is None or (type(at) is int and FIRST <= at <= LAST) for at in found[:3])
-    if not right or any(type(name) is not str for name in found[3]):
-        raise DeclarationError(f"lifecycle gives {found!r}; it is (opened_at, ended_at, due_at, dims), times in ms or None")
+    if isinstance(found, tuple) and len(found) == 4 and isinstance(found[3], tuple):
+        opened, ended, due, dims = found
+        if _maybe_time(opened) and _maybe_time(ended) and _maybe_time(due) and set(map(type, dims)) <= _TEXTS:
+            return
+    raise DeclarationError(f"lifecycle gives {found!r}; it is (opened_at, ended_at, due_at, dims), times in ms or None")
+
+
+def _maybe_time(at: object) -> bool:
+    return at is None or (type(at) is int and FIRST <= at <= LAST)
 
 
 def check_frames(stream: Stream, frame: pl.DataFrame, parts: Mapping[str, pl.DataFrame]) -> None:

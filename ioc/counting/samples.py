@@ -19,7 +19,7 @@ from ioc.events import fast_lane
 from ioc.events.arrow_schema import Shape, bounds, item_of, plain, shape
 from ioc.events.exact_lane import Reject
 from ioc.times import DAY
-from ioc.vocabulary import Stream
+from ioc.vocabulary import Fold, Stream
 from schemas import Contract
 from schemas.envelope import Envelope
 
@@ -62,8 +62,18 @@ def _try_histories(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -
             outcome = history.add(item._replace(time=at, offset=place, step=item.step._replace(time=at)))  # type: ignore[attr-defined]
             if isinstance(outcome, Reject):
                 raise DeclarationError(f"{outcome.message} ({', '.join(str(i.step) for i in items[: place + 1][-2:])})")
+            if isinstance(stream.contributions, Fold):
+                _check_advance(stream.contributions, history.steps())
         if stream.lifecycle is not None:
-            check_lifecycle(stream.lifecycle([item.step for item in history.items]))
+            check_lifecycle(stream.lifecycle(history.steps()))
+
+
+def _check_advance(fold: Fold[Any], steps: Sequence[Any]) -> None:
+    life = fold.life(steps[:-1])
+    said = repr(fold.say(life))
+    fold.advance(life, steps[-1])
+    if repr(fold.say(life)) != said:
+        raise DeclarationError("advance changed the life it was given; it must give another one (a NamedTuple is safe)")
 
 
 def _items(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -> Iterator[Item]:

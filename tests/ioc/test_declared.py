@@ -201,6 +201,12 @@ def test_a_rank_that_stands_in_the_declaration_is_in_the_generation() -> None:
     assert generation(STREAM) == load().generations["dossiers"]
 
 
+@pytest.mark.parametrize("part", ["begin", "advance", "say"])
+def test_each_part_of_a_fold_is_in_the_generation(part: str) -> None:
+    other: dict[str, Any] = {part: lambda *given: getattr(dossiers.contributions, part)(*given)}
+    assert generation(replace(STREAM, contributions=replace(dossiers.contributions, **other))) != generation(STREAM)
+
+
 def test_a_stream_that_is_not_named_stream_is_told_instead_of_left_out(package: Package) -> None:
     with pytest.raises(DeclarationError, match=r"queue: a module's stream is named STREAM, not stream; nothing would count it"):
         load(package.write(name="stream"))
