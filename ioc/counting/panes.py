@@ -41,9 +41,11 @@ class Panes:
         self._written: dict[int, dict[Key, Pane]] = {}
         self._changed: dict[int, dict[Key, Pane]] = {}
         self._gone: dict[int, list[Hashes]] = {}
+        self._held = self._hashes = 0
+        """How many `_written` and `_gone` hold: to count them at every poll would cost more with every minute there is."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._written.values()))
+        return self._held
 
     def held(self, key: Key) -> Pane | None:
         """The pane, if it is in memory."""
@@ -72,6 +74,7 @@ class Panes:
         """A pane as the store has it (offset NONE: it has none)."""
         if self.held(key) is None:
             self._written.setdefault(key[3], {})[key] = (offset, measures)
+            self._held += 1
 
     def add(self, key: Key, offset: int, measures: Measures) -> None:
         """Count what the event at `offset` adds, once."""
@@ -113,22 +116,23 @@ class Panes:
 
     def settle(self, keep: int) -> None:
         """All but the last changes are in the store: of the others keep about `keep`, those known last; the last ones stay."""
-        held = len(self)
-        for known in sorted(self._written) if held > keep else ():
+        for known in sorted(self._written) if self._held > keep else ():
             going = self._written.pop(known)
-            held -= len(going)
+            self._held -= len(going)
             if known > self.floor:
                 self._remember(known, np.sort(np.fromiter(map(hash, going), np.int64, len(going))))
-            if held <= keep // 2:
+            if self._held <= keep // 2:
                 break
         for known, rows in self._changed.items():
-            self._written.setdefault(known, {}).update(rows)
+            own = self._written.setdefault(known, {})
+            self._held -= len(own)
+            own.update(rows)
+            self._held += len(own)
         self._changed = {}
-        hashes_held = sum(len(hashes) for gone in self._gone.values() for hashes in gone)
-        for known in sorted(self._gone) if hashes_held > HASHES else ():
+        for known in sorted(self._gone) if self._hashes > HASHES else ():
             self.floor = max(self.floor, known)
-            hashes_held -= sum(map(len, self._gone.pop(known)))
-            if hashes_held <= HASHES // 2:
+            self._hashes -= sum(map(len, self._gone.pop(known)))
+            if self._hashes <= HASHES // 2:
                 break
 
     def _remember(self, known: int, hashes: Hashes) -> None:
@@ -137,8 +141,11 @@ class Panes:
             return
         gone = self._gone.setdefault(known, [])
         gone.append(hashes)
+        self._hashes += len(hashes)
         if len(gone) > PIECES:
-            self._gone[known] = [np.unique(np.concatenate(gone))]
+            joined = np.unique(np.concatenate(gone))
+            self._hashes -= sum(map(len, gone)) - len(joined)
+            self._gone[known] = [joined]
 
 
 def known_at(stream: Stream, time: int, before: int) -> int:

@@ -195,6 +195,8 @@ def evicted(seed: int, keep: int) -> Iterator[tuple[Panes, set[Key]]]:
             panes.settle(keep)
             panes.settle(keep)
             assert len(panes) <= keep
+            assert len(panes) == sum(map(len, panes._written.values()))
+            assert panes._hashes == sum(len(hashes) for gone in panes._gone.values() for hashes in gone)
         yield panes, ever
 
 
