@@ -44,8 +44,9 @@ BEAT = 5.0
 """Seconds between two heartbeats of the pacemaker."""
 COLLECT = 600.0
 """Seconds between two looks for cycles among old objects."""
-ROLL = 1.0
-"""Seconds between two rolls: a provisional row is overwritten at most that often, but for where much comes."""
+ROLL = 2.0
+"""Seconds between two rolls: a provisional row is overwritten at most that often, but for where much comes. Every one writes a
+row for each number that moved, which the store has to merge: a roll a second costs it a third more."""
 MANY = 500
 """Events counted since the last roll that make the next one due as soon as the machine can bear it."""
 UNTOLD = 5.0
@@ -208,7 +209,7 @@ class Carrier(Service):
                 wake.set()
                 continue
             took = time.monotonic() - started
-            # a roll of usual length is due every second; a long one, and one after the other, leave the machine to the others
+            # a roll of usual length is due every other second; a long one, and one after the other, leave the machine to the others
             many = self.parts.roller.counted - before >= MANY
             pause = min(3 * took, ROLL) if many else ROLL - took
             await self.sleep(max(pause, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))

@@ -34,7 +34,7 @@ def test_an_unknown_part_is_refused_with_those_there_are() -> None:
     assert "streams, roll, whole, centre, start, years" in found.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_centre_is_measured_from_its_start_under_the_feed_and_quiet() -> None:
     done = ioc_bench("--only", "centre", "--history", "1d", "--seconds", "3", "--json")
     assert done.returncode == 0, done.stderr

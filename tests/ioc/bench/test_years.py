@@ -64,7 +64,7 @@ def loaded(count: int, opened: int) -> list[Record]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("count", "opened"), [(3_000, 60), pytest.param(60_000, 500, marks=pytest.mark.proof)])
+@pytest.mark.parametrize(("count", "opened"), [(1_000, 50), pytest.param(60_000, 500, marks=pytest.mark.proof)])
 def test_three_years_of_dossiers_are_what_a_brute_force_says(store_url: str, count: int, opened: int) -> None:
     log, rng = loaded(count, opened), random.Random(count)
     store = real_store(store_url, f"years_{count}")
@@ -99,7 +99,7 @@ def test_the_store_that_the_benchmark_keeps_is_what_a_brute_force_says() -> None
     judge_kept(folder, province)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(1800)
 def test_a_kept_store_is_made_once_and_is_what_a_brute_force_says(tmp_path: Path) -> None:
     folder, said = tmp_path / "kept", list[str]()
