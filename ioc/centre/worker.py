@@ -29,13 +29,14 @@ from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.alerting.webhook import Webhook
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.centre import garbage
+from ioc.centre.fate import Fate, ended
 from ioc.centre.feeder import Feeder, describe
 from ioc.centre.live import beat, check_generations
 from ioc.counting.pipeline import Pipeline
-from ioc.errors import ForeignLog, IocError, ServiceAway, UsageError, WrongGeneration
+from ioc.errors import IocError
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
-from ioc.store.clickhouse import PATIENCE, Store
+from ioc.store.clickhouse import PATIENCE, Store, StoreError
 from ioc.store.runs import IMPORT, of_run, run_named, run_names
 from ioc.text import visible
 
@@ -51,21 +52,6 @@ MANY = 500
 """Events counted since the last roll that make the next one due as soon as the machine can bear it."""
 UNTOLD = 5.0
 """Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
-
-
-class Fate:
-    """Why the worker ends: the first error that cannot be survived."""
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-        self.ended = asyncio.Event()
-
-    def fail(self, error: BaseException) -> None:
-        """End the worker with this error."""
-        if self.error is None:
-            log.error("the worker ends", reason=describe(error))
-            self.error = error
-        self.ended.set()
 
 
 @dataclass(frozen=True)
@@ -209,7 +195,7 @@ class Carrier(Service):
                 wake.set()
                 continue
             took = time.monotonic() - started
-            # a roll of usual length is due every other second; a long one, and one after the other, leave the machine to the others
+            # a usual roll is due every other second; a long one, and one after the other, leave the machine to the others
             many = self.parts.roller.counted - before >= MANY
             pause = min(3 * took, ROLL) if many else ROLL - took
             await self.sleep(max(pause, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
@@ -268,8 +254,23 @@ def _note(settings: Settings, run: str | None) -> None:
 
 
 def main(settings: Settings, run: str | None = None, catalog: Catalog | None = None) -> int:
-    """Run a worker until it is told to stop (0) or cannot go on (`ended`). `catalog`: of other streams.  Raises ServiceAway."""
-    catalog = catalog or load()
+    """Run a worker until it is told to stop (0) or cannot go on (`ended`). `catalog`: of other streams.
+
+    Raises ServiceAway, and what is a refusal.
+    """
+    try:
+        fate = _run(settings, run, catalog or load())
+    except StoreError as error:  # before it counted: a full store refuses for a moment only, and is no reason to give up
+        fate = Fate()
+        fate.fail(error)
+    if fate.error is not None:
+        print(visible(f"ioc worker: {describe(fate.error)}"), file=sys.stderr)
+        return ended(fate.error)
+    return 0
+
+
+def _run(settings: Settings, run: str | None, catalog: Catalog) -> Fate:
+    """Run a worker. Why it ended."""
     asyncio.run(kafka.bounds(settings, [run_names(run)[1](PROGRESS) if run else PROGRESS]))  # Faust would end without a reason
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     check_generations(Store(of_run(settings, run), patience=30), catalog)
@@ -287,15 +288,4 @@ def main(settings: Settings, run: str | None = None, catalog: Catalog | None = N
     except SystemExit as end:
         if fate.error is None and end.code:
             fate.error = worker.crash_reason or end.__context__ or IocError("Faust ended without a reason")
-    if fate.error is not None:
-        print(visible(f"ioc worker: {describe(fate.error)}"), file=sys.stderr)
-        return ended(fate.error)
-    return 0
-
-
-def ended(error: BaseException) -> int:
-    """The exit code for what ended a worker: 1 or 2 where it refuses to count, and trying again would not help; 3 where a
-    service is away; 70 for all else, which may pass by itself (a full disk)."""
-    if isinstance(error, (ForeignLog, WrongGeneration, UsageError)):
-        return error.exit_code
-    return ServiceAway.exit_code if isinstance(error, (ServiceAway, kafka.KafkaError, ConnectionError)) else 70
+    return fate

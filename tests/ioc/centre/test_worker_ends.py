@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ioc.centre.worker import _note, ended, main
+from ioc.centre.fate import ended
+from ioc.centre.worker import _note, main
 from ioc.embedded.supervise import REFUSED
 from ioc.errors import ForeignLog, ServiceAway, UsageError, WrongGeneration
 from ioc.kafka import KafkaError
@@ -25,6 +26,22 @@ def test_a_worker_started_while_kafka_is_away_says_so_and_is_no_refusal(tmp_path
     settings = Settings(data_dir=tmp_path, kafka_bootstrap="127.0.0.1:1", clickhouse_url="http://127.0.0.1:1")
     with pytest.raises(ServiceAway, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         main(settings)
+
+
+def test_a_store_that_refuses_while_a_worker_starts_is_no_reason_to_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by chaos: it ended with 1, as if it refused to count, and nobody would have started it again."""
+
+    def full(*_: object) -> None:
+        raise StoreError("memory limit exceeded")
+
+    async def there(*_: object) -> None: ...
+
+    monkeypatch.setattr("ioc.centre.worker.check_generations", full)
+    monkeypatch.setattr("ioc.kafka.bounds", there)
+    assert main(Settings(data_dir=tmp_path)) == 70
+    assert "memory limit exceeded" in capsys.readouterr().err
 
 
 def test_the_note_of_a_worker_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
