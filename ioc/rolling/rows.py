@@ -22,7 +22,7 @@ def tables_of(generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_
     ordered = sorted((frame for frame in rows if len(frame)), key=lambda f: (f["indicator"][0], f["window"][0]))
     tables = [_table(generation, stream, frame, as_of) for frame in ordered]
     if tables:
-        whole = state.compact(pa.concat_tables(tables))
+        whole = pa.concat_tables(tables)
         for first in range(0, len(whole), ROWS):
             yield whole.slice(first, ROWS)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ioc.events.decode import Clock
 from ioc.store.clickhouse import Store, literal
-from ioc.store.form import TABLES, WORD, WORDS
+from ioc.store.form import TABLES
 from ioc.vocabulary import Dims, Stream
 
 Place = tuple[str, int]
@@ -46,24 +46,7 @@ def table(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 def _array(values: Any, dtype: pa.DataType) -> Any:
     if isinstance(values, pl.Series):
         values = values.to_arrow()
-    if not isinstance(values, pa.Array | pa.ChunkedArray):
-        return pa.array(values, dtype)
-    if pa.types.is_dictionary(dtype):
-        return values.cast(dtype.value_type).dictionary_encode()
-    return values.cast(dtype)
-
-
-def compact(rows: pa.Table) -> pa.Table:
-    """The same rows with each text once: of words that come again and again the store takes half the time to read them."""
-
-    def encoded(column: pa.ChunkedArray) -> pa.Array:
-        whole = column.combine_chunks()
-        if pa.types.is_list(whole.type):
-            return pa.ListArray.from_arrays(whole.offsets, encoded(pa.chunked_array([whole.values])))
-        return whole.dictionary_encode()
-
-    words = [c for c in rows.column_names if rows.schema.field(c).type in (WORD.arrow, WORDS.arrow)]
-    return pa.table({c: encoded(rows[c]) if c in words else rows[c] for c in rows.column_names})
+    return values.cast(dtype) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, dtype)
 
 
 def rows_table(name: str, rows: Iterable[Sequence[Any]]) -> pa.Table:
