@@ -8,102 +8,26 @@ ahead in blocks. The cost of a roll is that of what is new, whatever lies behind
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
 
-from ioc.calendar.windows import LEVEL, ROLLING, Ints, window_start
+from ioc.calendar.windows import LEVEL, ROLLING, window_start
+from ioc.rolling.book import COMING, Block, Book
 from ioc.rolling.open_step import Opened, opened
 from ioc.rolling.series import Entries
-from ioc.rolling.steps import NEVER, dimensions, windows_of
+from ioc.rolling.steps import NEVER, dimensions
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Place
 from ioc.times import DAY, MINUTE
 from ioc.values import Matrix
-from ioc.vocabulary import ALL, Dims, Indicator, Stream
+from ioc.vocabulary import Indicator, Stream
 
 AHEAD = 15 * MINUTE
 """Blocks are read so far ahead of now."""
 FAR, MOST = DAY, 300_000
 """With a mark so far behind now, or so many panes to hold one by one, the past is read instead."""
-
-
-class Block(NamedTuple):
-    """Panes in order of `at`: whose they are (rows of `Book.places`) and their sums."""
-
-    at: Ints
-    of: Ints
-    sums: Matrix
-
-    def between(self, first: int, last: int) -> Block:
-        """Those with first <= at < last."""
-        low, high = np.searchsorted(self.at, (first, last))
-        return Block(self.at[low:high], self.of[low:high], self.sums[low:high])
-
-
-Fresh = tuple[Dims, int, int, Place]
-"""A pane known since the mark: dims, at, known, and whose partition's it is."""
-
-
-class Book:
-    """One indicator: sums by window of what is settled, the blocks, and what is fresh."""
-
-    def __init__(self, stream: Stream, indicator: Indicator) -> None:
-        self.indicator, self.width = indicator, len(indicator.value.measures)
-        self._masks = [[name in grouping for name in stream.dimensions] for grouping in indicator.groupings]
-        self.groups: dict[Dims, int] = {}
-        self._known: dict[Dims, int] = {}
-        self._places: list[list[int]] = []
-        self._rows: Matrix = np.zeros((0, len(self._masks)), np.int64)
-        self.sums: dict[str, Matrix] = {w: np.zeros((0, self.width), np.int64) for w in windows_of(indicator)}
-        self.there: dict[str, set[int]] = {w: set() for w in self.sums}
-        """By window the groups that have held something since, or may stand in a row as if they did: all others have none."""
-        self.blocks: dict[str, Block] = {}
-        """By rolling window the panes that leave it; by LEVEL those that enter all."""
-        self.fresh: dict[Fresh, tuple[int, tuple[int, ...]]] = {}
-
-    def group(self, dims: Dims) -> int:
-        """The number of a group."""
-        return self.groups.setdefault(dims, len(self.groups))
-
-    def pane(self, dims: Dims) -> int:
-        """The number of a pane's dimensions."""
-        found = self._known.get(dims)
-        if found is None:
-            found = self._known[dims] = len(self._places)
-            own = (tuple(d if m else ALL for d, m in zip(dims, mask, strict=True)) for mask in self._masks)
-            self._places.append([self.group(one) for one in own])
-        return found
-
-    @property
-    def places(self) -> Matrix:
-        """The groups a pane counts for, by its number: shape (panes, groupings)."""
-        if len(self._rows) < len(self._places):
-            self._rows = np.array(self._places, np.int64).reshape(-1, len(self._masks))
-        return self._rows
-
-    def block(self, rows: Iterable[tuple[Dims, int, Iterable[int]]]) -> Block:
-        """Panes (dims, at, sums) as a block."""
-        ordered = sorted(((at, self.pane(dims), sums) for dims, at, sums in rows), key=lambda row: row[:2])
-        at, of, sums = zip(*ordered, strict=True) if ordered else ((), (), ())
-        return Block(np.array(at, np.int64), np.array(of, np.int64), np.array(sums, np.int64).reshape(len(ordered), self.width))
-
-    def held(self, window: str) -> Matrix:
-        """The settled sums of a window, with a row for each group there is."""
-        own = self.sums[window]
-        if len(own) < len(self.groups):
-            own = np.concatenate([own, np.zeros((len(self.groups) - len(own), self.width), np.int64)])
-            self.sums[window] = own
-        return own
-
-    def add(self, sums: Matrix, block: Block, sign: int = 1) -> None:
-        """Add a block's panes to their groups' sums."""
-        if len(block.at):
-            places = self.places[block.of]
-            for column in range(places.shape[1]):
-                np.add.at(sums, places[:, column], sign * block.sums)
 
 
 class Ledger:
@@ -120,6 +44,13 @@ class Ledger:
             book.held(window)[rows] = sums
             book.there[window].update(rows)
         self._note(self._panes(f"known >= fromUnixTimestamp64Milli({mark})"))
+
+    @classmethod
+    def made(cls, store: Store, stream: Stream, generation: str, mark: int, positions: Mapping[Place, int]) -> Ledger | None:
+        """A new one; None where so much was known since the mark (a past comes in) that it would be dropped at once."""
+        since = f"generation = {literal(generation)} AND known >= fromUnixTimestamp64Milli({mark})"
+        fresh = store.query(f"SELECT count() AS n FROM panes WHERE {since}")
+        return cls(store, stream, generation, mark, positions) if fresh["n"][0] <= MOST else None
 
     # ---- what is new
 
@@ -166,7 +97,7 @@ class Ledger:
 
     def _read_ahead(self, until: int) -> None:
         length = until - self.mark
-        starts = {LEVEL: self.mark}
+        starts = {COMING: self.mark}
         for window in {w for book in self.books.values() for w in book.sums if w in ROLLING}:
             starts[window] = self.mark - ROLLING[window][0]
         ranges = [f"at >= fromUnixTimestamp64Milli({s}) AND at < fromUnixTimestamp64Milli({s + length})" for s in starts.values()]
@@ -180,7 +111,7 @@ class Ledger:
             found = own.get((name,), frame.clear())
             rows = [(tuple(dims), at, sums) for _, dims, at, sums in found.rows()]
             for window, start in starts.items():
-                if window == LEVEL or window in book.sums:
+                if window == COMING or window in book.sums:
                     book.blocks[window] = book.block(r for r in rows if start <= r[1] < start + length)
         self.until = until
 
@@ -204,7 +135,7 @@ class Ledger:
             book.add(sums, book.blocks[window].between(before, start), -1)
         elif start != before:  # another period: it begins where the mark is, or behind it
             sums[:] = 0
-        book.add(sums, book.blocks[LEVEL].between(max(self.mark, start), now))
+        book.add(sums, book.blocks[COMING].between(max(self.mark, start), now))
         book.add(sums, fresh.between(start, now))
         return sums
 
@@ -212,7 +143,7 @@ class Ledger:
         """What counts for a level at the steps in (mark, last], summed by group and step: the entries of `steps.entries`."""
         book, size = self.books[indicator.name], self.stream.grain
         sums = book.held(LEVEL)
-        ahead = book.blocks[LEVEL].between(self.mark, last)
+        ahead = book.blocks[COMING].between(self.mark, last)
         new = [(dims, at, known, sums) for (dims, at, known, _), (_, sums) in book.fresh.items() if at < last]
         at = np.array([row[1] for row in new], np.int64)
         known = np.array([row[2] for row in new], np.int64)
@@ -238,12 +169,12 @@ class Ledger:
         for book in self.books.values():
             passed = [key for key in book.fresh if key[2] < mark]
             gone = book.block((key[0], key[1], book.fresh.pop(key)[1]) for key in passed)
-            came = np.concatenate([gone.of[gone.at < mark], book.blocks[LEVEL].between(self.mark, mark).of])
+            came = np.concatenate([gone.of[gone.at < mark], book.blocks[COMING].between(self.mark, mark).of])
             for window in book.sums:
                 book.there[window].update(book.places[came].ravel().tolist())  # a final row may tell of them
                 book.sums[window] = self._moved(book, window, mark, mark, gone)
             for window, block in book.blocks.items():
-                start = 0 if window == LEVEL else ROLLING[window][0]
+                start = 0 if window == COMING else ROLLING[window][0]
                 low, high = mark - start, self.until - start
                 both = [block.between(low, high), gone.between(low, high)]
                 joined = Block(*(np.concatenate(parts) for parts in zip(*both, strict=True)))

@@ -256,13 +256,13 @@ class Roller:
                 return opened(self.store, stream, generation, to, now, final)
         if final is None or to - final > FAR:
             return opened(self.store, stream, generation, to, now, final)
-        ledger = self._ledgers.get(stream.name)
+        ledger = self._ledgers.pop(stream.name, None)
         if ledger is None:
             upto = progress.positions if advance is None else {place: c.next for place, c in advance.counted.items()}
-            ledger = self._ledgers[stream.name] = Ledger(self.store, stream, generation, final, upto)
-        if not ledger.covers(to):
-            del self._ledgers[stream.name]
+            ledger = Ledger.made(self.store, stream, generation, final, upto)
+        if ledger is None or not ledger.covers(to):
             return opened(self.store, stream, generation, to, now, final)
+        self._ledgers[stream.name] = ledger
         return ledger.open(now, to)
 
     def _settle(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:

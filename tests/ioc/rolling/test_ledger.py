@@ -10,6 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -151,3 +152,28 @@ def test_one_roller_that_goes_on_shows_what_all_panes_say(seed: int, store_url: 
             own = [(max(at, known), m[0]) for i, dims, at, known, m in found if i == name and group in groups(dims)]
             for at in range((span[0] // MINUTE + 1) * MINUTE, span[1] + 1, 13 * MINUTE):
                 assert (at_step(at)[1] or 0) == sum(m for when, m in own if when < at), (name, group, at)
+
+
+def test_where_more_is_fresh_than_it_may_hold_no_ledger_is_made_and_all_panes_are_read(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A past that comes into a live centre is known now: to hold its panes, and drop them at each turn, took both ways."""
+    begin, made_with = ledger.Ledger.__init__, []
+
+    def begun(self: ledger.Ledger, *given: Any) -> None:
+        begin(self, *given)
+        made_with.append(sum(len(book.fresh) for book in self.books.values()))
+
+    monkeypatch.setattr(ledger, "MOST", 10)
+    monkeypatch.setattr(ledger.Ledger, "__init__", begun)
+    rng, store = random.Random(5), real_store(store_url, "ledger_most")
+    records = log(rng, 3, 60)
+    made, roller, without = pipeline(store, PARTITIONS, topics=(DOSSIER,)), Roller(CATALOG, store, store.settings), 0
+    for _ in range(12):
+        poll(made, records, rng, most=120)
+        roller.step()
+        without += STREAM.name not in roller._ledgers
+        agree(store, panes_of(store))
+    assert made_with, "there are quiet turns, too"
+    assert max(made_with) <= 10
+    assert without > 2
