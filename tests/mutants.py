@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from ioc.counting import keyed_rows
+from ioc.counting.difference import difference
 from ioc.counting.held import Entities
-from ioc.counting.history import History, Item, difference
+from ioc.counting.history import History, Item
 from ioc.counting.panes import NONE, NOTHING, Key, Panes
 from ioc.counting.pipeline import Pipeline, Rows
 from ioc.events import decode

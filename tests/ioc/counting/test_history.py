@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.counting.history import LIMIT, History, Item, difference, raised
+from ioc.counting.difference import difference
+from ioc.counting.history import LIMIT, History, Item, raised
 from ioc.events.exact_lane import Reject
 from ioc.vocabulary import Contributions
 from streams.dossiers import RANK, STREAM, Step
