@@ -135,14 +135,18 @@ def _log(folder: Path) -> Path:
 
 
 def short_commands(folder: Path, report: Report, say: Callable[[str], None]) -> None:
-    """Note how long `ioc status` and `ioc indicators` take, the median of some runs."""
+    """Note how long `ioc status` and `ioc indicators` take, the median of some runs. The centre of the folder has ended."""
     say("short commands ...")
-    for command in (("status", "--data", str(folder)), ("indicators",)):
-        took = [_seconds(command) for _ in range(AGAIN + 1)][1:]  # the first one also reads the files
+    for command, code in ((("status", "--data", str(folder)), ServiceAway.exit_code), (("indicators",), 0)):
+        took = [seconds_of(command, code) for _ in range(AGAIN + 1)][1:]  # the first one also reads the files
         report.note(f"ioc {command[0]}", statistics.median(took), "s", COMMAND, most=max(took))
 
 
-def _seconds(command: tuple[str, ...]) -> float:
+def seconds_of(command: tuple[str, ...], code: int) -> float:
+    """How long a command takes that ends with the code.  Raises ServiceAway when it ends otherwise: that is no measurement."""
     began = time.perf_counter()
-    subprocess.run(python("ioc", *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - began
+    done = subprocess.run(python("ioc", *command), capture_output=True, text=True, check=False)
+    took = time.perf_counter() - began
+    if done.returncode != code:
+        raise ServiceAway(f"`ioc {' '.join(command)}` ended with {done.returncode}: {done.stderr[-500:]}")
+    return took

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from ioc.bench.centre import SUMMED
+from ioc.bench.centre import SUMMED, seconds_of
 from ioc.bench.report import Figure, Report
+from ioc.errors import ServiceAway
 
 
 def ioc_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +33,12 @@ def test_an_unknown_part_is_refused_with_those_there_are() -> None:
     found = ioc_bench("--only", "everything")
     assert found.returncode == 2
     assert "streams, roll, whole, centre, start, years" in found.stderr
+
+
+def test_a_command_that_ends_otherwise_than_it_should_is_no_measurement() -> None:
+    assert seconds_of(("indicators",), 0) > 0
+    with pytest.raises(ServiceAway, match=r"`ioc indicators nothing\.such` ended with 2"):
+        seconds_of(("indicators", "nothing.such"), 0)
 
 
 @pytest.mark.proof
