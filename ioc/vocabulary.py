@@ -182,7 +182,7 @@ class Stream:
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
     `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
-    `contributions` and `lifecycle` may be plain functions or, several times as fast, folds with the same `begin` and `advance`.
+    `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
     """
 
     name: str
