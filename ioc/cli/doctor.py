@@ -118,6 +118,7 @@ def _logs(settings: Settings, catalog: Catalog, store: Store) -> list[Finding]:
     waiting = _waiting(store, catalog, logs)
     moves = not waiting or _moves(store, catalog, waiting)
     counted = live.counted(store, catalog)
+    logs = asyncio.run(bounds(settings, topics))  # after the positions: what was counted meanwhile must not lie behind its end
     for place, (begin, end) in sorted(logs.items()):
         at = counted.get((place.topic, place.partition), begin)
         what = f"{place.topic}:{place.partition}"

@@ -63,6 +63,23 @@ def test_partitions_that_grew_and_a_worker_that_counts_nothing_are_told_with_the
     assert told == "counting stands still at 20 of 30: for 0 s no worker has counted on; see `ioc status`"
 
 
+def test_a_log_that_grows_while_it_is_looked_at_is_no_other_log(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found on a healthy centre: its ends were read first, and what was counted meanwhile lay behind them."""
+    store, ends = real_store(store_url, "doctor_growing"), iter((20, 30, 40))
+    counted(store, 10)
+
+    async def bounds(_: Settings, topics: tuple[str, ...]) -> dict[TopicPartition, tuple[int, int]]:
+        end = next(ends)
+        counted(store, end + 5)  # a moment later
+        return {TopicPartition(topic, 0): (0, end + 5 if end > 20 else end) for topic in topics}
+
+    monkeypatch.setattr(doctor, "bounds", bounds)
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database, "data_dir": tmp_path})
+    assert [detail for _, well, detail in doctor._findings(settings, CATALOG) if not well] == []
+
+
 def test_a_live_centre_that_hears_nothing_more_is_told(store_url: str, look: Look) -> None:
     store, now = real_store(store_url, "doctor_silent"), time.time_ns() // 1_000_000
     counted(store, 20, live=3, received=now - 300_000)
