@@ -250,11 +250,12 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         if not assigned:
             return
         counts = {self.topics[name]: len(self._consumer.partitions_for_topic(name) or ()) for name in self.topics}
-        begins = await self._consumer.beginning_offsets(assigned)
-        ends = await self._consumer.end_offsets(assigned)
         async with self._lock:
             self._epoch += 1
             found = await asyncio.to_thread(self.pipeline.assign, [self._place(p) for p in assigned], counts)
+            # after the checkpoints: what whoever had them counted last must not lie behind the log's end
+            begins = await self._consumer.beginning_offsets(assigned)
+            ends = await self._consumer.end_offsets(assigned)
             lasts = {p: found[self._place(p)].last_offset for p in assigned if found[self._place(p)].last_offset >= 0}
             records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
             for place in assigned:

@@ -22,11 +22,11 @@ def accept_gap(settings: Settings, catalog: Catalog, topic: str, partition: int)
     Raises UsageError where there is no gap, ForeignLog where no gap is the trouble.
     """
     store, place = Store(settings), TopicPartition(topic, partition)
-    logs = asyncio.run(bounds(settings, [topic]))
+    stored, rows, old = state.checkpoints(store, MEASURE, [topic]), {}, 0
+    logs = asyncio.run(bounds(settings, [topic]))  # after the checkpoints: a log that grows is no other one
     if place not in logs:
         raise UsageError(f"{topic} has no partition {partition}; it has {len(logs)}")
     begin, end = logs[place]
-    stored, rows, old = state.checkpoints(store, MEASURE, [topic]), {}, 0
     for owner in catalog.owners(topic):
         checkpoint = stored.get((owner, topic, partition))
         if checkpoint is None:

@@ -23,6 +23,7 @@ from ioc.counting.pipeline import Pipeline
 from ioc.events.batch import Batch
 from ioc.kafka import Columns, Sender, TopicPartition
 from ioc.settings import Settings
+from ioc.store.state import Checkpoint
 from tests.fake import FakeStore
 
 PLACE = TopicPartition("t", 0)
@@ -93,6 +94,33 @@ async def test_a_backlog_is_not_waited_for(broker: str, monkeypatch: pytest.Monk
         for _ in range(2):  # the first may be what ended the wait that had begun
             await (await sender.send("feeder.backlog", b"k", noise))
         await counted(made, 1)
+
+
+# ---- partitions taken over
+
+
+async def test_what_another_worker_counts_while_its_partitions_are_taken_over_is_no_truncated_log() -> None:
+    """It writes its last checkpoint, and the log grows, between our look at the one and at the other."""
+    size, failures = [10], []
+
+    def assign(*_: Any) -> dict[Any, Checkpoint]:
+        size[0] = 20
+        return {("t", 0): Checkpoint(next=20, partitions=1)}
+
+    async def ends(_: Any) -> dict[TopicPartition, int]:
+        return {PLACE: size[0]}
+
+    async def begins(_: Any) -> dict[TopicPartition, int]:
+        return {PLACE: 0}
+
+    taken: Any = SimpleNamespace(assign=assign)
+    found = Feeder(Settings(), taken, {"t": "t"}, "g", partial(asyncio.sleep, 0), failures.append)
+    found._consumer = SimpleNamespace(
+        partitions_for_topic=lambda _: {0}, beginning_offsets=begins, end_offsets=ends, seek=lambda *_: None
+    )
+    await found.on_partitions_assigned([PLACE])
+    assert failures == []
+    assert found.assigned.is_set()
 
 
 # ---- a log that never ends
