@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,7 +35,7 @@ def test_what_a_process_started_counts_for_it_unless_it_is_named_itself() -> Non
     with python(PARENT, BUSY) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        time.sleep(0.5)
+        wait_until(lambda: used({"child": child})["child"] > 0.1, "it has worked")
         together = used({"parent": parent.pid})["parent"]
         apart = used({"parent": parent.pid, "child": child})
         assert apart["child"] > 0.05
