@@ -210,9 +210,8 @@ def clock_of_the_last_record(received: Any, before: Any, after: decode.Clock) ->
     return received, before, replace(after, received=after.received and int(received[-1]))
 
 
-def _both(change: Any) -> Mutant:
-    changed = reception_of(change)
-    return {"ioc.events.decode.reception": changed, "ioc.counting.pipeline.reception": changed}
+def _clocked(change: Any) -> Mutant:
+    return {"ioc.events.decode.reception": reception_of(change)}
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -248,9 +247,9 @@ MUTANTS: dict[str, Mutant] = {
     "histories are read": {"tests.workers.Door.query": query_without("entities")},
     "panes are read": {"tests.workers.Door.query": query_without("panes")},
     "known": {"ioc.counting.entities.known_at": lambda stream, time, before: floor(time, stream.grain)},
-    "known is of the record before": _both(lambda r, b, after: (r, np.maximum(b, r), after)),
-    "known is of the record, not the batch": _both(lambda r, b, after: (r, np.full_like(b, b[0]), after)),
-    "the clock is the highest reception": _both(
+    "known is of the record before": _clocked(lambda r, b, after: (r, np.maximum(b, r), after)),
+    "known is of the record, not the batch": _clocked(lambda r, b, after: (r, np.full_like(b, b[0]), after)),
+    "the clock is the highest reception": _clocked(
         lambda r, b, after: (r, b, replace(after, received=after.received and int(r[-1])))
     ),
 }

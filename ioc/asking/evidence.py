@@ -189,7 +189,7 @@ def _bytes(raw: str | bytes | None) -> bytes:
 def _of_events(asked: Scope, decoder: Decoder, batch: Batch) -> Iterator[Found]:
     stream = asked.stream
     assert stream.columns is not None
-    decoded = decoder.decode(batch, Clock())
+    decoded = decoder.decode([batch], [Clock()])
     frame = decoded.frames[stream.contract.event_type]
     rows = stream.columns(frame).get(asked.indicator.name)
     if rows is None or rows.is_empty():

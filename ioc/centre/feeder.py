@@ -30,7 +30,7 @@ from ioc.store.state import Place
 log = structlog.get_logger()
 IN_FLIGHT = 4
 """Polls on their way: one being written, one counted, one decoded, one waiting."""
-GAP, FEW = 1000, 64 << 10
+GAP, FEW = 2000, 64 << 10
 """Milliseconds the broker gathers records for, and bytes that end its wait. Every poll is a handful of inserts, however little is
 in it: a centre of 50 events a second would keep two cores busy with polls of five. A pause of our own would cost it twice,
 for the client fetches ahead and holds what it found."""
@@ -149,7 +149,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         if batches:
             poll = Poll(
                 batches,
-                {(b.topic, b.partition): self._epochs[b.topic, b.partition] for b in batches},
+                {b.place: self._epochs[b.place] for b in batches},
                 asyncio.get_running_loop().create_future(),
             )
             self._flying.add(poll.done)
@@ -188,8 +188,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         polls = [poll for poll in (following, decoded and decoded.poll, counted and counted.poll) if poll]
         try:
             async with self._lock:
-                batches = [b for b in following.batches if self._ours(following, (b.topic, b.partition))] if following else []
-                works = [w for w in decoded.works if self._ours(decoded.poll, w.place)] if decoded else []
+                batches = [b for b in following.batches if self._ours(following, b.place)] if following else []
+                works = [w for w in decoded.works if self._all_ours(decoded.poll, w)] if decoded else []
                 done = await asyncio.gather(
                     asyncio.to_thread(self.pipeline.write, counted.rows) if counted else asyncio.sleep(0),
                     asyncio.to_thread(self.pipeline.count, works),
@@ -224,6 +224,10 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _ours(self, poll: Poll, place: Place) -> bool:
         return self._epochs.get(place) == poll.epochs[place]
+
+    def _all_ours(self, poll: Poll, work: Work) -> bool:
+        """A rebalance takes all partitions at once: where it took some only, the others' next batch would be refused as a gap."""
+        return all(self._ours(poll, batch.place) for batch in work.block.batches)
 
     # ---- rebalances (called by aiokafka between two polls)
 

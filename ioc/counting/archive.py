@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from ioc.counting.results import FIRST, LAST
-from ioc.events.batch import Batch
+from ioc.events.block import Block
 from ioc.events.decode import Decoded
 from ioc.events.packed import packed
 from ioc.events.rejects import KEPT, claims
@@ -21,18 +20,18 @@ from schemas.heartbeat import Heartbeat
 
 def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table:
     """Rows of `events`. `values`: with key, headers and value; heartbeats are kept by coordinates, reception and headers."""
-    batch = decoded.batch
-    size = len(batch)
+    block = decoded.block
+    size = len(block)
     who = _who(decoded, size)
     columns = {
-        "topic": pa.repeat(batch.topic, size),
-        "partition": pa.repeat(batch.partition, size),
-        "offset": pa.array(np.asarray(batch.offsets, np.int64)),
+        "topic": pa.repeat(block.topic, size),
+        "partition": pa.array(block.partitions),
+        "offset": pa.array(block.offsets),
         "received_at": pa.array(decoded.received, pa.int64()).cast(TIME),
         "verdict": pa.array(verdicts, pa.string()),
         "time": who["time"].to_arrow().cast(TIME),
-        "key": packed(batch.keys) if values else pa.nulls(size, pa.binary()),
-        "headers": _headers(batch if values else None, size),
+        "key": packed(block.keys) if values else pa.nulls(size, pa.binary()),
+        "headers": _headers(block if values else None, size),
         "value": _kept(decoded) if values else pa.nulls(size, pa.binary()),
     }
     return table("events", columns | {name: who[name] for name in ("type", "source", "id", "entity")})
@@ -41,15 +40,15 @@ def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table
 def _kept(decoded: Decoded) -> pa.Array | pa.ChunkedArray:
     """The values as they came, but those of heartbeats, which all say the same."""
     if not decoded.beats:
-        return decoded.batch.packed
+        return decoded.block.packed
     beats = set(decoded.beats)
-    return packed([None if i in beats else value for i, value in enumerate(decoded.batch.values)])
+    return packed([None if i in beats else value for i, value in enumerate(decoded.block.values)])
 
 
-def _headers(batch: Batch | None, size: int) -> pa.Array:
-    if batch is None or not batch.headers:
+def _headers(block: Block | None, size: int) -> pa.Array:
+    if block is None or not block.headers:
         return pa.array([[]], HEADERS.arrow).take(pa.repeat(0, size))
-    given = [[{"name": n, "value": v or b""} for n, v in batch.headers.get(i, ())] for i in range(size)]
+    given = [[{"name": n, "value": v or b""} for n, v in block.headers.get(i, ())] for i in range(size)]
     return pa.array(given, HEADERS.arrow)
 
 
@@ -86,32 +85,32 @@ def _identified(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _claimed(decoded: Decoded, index: int) -> tuple[str, str, str]:
     """(type, source, id) that the bytes of a reject claim."""
-    batch = decoded.batch
+    block = decoded.block
     if index in decoded.refused:
         record = decoded.refused[index]
         return record.type, record.source, record.id
-    source, identity, kind = claims(batch.values[index] or b"", batch.headers.get(index, ()))
+    source, identity, kind = claims(block.values[index] or b"", block.headers.get(index, ()))
     return kind, source, identity
 
 
 def reject_rows(decoded: Decoded, generation: str) -> pa.Table:
     """Rows of `rejects`; at most KEPT bytes of what was sent (the record itself is in `events`)."""
-    batch = decoded.batch
+    block = decoded.block
     rows = []
     for index, reject in sorted(decoded.rejects.items()):
         record = decoded.refused.get(index)
-        value = record.value if record else batch.values[index]
+        value = record.value if record else block.values[index]
         size = record.size if record else len(value or b"")
         rows.append(
             (
                 generation,
-                batch.topic,
-                batch.partition,
-                batch.offsets[index],
+                block.topic,
+                int(block.partitions[index]),
+                int(block.offsets[index]),
                 reject.reason,
                 reject.field,
                 reject.message,
-                batch.keys[index],
+                block.keys[index],
                 value[:KEPT] if value is not None else None,
                 int(decoded.received[index]),
                 *_claimed(decoded, index),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from ioc.counting import keyed_rows
@@ -13,55 +14,67 @@ from ioc.counting.held import Part, Work
 from ioc.counting.history import History, Item, raised
 from ioc.counting.panes import Key, by_pane, known_at
 from ioc.errors import DeclarationError
+from ioc.events.block import Block
 from ioc.events.exact_lane import Reject
 from ioc.store.clickhouse import Store
 from ioc.store.state import Place
 from ioc.vocabulary import Measures, Stream
 
 Changes = list[tuple[int, Mapping[Key, Measures]]]
-"""For each event in offset order: its offset and what it adds to each pane."""
+"""For each event of a batch in offset order: its offset and what it adds to each pane."""
 
 
-def count(
-    store: Store, stream: Stream, generation: str, works: Sequence[Work], parts: Mapping[Place, Part]
-) -> Iterator[tuple[str, pa.Table]]:
-    """Count the works' events; yields (table, rows to write) of `entities`. Panes are in the parts then."""
-    event_type, key = stream.contract.event_type, stream.contract.entity_key
-    wanted = {w.place: parts[w.place].entities.lacking(w.decoded.frames[event_type][key].to_list()) for w in works}
-    loaded = keyed_rows.histories(store, generation, wanted)
-    changes = {}
-    for work in works:
-        part = parts[work.place]
-        touched: dict[str, History] = {}
-        changes[work.place] = _differences(stream, work, part, touched, loaded)
-        yield "entities", _entity_rows(generation, work.place, part, touched)
-    lacking = {place: parts[place].panes.lacking(k for _, added in found for k in added) for place, found in changes.items()}
-    keyed_rows.load_panes(store, generation, parts, lacking)
-    for place, found in changes.items():
-        panes = parts[place].panes
+def count(store: Store, stream: Stream, generation: str, work: Work, parts: Sequence[Part]) -> Iterator[tuple[str, pa.Table]]:
+    """Count the work's events; yields (table, rows to write) of `entities`. Panes are in the parts then."""
+    touched: list[dict[str, History]] = [{} for _ in parts]
+    changes = _differences(stream, work, parts, touched, _stored(store, stream, generation, work, parts))
+    yield "entities", _entity_rows(generation, work.block, parts, touched)
+    lacking = [part.panes.lacking(k for _, added in found for k in added) for part, found in zip(parts, changes, strict=True)]
+    keyed_rows.load_panes(store, generation, work.block, parts, lacking)
+    for part, found in zip(parts, changes, strict=True):
         for offset, added in found:
             for pane, measures in added.items():
-                panes.add(pane, offset, measures)
+                part.panes.add(pane, offset, measures)
+
+
+def _stored(
+    store: Store, stream: Stream, generation: str, work: Work, parts: Sequence[Part]
+) -> Mapping[tuple[Place, str], bytes]:
+    """The stored histories that are not in memory."""
+    frame = work.decoded.frames[stream.contract.event_type]
+    number, names = work.block.number[frame["_i"].to_numpy()], frame[stream.contract.entity_key]
+    places = [batch.place for batch in work.block.batches]
+    wanted = {
+        place: part.entities.lacking(names.filter(pl.Series(number == n)).to_list())
+        for n, (place, part) in enumerate(zip(places, parts, strict=True))
+    }
+    return keyed_rows.histories(store, generation, wanted)
 
 
 def _differences(
-    stream: Stream, work: Work, part: Part, touched: dict[str, History], loaded: Mapping[tuple[Place, str], bytes]
-) -> Changes:
-    """What each event of the batch changes; histories that grew are in `touched`."""
+    stream: Stream,
+    work: Work,
+    parts: Sequence[Part],
+    touched: Sequence[dict[str, History]],
+    stored: Mapping[tuple[Place, str], bytes],
+) -> list[Changes]:
+    """What each event changes, by batch; histories that grew are in `touched`."""
     assert stream.rank is not None
     levels = frozenset(i.name for i in stream.indicators if i.level)
-    open_histories: dict[str, History] = {}
-    changes: Changes = []
-    before, offsets, rank = work.decoded.before.tolist(), work.batch.offsets, stream.rank
+    block, rank = work.block, stream.rank
+    before, offsets, numbers = work.decoded.before.tolist(), block.offsets.tolist(), block.number.tolist()
+    changes: list[Changes] = [[] for _ in parts]
+    open_histories: dict[tuple[int, str], History] = {}
     new = tuple.__new__  # as `Item(...)`, in half the time
     for index, entity, time, sequence, source, identity, digest, replaces, step in _events(stream, work):
-        history = open_histories.get(entity)
+        number = numbers[index]
+        history = open_histories.get((number, entity))
         if history is None:
-            history = part.entities.get(stream, entity)
+            history = parts[number].entities.get(stream, entity)
             if history is None:
-                packed = loaded.get((work.place, entity))
+                packed = stored.get((block.batches[number].place, entity))
                 history = History.unpack(stream, packed) if packed else History(stream)
-            open_histories[entity] = history
+            open_histories[number, entity] = history
         offset = offsets[index]
         grown = history.offset < offset
         try:
@@ -76,14 +89,14 @@ def _differences(
             work.reject(index, outcome)
         else:
             if grown:
-                touched[entity] = history
+                touched[number][entity] = history
             if outcome:
-                changes.append((offset, by_pane(stream, levels, outcome, known_at(stream, time, before[index]))))
+                changes[number].append((offset, by_pane(stream, levels, outcome, known_at(stream, time, before[index]))))
     return changes
 
 
 def _events(stream: Stream, work: Work) -> Iterator[tuple[Any, ...]]:
-    """The events of the batch, the step last. By columns: polars makes row tuples ten times slower."""
+    """The events of the block, the step last. By columns: polars makes row tuples ten times slower."""
     assert stream.item is not None
     frame, item = work.decoded.frames[stream.contract.event_type], stream.item
     names = ("_i", stream.contract.entity_key, "_time", "_sequence", "_source", "_id", "_hash", "_replaces")
@@ -100,9 +113,10 @@ def ranked(rank: object) -> int:
     return rank
 
 
-def _entity_rows(generation: str, place: Place, part: Part, touched: Mapping[str, History]) -> pa.Table:
-    rows = []
-    for entity, history in touched.items():
-        rows.append((entity, history.offset, *history.lifecycle(), history.pack()))
-        part.entities.put(entity, history)
-    return keyed_rows.entity_rows(generation, place, rows)
+def _entity_rows(generation: str, block: Block, parts: Sequence[Part], touched: Sequence[Mapping[str, History]]) -> pa.Table:
+    rows: list[list[tuple[Any, ...]]] = []
+    for part, histories in zip(parts, touched, strict=True):
+        rows.append([(entity, h.offset, *h.lifecycle(), h.pack()) for entity, h in histories.items()])
+        for entity, history in histories.items():
+            part.entities.put(entity, history)
+    return keyed_rows.entity_rows(generation, block, rows)

@@ -1,4 +1,4 @@
-"""Held: what the pipeline holds while it counts: a batch on its way, and the rows of a partition in memory. Pure."""
+"""Held: what the pipeline holds while it counts: a block on its way, and the rows of a partition in memory. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import islice
 from ioc.counting.history import History
 from ioc.counting.panes import Panes
 from ioc.counting.seen import Seen
-from ioc.events.batch import Batch
+from ioc.events.block import Block
 from ioc.events.decode import Decoded
 from ioc.events.exact_lane import Reject
 from ioc.vocabulary import Stream
@@ -23,16 +23,15 @@ LIFE_BYTES = 700
 
 @dataclass
 class Work:
-    """One batch on its way: decoded, with the verdict of each record (accepted, duplicate, rejected, heartbeat)."""
+    """One block on its way: decoded, with the verdict of each record (accepted, duplicate, rejected, heartbeat)."""
 
     decoded: Decoded
     verdicts: list[str]
-    place: tuple[str, int]
 
     @property
-    def batch(self) -> Batch:
-        """The batch."""
-        return self.decoded.batch
+    def block(self) -> Block:
+        """The block."""
+        return self.decoded.block
 
     def reject(self, index: int, reject: Reject) -> None:
         """Refuse a record that decode had let through."""

@@ -14,6 +14,7 @@ from ioc.counting import seen
 from ioc.counting.held import Part
 from ioc.counting.panes import Key, Pane
 from ioc.counting.seen import Ints, Marks
+from ioc.events.block import Block
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Place, table
 from ioc.vocabulary import Measures
@@ -55,24 +56,19 @@ def panes(store: Store, generation: str, wanted: Mapping[Place, set[Key]]) -> di
     return found
 
 
-def load_panes(store: Store, generation: str, parts: Mapping[Place, Part], lacking: Mapping[Place, set[Key]]) -> None:
-    """Put the stored panes of the lacking keys into their parts."""
-    found = panes(store, generation, lacking)
-    for place, keys in lacking.items():
-        for key in keys:
-            if (place, key) in found:
-                parts[place].panes.put(key, *found[place, key])
+def load_panes(store: Store, generation: str, block: Block, parts: Sequence[Part], lacking: Sequence[set[Key]]) -> None:
+    """Put the stored panes of the keys that each batch's part lacks into it."""
+    held = {batch.place: part for batch, part in zip(block.batches, parts, strict=True)}
+    for (place, key), pane in panes(store, generation, dict(zip(held, lacking, strict=True))).items():
+        held[place].panes.put(key, *pane)
 
 
-def entity_rows(generation: str, place: Place, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Entities (entity, offset, opened_at, ended_at, due_at, dims, packed history) as rows of the table."""
-    size = len(rows)
+def entity_rows(generation: str, block: Block, by_batch: Sequence[Sequence[tuple[Any, ...]]]) -> pa.Table:
+    """Entities (entity, offset, opened_at, ended_at, due_at, dims, packed history) of each batch as rows of the table."""
+    rows = list(chain.from_iterable(by_batch))
     entities, offsets, opened, ended, due, dims, histories = zip(*rows, strict=True) if rows else ((),) * 7
-    columns = {
-        "generation": pa.repeat(generation, size),
+    columns = _origin(generation, block, list(map(len, by_batch))) | {
         "entity": pa.array(entities, pa.string()),
-        "topic": pa.repeat(place[0], size),
-        "partition": pa.repeat(place[1], size),
         "offset": pa.array(offsets, pa.int64()),
         "opened_at": pa.array(opened, pa.int64()),
         "ended_at": pa.array(ended, pa.int64()),
@@ -83,24 +79,30 @@ def entity_rows(generation: str, place: Place, rows: Sequence[tuple[Any, ...]]) 
     return table("entities", columns)
 
 
-def pane_rows(generation: str, place: Place, changed: Sequence[tuple[Key, Pane]]) -> pa.Table:
-    """Panes as rows of the table."""
-    size = len(changed)
+def pane_rows(generation: str, block: Block, by_batch: Sequence[Sequence[tuple[Key, Pane]]]) -> pa.Table:
+    """Panes of each batch as rows of the table."""
+    changed = list(chain.from_iterable(by_batch))
     keys, rows = zip(*changed, strict=True) if changed else ((), ())
     offsets, measures = zip(*rows, strict=True) if rows else ((), ())
     indicators, dims, ats, knowns = zip(*keys, strict=True) if keys else ((), (), (), ())
-    columns = {
-        "generation": pa.repeat(generation, size),
+    columns = _origin(generation, block, list(map(len, by_batch))) | {
         "indicator": pa.array(indicators, pa.string()),
         "dims": _lists(dims, pa.string()),
         "at": pa.array(ats, pa.int64()),
         "known": pa.array(knowns, pa.int64()),
-        "topic": pa.repeat(place[0], size),
-        "partition": pa.repeat(place[1], size),
         "offset": pa.array(offsets, pa.int64()),
         "measures": _lists(measures, pa.int64()),
     }
     return table("panes", columns)
+
+
+def _origin(generation: str, block: Block, sizes: Sequence[int]) -> dict[str, Any]:
+    """Generation, topic and partition of as many rows of each batch."""
+    return {
+        "generation": pa.repeat(generation, sum(sizes)),
+        "topic": pa.repeat(block.topic, sum(sizes)),
+        "partition": pa.array(np.repeat([batch.partition for batch in block.batches], sizes)),
+    }
 
 
 def _lists(rows: Sequence[Sequence[Any]], kind: pa.DataType) -> pa.Array:
@@ -126,17 +128,14 @@ def highest_known(store: Store, generation: str) -> dict[Place, int]:
     return {(t, p): known for t, p, known in frame.rows()}
 
 
-def seen_rows(generation: str, place: Place, hours: Ints, marks: Marks) -> pa.Table:
-    """Marks and the hours of their events as rows of the table."""
-    size = len(marks)
-    columns = {
-        "generation": pa.repeat(generation, size),
-        "topic": pa.repeat(place[0], size),
-        "partition": pa.repeat(place[1], size),
-        "offset": pa.array(marks.offsets),
-        "hour": pa.array(hours),
-        "identity": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), size, [None, pa.py_buffer(marks.identities.tobytes())]),
-        "hash": pa.array(marks.hashes),
+def seen_rows(generation: str, block: Block, by_batch: Sequence[tuple[Ints, Marks]]) -> pa.Table:
+    """Marks of each batch, and the hours of their events, as rows of the table."""
+    identities = b"".join(marks.identities.tobytes() for _, marks in by_batch)
+    columns = _origin(generation, block, [len(marks) for _, marks in by_batch]) | {
+        "offset": pa.array(np.concatenate([marks.offsets for _, marks in by_batch])),
+        "hour": pa.array(np.concatenate([hours for hours, _ in by_batch])),
+        "identity": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(identities) // 16, [None, pa.py_buffer(identities)]),
+        "hash": pa.array(np.concatenate([marks.hashes for _, marks in by_batch])),
     }
     return table("seen", columns)
 

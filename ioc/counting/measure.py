@@ -5,24 +5,22 @@ A stream with state goes entity by entity (`entities`); one without goes by whol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from ioc.counting import columns, entities, keyed_rows
 from ioc.counting.held import Part, Work
 from ioc.store.clickhouse import Store
-from ioc.store.state import Place
 from ioc.vocabulary import Stream
 
 
-def measure(
-    store: Store, stream: Stream, generation: str, works: Sequence[Work], parts: Mapping[Place, Part]
-) -> Iterator[tuple[str, pa.Table]]:
-    """Count the works' events of the stream; yields (table, rows to write). Verdicts of the works are completed."""
-    count = entities.count if stream.contributions else columns.count
-    works = [work for work in works if len(work.decoded.frames[stream.contract.event_type])]  # a quiet centre has heartbeats only
-    if works:
-        yield from count(store, stream, generation, works, parts)
-    for work in works:
-        yield "panes", keyed_rows.pane_rows(generation, work.place, parts[work.place].panes.changed())
+def measure(store: Store, stream: Stream, generation: str, work: Work, parts: Sequence[Part]) -> Iterator[tuple[str, pa.Table]]:
+    """Count the work's events of the stream; yields (table, rows to write). The work's verdicts are completed.
+
+    `parts`: what is held of the stream in the partition of each batch.
+    """
+    if not len(work.decoded.frames[stream.contract.event_type]):  # a quiet centre has heartbeats only
+        return
+    yield from (entities.count if stream.contributions else columns.count)(store, stream, generation, work, parts)
+    yield "panes", keyed_rows.pane_rows(generation, work.block, [part.panes.changed() for part in parts])

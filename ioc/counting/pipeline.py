@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import pyarrow as pa
 
@@ -22,7 +23,8 @@ from ioc.counting.measure import measure
 from ioc.counting.panes import NOTHING, Panes
 from ioc.errors import IocError
 from ioc.events.batch import Batch, record_hash
-from ioc.events.decode import Clock, Decoded, Decoder, Rules, reception
+from ioc.events.block import Block
+from ioc.events.decode import Clock, Decoded, Decoder, Rules, receptions
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import unpack
 from ioc.settings import Settings
@@ -116,14 +118,17 @@ class Pipeline:
     # the parts of `run`, for a caller who decodes one poll, counts the one before and writes the one before that at the same time
 
     def decode(self, batches: Sequence[Batch]) -> list[Work]:
-        """Pure work: frames, rejects, clocks."""
-        return [self._decode(batch) for batch in batches]
+        """Pure work: frames, rejects, clocks. One work a topic."""
+        by_topic: dict[str, list[Batch]] = {}
+        for batch in batches:
+            by_topic.setdefault(batch.topic, []).append(batch)
+        return [self._decode(own) for own in by_topic.values()]
 
     def count(self, works: Sequence[Work]) -> Rows:
         """What the works change, in memory and as rows to write. Polls are counted in the order in which they were decoded."""
-        for work in works:
-            if work.batch.start != self.checkpoints[work.place].next:
-                raise _gap(work.batch, self.checkpoints[work.place].next)
+        for batch in _batches(works):
+            if batch.start != self.checkpoints[batch.place].next:
+                raise _gap(batch, self.checkpoints[batch.place].next)
         with self._or_nothing():
             return Rows(self._count(works), self._checkpoints(works))
 
@@ -152,37 +157,37 @@ class Pipeline:
 
     def _count(self, works: Sequence[Work]) -> dict[str, list[pa.Table]]:
         rows: dict[str, list[pa.Table]] = {}
-        for stream in self.catalog.streams:
-            own = [w for w in works if w.batch.topic == stream.topic]
-            if own:
-                parts = {w.place: self._parts[stream.name, w.place] for w in own}
-                for name, table in measure(self.store, stream, self.catalog.generations[stream.name], own, parts):
-                    rows.setdefault(name, []).append(table)
         for work in works:
+            batches = work.block.batches
+            for stream in self.catalog.of_topic(work.block.topic):
+                parts = [self._parts[stream.name, batch.place] for batch in batches]
+                for name, table in measure(self.store, stream, self.catalog.generations[stream.name], work, parts):
+                    rows.setdefault(name, []).append(table)
             rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
-            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self.catalog.owners(work.batch.topic)[0]))
+            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self.catalog.owners(work.block.topic)[0]))
         return rows
 
-    def _decode(self, batch: Batch) -> Work:
-        place = (batch.topic, batch.partition)
-        reached, clock = self._decoded[place]
-        if batch.start != reached:
-            raise _gap(batch, reached)
-        decoded = self._refused(batch, clock) if batch.topic == REJECTS else self._decoder(batch.topic).decode(batch, clock)
-        self._decoded[place] = (batch.next, decoded.clock)
-        verdicts = ["accepted"] * len(batch)
+    def _decode(self, batches: Sequence[Batch]) -> Work:
+        for batch in batches:
+            if batch.start != self._decoded[batch.place][0]:
+                raise _gap(batch, self._decoded[batch.place][0])
+        topic, clocks = batches[0].topic, [self._decoded[batch.place][1] for batch in batches]
+        decoded = self._refused(batches, clocks) if topic == REJECTS else self._decoder(topic).decode(batches, clocks)
+        for batch, clock in zip(batches, decoded.clocks, strict=True):
+            self._decoded[batch.place] = (batch.next, clock)
+        verdicts = ["accepted"] * len(decoded.block)
         for index in decoded.rejects:
             verdicts[index] = "rejected"
         for index in decoded.beats:
             verdicts[index] = "heartbeat"
-        return Work(decoded, verdicts, place)
+        return Work(decoded, verdicts)
 
-    def _refused(self, batch: Batch, clock: Clock) -> Decoded:
-        """A batch of `ioc.rejects`: what the gateway refused is a reject already."""
+    def _refused(self, batches: Sequence[Batch], clocks: Sequence[Clock]) -> Decoded:
+        """Batches of `ioc.rejects`: what the gateway refused is a reject already."""
         rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed)
-        received, before, after = reception(batch, [], clock, rules)
-        decoded = Decoded(batch, received, before, after)
-        for index, value in enumerate(batch.values):
+        block = Block(batches)
+        decoded = Decoded(block, *receptions(block, [], clocks, rules))
+        for index, value in enumerate(block.values):
             record = unpack(value)
             decoded.rejects[index] = Reject(record.reason, record.field, record.message) if record else NOT_OURS
             if record:
@@ -199,15 +204,19 @@ class Pipeline:
     def _checkpoints(self, works: Sequence[Work]) -> pa.Table:
         rows = {}
         for work in works:
-            batch = work.batch
-            old = self.checkpoints[work.place]
-            new = replace(old, next=batch.next, clock=work.decoded.clock, partitions=self._partitions[batch.topic])
-            if len(batch):
-                last = (batch.offsets[-1], batch.timestamps[-1], batch.keys[-1], batch.values[-1])
-                new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
-            self.checkpoints[work.place] = new
-            rows.update({(owner, *work.place): new for owner in self.catalog.owners(batch.topic)})
+            for batch, clock in zip(work.block.batches, work.decoded.clocks, strict=True):
+                old = self.checkpoints[batch.place]
+                new = replace(old, next=batch.next, clock=clock, partitions=self._partitions[batch.topic])
+                if len(batch):
+                    last = (batch.offsets[-1], batch.timestamps[-1], batch.keys[-1], batch.values[-1])
+                    new = replace(new, last_offset=last[0], last_hash=record_hash(*last))
+                self.checkpoints[batch.place] = new
+                rows.update({(owner, *batch.place): new for owner in self.catalog.owners(batch.topic)})
         return state.checkpoint_rows(MEASURE, rows)
+
+
+def _batches(works: Sequence[Work]) -> Iterator[Batch]:
+    return chain.from_iterable(work.block.batches for work in works)
 
 
 def _gap(batch: Batch, reached: int) -> IocError:

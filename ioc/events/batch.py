@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-import pyarrow as pa
 import xxhash
 
 from ioc.events.exact_lane import Headers
-from ioc.events.packed import packed
 
 RECEIVED = "ioc-received"
 """Header that carries the original reception time (decimal ms, ASCII) where it is trusted: loading a past, imports into a run."""
@@ -41,15 +38,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    @cached_property
-    def joined(self) -> bytes:
-        """The bytes of all values, side by side."""
-        return b"".join(filter(None, self.values))
-
-    @cached_property
-    def packed(self) -> pa.Array | pa.ChunkedArray:
-        """The values as one Arrow array, null where there is none: parsed, and archived."""
-        return packed(self.values, self.joined)
+    @property
+    def place(self) -> tuple[str, int]:
+        """Topic and partition."""
+        return self.topic, self.partition
 
     def received(self, index: int) -> int | None:
         """The original reception in the header of a record, or None where there is none or it is no such number."""

@@ -1,4 +1,4 @@
-"""Decode: a batch becomes frames of valid events, rejects, reception times and `known` bases. Pure.
+"""Decode: a block of batches becomes frames of valid events, rejects, reception times and `known` bases. Pure.
 
 Values go through the fast lane by event type; what it refuses, and everything unusual, through the exact lane.
 """
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ioc.events import fast_lane, murmur
 from ioc.events.arrow_schema import Shape, shape
 from ioc.events.batch import Batch
+from ioc.events.block import Block, Ints
 from ioc.events.exact_lane import AHEAD, Reject, exact, first_ms, time_rules
 from ioc.events.rejects import Refused
 from ioc.text import nfc
@@ -24,7 +24,6 @@ from schemas import Contract
 from schemas.envelope import MAX_BYTES, Envelope
 from schemas.heartbeat import Heartbeat
 
-Ints = NDArray[np.int64]
 _LONGEST_KEY = 4 << 10
 """Bytes of a key that may be an entity's: 128 letters with all their marks."""
 NEVER = -(1 << 62)
@@ -54,16 +53,16 @@ class Rules:
 
 @dataclass
 class Decoded:
-    """A decoded batch. Arrays are by record index.
+    """A decoded block. Arrays are by record index.
 
     `received`: the reception used (ms). `before`: highest reception before the record (its own for the very first), from
-    which `known` follows. `frames`: by event type, see `ioc.events.fast_lane.frame`. `clock`: after the batch.
+    which `known` follows. `clocks`: after each batch. `frames`: by event type, see `ioc.events.fast_lane.frame`.
     """
 
-    batch: Batch
+    block: Block
     received: Ints
     before: Ints
-    clock: Clock
+    clocks: list[Clock]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     rejects: dict[int, Reject] = field(default_factory=dict)
@@ -82,37 +81,37 @@ class Decoder:
         self._tokens = {t: f'"{t}"'.encode() for t in self._shapes}
         self._nothing = {t: fast_lane.from_events(own, [], []) for t, own in self._shapes.items()}
 
-    def decode(self, batch: Batch, clock: Clock) -> Decoded:
-        """The batch, decoded; `clock` is the partition's before it."""
-        lanes, slow = self._lanes(batch)
+    def decode(self, batches: Sequence[Batch], clocks: Sequence[Clock]) -> Decoded:
+        """The batches, decoded; `clocks` are their partitions' before them."""
+        block = Block(batches)
+        lanes, slow = self._lanes(block)
         frames: dict[str, list[pl.DataFrame]] = {t: [] for t in self._shapes}
         for kind, indices in lanes.items():
             if not indices:
                 continue
-            values = batch.packed if len(indices) == len(batch) else [batch.values[i] for i in indices]
+            values = block.packed if len(indices) == len(block) else [block.values[i] for i in indices]
             parsed, refused = fast_lane.parse(self._shapes[kind], indices, values)
             frames[kind].append(parsed)
             slow += refused
-        events, beats, rejects = self._exact(batch, sorted(slow))
+        events, beats, rejects = self._exact(block, sorted(slow))
         for kind, found in events.items():
             frames[kind] += self._frames(self._shapes[kind], found, rejects)
-        received, before, after = reception(batch, beats, clock, self.rules)
-        decoded = Decoded(batch, received, before, after, self.contracts, rejects=rejects, beats=beats)
+        decoded = Decoded(block, *receptions(block, beats, clocks, self.rules), self.contracts, rejects=rejects, beats=beats)
         for kind, parts in frames.items():
             there = [part for part in parts if len(part)]
             whole = self._rules(self._shapes[kind], pl.concat(there).sort("_i"), decoded) if there else self._nothing[kind]
             decoded.frames[kind] = whole
         return decoded
 
-    def _lanes(self, batch: Batch) -> tuple[dict[str, Sequence[int]], list[int]]:
+    def _lanes(self, block: Block) -> tuple[dict[str, Sequence[int]], list[int]]:
         """Indices for the fast lane by event type, and for the exact lane: a guess that only saves time."""
-        odd = {i for i, headers in batch.headers.items() if any(n == "ce_specversion" for n, _ in headers)}
-        values: Sequence[Any] = batch.values
+        odd = {i for i, headers in block.headers.items() if any(n == "ce_specversion" for n, _ in headers)}
+        values: Sequence[Any] = block.values
         whole = None not in values and max(map(len, values), default=0) <= MAX_BYTES
-        if whole and not odd and b"\n" not in batch.joined:
+        if whole and not odd and b"\n" not in block.joined:
             for kind, token in self._tokens.items():
-                if batch.joined.count(token) == len(batch):  # nearly always all of them are of one kind
-                    return {kind: range(len(batch))}, []
+                if block.joined.count(token) == len(block):  # nearly always all of them are of one kind
+                    return {kind: range(len(block))}, []
         if not whole:
             values = [b"" if value is None or len(value) > MAX_BYTES else value for value in values]
         odd.update(i for i, value in enumerate(values) if b"\n" in value)
@@ -128,13 +127,13 @@ class Decoder:
         return lanes, sorted({*rest, *odd})
 
     def _exact(
-        self, batch: Batch, indices: Sequence[int]
+        self, block: Block, indices: Sequence[int]
     ) -> tuple[dict[str, dict[int, Envelope[Any]]], list[int], dict[int, Reject]]:
         events: dict[str, dict[int, Envelope[Any]]] = {}
         beats: list[int] = []
         rejects: dict[int, Reject] = {}
         for i in indices:
-            event = exact(batch.values[i], batch.headers.get(i, ()), self.contracts)
+            event = exact(block.values[i], block.headers.get(i, ()), self.contracts)
             if isinstance(event, Reject):
                 rejects[i] = event
             elif event.event_type == Heartbeat.event_type:
@@ -156,7 +155,7 @@ class Decoder:
 
     def _rules(self, shape: Shape, frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
         """The frame without what breaks a rule of time, key or place; those become rejects."""
-        batch, rules = decoded.batch, self.rules
+        block, rules = decoded.block, self.rules
         index = frame["_i"].to_numpy()
         first = first_ms(rules.first_year)
         latest = pl.Series(decoded.received[index] + rules.tolerance_s * SECOND)
@@ -164,14 +163,14 @@ class Decoder:
         for name in shape.times:
             in_time &= pl.col(name).is_between(first, pl.col("_time") + AHEAD).fill_null(True)
         key = frame[shape.contract.entity_key].cast(pl.Binary)  # in NFC, as all texts of the frame
-        keys = batch.keys if len(index) == len(batch) else [batch.keys[i] for i in index]
+        keys = block.keys if len(index) == len(block) else [block.keys[i] for i in index]
         given = pl.Series(keys, dtype=pl.Binary)
-        count = rules.partitions[batch.topic]
+        count = rules.partitions[block.topic]
         right = _same_keys(given, key)
         # a foreign key is refused before its place is looked at, and may be megabytes long
         own = frame[shape.contract.entity_key].to_arrow().dictionary_encode()
         places = murmur.partitions(own.dictionary.cast("binary").to_pylist(), count)
-        misrouted = places[own.indices.to_numpy()] != batch.partition
+        misrouted = places[own.indices.to_numpy()] != block.partitions[index]
         verdicts = frame.select(
             time=in_time,
             key=right,
@@ -185,8 +184,8 @@ class Decoder:
 
     def _verdict(self, decoded: Decoded, shape: Shape, index: int, row: dict[str, bool]) -> Reject:
         """The reject of an event that is valid by itself but breaks a rule."""
-        batch, rules = decoded.batch, self.rules
-        event = exact(batch.values[index], batch.headers.get(index, ()), self.contracts)
+        block, rules = decoded.block, self.rules
+        event = exact(block.values[index], block.headers.get(index, ()), self.contracts)
         assert not isinstance(event, Reject), "the fast lane accepted what the exact lane refuses"
         if not row["stateless"]:
             return Reject("schema", "replaces", "events of this type have no state to correct; send a new event")
@@ -195,16 +194,18 @@ class Decoder:
             assert late is not None, "columns and exact lane disagree on the rules of time"
             return late
         if not row["key"]:
-            given = (batch.keys[index] or b"").decode(errors="backslashreplace")[:128]
+            given = (block.keys[index] or b"").decode(errors="backslashreplace")[:128]
             return Reject(
                 "key_mismatch",
                 f"data.{shape.contract.entity_key}",
                 f"the record's key is {given!r}; it must be {event.key().decode()!r}",
             )
-        count = rules.partitions[batch.topic]
+        count = rules.partitions[block.topic]
         right = int(murmur.partitions([event.key()], count)[0])
-        why = "librdkafka: partitioner=murmur2_random" if batch.keys[index] == event.key() else "write keys in Unicode's form NFC"
-        return Reject("misrouted", "", f"in partition {batch.partition}; murmur2 of the key gives {right} of {count} ({why})")
+        why = "librdkafka: partitioner=murmur2_random" if block.keys[index] == event.key() else "write keys in Unicode's form NFC"
+        return Reject(
+            "misrouted", "", f"in partition {block.partitions[index]}; murmur2 of the key gives {right} of {count} ({why})"
+        )
 
 
 def _same_keys(given: pl.Series, keys: pl.Series) -> pl.Series:
@@ -215,6 +216,13 @@ def _same_keys(given: pl.Series, keys: pl.Series) -> pl.Series:
         if key is not None and not key.isascii() and len(key) <= _LONGEST_KEY:
             right[row] = nfc(key.decode(errors="replace")).encode() == keys[row]
     return right
+
+
+def receptions(block: Block, beats: Sequence[int], clocks: Sequence[Clock], rules: Rules) -> tuple[Ints, Ints, list[Clock]]:
+    """(reception used, highest reception before) of each record, and the clocks after each batch."""
+    each = zip(block.batches, block.parted(beats), clocks, strict=True)
+    received, before, after = zip(*(reception(batch, own, clock, rules) for batch, own, clock in each), strict=True)
+    return np.concatenate(received), np.concatenate(before), list(after)
 
 
 def reception(batch: Batch, beats: Sequence[int], clock: Clock, rules: Rules) -> tuple[Ints, Ints, Clock]:

@@ -31,6 +31,8 @@ SAMPLE = 32
 """Values looked at to guess which fields a block has: pyarrow spends a third of its time on fields that are not there."""
 EXTENSIONS = 32
 """More attributes than brokers and SDKs add are no guess any more, and each would be a column of a whole block."""
+FEW = 512
+"""Rows that are looked at all at once: to find the texts that repeat takes longer than to look at so many of them."""
 SMALL = 32
 """A failing block of so few values is not halved again: pydantic is faster than so many parses (a flood of bad events)."""
 
@@ -43,18 +45,23 @@ def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes] | pa.Arr
     tables, refused = _parse(shape, indices, packed(values) if isinstance(values, Sequence) else values)
     if not tables:
         return frame(shape, _table(shape, [], [])), refused
-    raw = pl.concat([_flat(shape, table) for table in tables])
-    good = raw.select("_i", pl.all_horizontal(shape.scalars).alias("ok"))
-    for name, checks in shape.lists.items():
-        items = raw.lazy().filter(pl.col(name).list.len() > 0).select("_i", name).explode(name).collect()
-        bad = items.with_row_index("_row").unnest(name).filter(~pl.all_horizontal(checks))["_i"].unique()
-        good = good.with_columns(pl.col("ok") & ~pl.col("_i").is_in(bad.implode()))
+    raw = pl.concat([_flat(shape, table) for table in tables]) if len(tables) > 1 else _flat(shape, tables[0])
+    few = len(raw) <= FEW
+    checks = [*shape.scalars, *(check for forms in shape.texts.values() for check in forms if few)]
+    good = raw.select("_i", pl.all_horizontal(checks).alias("ok"))
+    for name, inner in shape.lists.items():
+        items = raw.lazy().filter(pl.col(name).list.len() > 0).select("_i", name).explode(name).unnest(name)
+        bad = items.filter(~pl.all_horizontal(inner)).collect()["_i"]
+        if len(bad):
+            good = good.with_columns(pl.col("ok") & ~pl.col("_i").is_in(bad.implode()))
     passed = good["ok"]
-    for name, checks in shape.texts.items():
-        distinct = raw[name].unique().drop_nulls()  # few: each is looked at once
-        wrong = distinct.to_frame().filter(~pl.all_horizontal(checks)).to_series()
+    for name, forms in shape.texts.items() if not few else ():
+        distinct = raw[name].unique().drop_nulls()  # they repeat: each is looked at once
+        wrong = distinct.to_frame().filter(~pl.all_horizontal(forms)).to_series()
         if len(wrong):
             passed &= ~raw[name].is_in(wrong.implode()).fill_null(False)
+    if passed.all():
+        return _finish(shape, raw), sorted(refused)
     refused += raw.filter(~passed)["_i"].to_list()
     return _finish(shape, raw.filter(passed)), sorted(refused)
 
@@ -199,7 +206,10 @@ def _nothing(kind: pa.DataType) -> pl.Expr:
 
 
 def _finish(shape: Shape, flat: pl.DataFrame) -> pl.DataFrame:
-    times = {name: _moments(flat[name]) for name in ("_time", *shape.times)}
+    names = ("_time", *shape.times)
+    times = (
+        dict(zip(names, flat.select(map(ms, names)), strict=True)) if len(flat) <= FEW else {n: _moments(flat[n]) for n in names}
+    )
     frame = in_nfc(
         flat.select(
             "_i",

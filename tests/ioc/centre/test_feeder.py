@@ -21,6 +21,7 @@ from ioc.centre import feeder
 from ioc.centre.feeder import Feeder
 from ioc.counting.pipeline import Pipeline
 from ioc.events.batch import Batch
+from ioc.events.block import Block
 from ioc.kafka import Columns, Sender, TopicPartition
 from ioc.settings import Settings
 from ioc.store.state import Checkpoint
@@ -161,7 +162,7 @@ class Steps:
     def decode(self, batches: Sequence[Batch]) -> list[Any]:
         for batch in batches:
             self._step("decoded", batch.start)
-        return [SimpleNamespace(place=("t", 0), number=batch.start) for batch in batches]
+        return [SimpleNamespace(block=Block([batch]), number=batch.start) for batch in batches]
 
     def count(self, works: Sequence[Any]) -> list[int]:
         for work in works:

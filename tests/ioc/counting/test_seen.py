@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from ioc.counting import keyed_rows, seen
 from ioc.counting.seen import Seen, hours, identities, packed
+from ioc.events.batch import Batch
+from ioc.events.block import Block
 from ioc.store import state
 from tests.fake import FakeStore
 
 PLACE = ("t", 0)
+BLOCK = Block([Batch(*PLACE, 0, 0, (), (), (), ())])
 
 
 def frame(*events: tuple[str, str, int]) -> pl.DataFrame:
@@ -54,7 +57,7 @@ def count(
         held.put_marks(keyed_rows.seen_marks(store, "g", PLACE, large, names[np.isin(wanted, large)]))
     hashes, offsets = np.array([h for *_, h in events], np.uint64), np.array([o for o, *_ in events])
     earlier, _ = held.judge(wanted, names, hashes, offsets)
-    rows = [keyed_rows.seen_rows("g", PLACE, *held.changed())]
+    rows = [keyed_rows.seen_rows("g", BLOCK, [held.changed()])]
     if ahead is not None:
         rows, ahead[:] = ahead[:], rows
     for table in rows:

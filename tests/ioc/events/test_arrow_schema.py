@@ -49,7 +49,7 @@ def decoded(kind: Contract, values: list[bytes]) -> Any:
     rules = Rules(2000, 600, {kind.topic: 1})
     size = len(values)
     return Decoder({kind.event_type: kind}, rules).decode(
-        Batch(kind.topic, 0, 0, size, list(range(size)), [b"A"] * size, values, [START] * size, {}), Clock()
+        [Batch(kind.topic, 0, 0, size, list(range(size)), [b"A"] * size, values, [START] * size, {})], [Clock()]
     )
 
 

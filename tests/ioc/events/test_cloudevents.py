@@ -62,7 +62,7 @@ def decoded(*events: dict[str, Any] | bytes, headers: tuple[tuple[str, bytes], .
     key = b"D1" if topic == DOSSIER else b"C1"
     values = [json.dumps(e).encode() if isinstance(e, dict) else e for e in events]
     log = batch([record(v, i, at, topic=topic, key=key, partition=0, headers=headers) for i, v in enumerate(values)])
-    return Decoder(CATALOG.accepted(topic), Rules(2000, 600, {topic: 1})).decode(log, Clock())
+    return Decoder(CATALOG.accepted(topic), Rules(2000, 600, {topic: 1})).decode([log], [Clock()])
 
 
 def changed(change: dict[str, Any]) -> dict[str, Any]:
@@ -164,5 +164,5 @@ def test_what_is_no_extension_never_passes_the_fast_lane(odd: str, count: int) -
 
 def test_the_archive_keeps_what_was_sent() -> None:
     value = json.dumps({**EVENT, **SAME["what a broker adds"]}).encode()
-    assert decoded(value).batch.values == [value]
+    assert decoded(value).block.values == [value]
     assert pl.Series(decoded(value).frames[EVENT["type"]].columns).str.starts_with("knative").any() is False

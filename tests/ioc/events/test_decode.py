@@ -58,14 +58,14 @@ def logs(draw: st.DrawFn) -> Batch:
 def test_cutting_a_batch_anywhere_gives_the_same_reception_and_the_same_known(
     whole: Batch, sealed: bool, sizes: list[int]
 ) -> None:
-    one = decoder(sealed=sealed).decode(whole, Clock())
+    one = decoder(sealed=sealed).decode([whole], [Clock()])
     clock, received, before = Clock(), [], []
     for piece in whole.cut(sizes):
-        part = decoder(sealed=sealed).decode(piece, clock)
-        clock = part.clock
+        part = decoder(sealed=sealed).decode([piece], [clock])
+        clock = part.clocks[0]
         received += part.received.tolist()
         before += part.before.tolist()
-    assert (received, before, clock) == (one.received.tolist(), one.before.tolist(), one.clock)
+    assert (received, before, clock) == (one.received.tolist(), one.before.tolist(), one.clocks[0])
     records = [
         brute.Record(whole.topic, 0, o, k, v, t, tuple(whole.headers.get(i, ())))
         for i, (o, k, v, t) in enumerate(zip(whole.offsets, whole.keys, whole.values, whole.timestamps, strict=True))
@@ -76,41 +76,43 @@ def test_cutting_a_batch_anywhere_gives_the_same_reception_and_the_same_known(
 def test_the_header_is_trusted_until_the_first_live_heartbeat() -> None:
     now = START + 10 * HOUR
     found = decoder().decode(
-        made(
-            (event("a"), now, START),
-            (beat(now), now, START + MINUTE),
-            (event("b"), now, START + HOUR),
-            (beat(now), now, None),
-            (event("c"), now, START),
-        ),
-        Clock(),
+        [
+            made(
+                (event("a"), now, START),
+                (beat(now), now, START + MINUTE),
+                (event("b"), now, START + HOUR),
+                (beat(now), now, None),
+                (event("c"), now, START),
+            )
+        ],
+        [Clock()],
     )
     assert found.received.tolist() == [START, START + MINUTE, START + HOUR, now, now]
     assert found.before.tolist() == [START, START, START + MINUTE, START + HOUR, now]
-    assert found.clock == Clock(now, 3)
+    assert found.clocks[0] == Clock(now, 3)
 
 
 def test_records_without_the_header_move_nothing_before_the_first_live_heartbeat() -> None:
     now = START + 10 * HOUR
-    found = decoder().decode(made((event("a"), now, None), (event("b"), now, START), (event("c"), now + 1, None)), Clock())
-    assert found.clock == Clock(START, None)
+    found = decoder().decode([made((event("a"), now, None), (event("b"), now, START), (event("c"), now + 1, None))], [Clock()])
+    assert found.clocks[0] == Clock(START, None)
     assert found.before.tolist() == [now, START, START]
-    again = decoder().decode(made((event("a"), now, None)), Clock())
-    assert (again.clock, again.before.tolist()) == (Clock(), [now])
+    again = decoder().decode([made((event("a"), now, None))], [Clock()])
+    assert (again.clocks[0], again.before.tolist()) == (Clock(), [now])
 
 
 def test_in_a_run_the_header_is_always_trusted_and_everything_moves_the_watermark() -> None:
     now = START + 10 * HOUR
     found = decoder(sealed=True).decode(
-        made((beat(now), now, None), (event("a"), now, START), (event("b"), now + 1, None)), Clock()
+        [made((beat(now), now, None), (event("a"), now, START), (event("b"), now + 1, None))], [Clock()]
     )
     assert found.received.tolist() == [now, START, now + 1]
-    assert found.clock == Clock(now + 1, None)
+    assert found.clocks[0] == Clock(now + 1, None)
 
 
 def test_a_header_from_the_future_is_not_trusted() -> None:
     now = START + 10 * HOUR
-    found = decoder().decode(made((event("a"), now, now + 600_001), (event("b"), now, now + 600_000)), Clock())
+    found = decoder().decode([made((event("a"), now, now + 600_001), (event("b"), now, now + 600_000))], [Clock()])
     assert found.received.tolist() == [now, now + 600_000]
 
 
@@ -120,29 +122,29 @@ def test_a_header_from_the_future_is_not_trusted() -> None:
 def test_a_header_of_rubbish_is_as_none_and_ends_nothing(raw: Any) -> None:
     now = START + 10 * HOUR
     broken = batch([record(event("a"), 0, now, headers=((RECEIVED, raw), ("other", None), ("", b"\xff")))])  # type: ignore[arg-type]
-    found = decoder().decode(broken, Clock())
-    assert (found.received.tolist(), found.clock, found.rejects) == ([now], Clock(), {})
+    found = decoder().decode([broken], [Clock()])
+    assert (found.received.tolist(), found.clocks[0], found.rejects) == ([now], Clock(), {})
 
 
 def test_rejects_and_duplicates_move_the_watermark_of_a_live_partition() -> None:
     now = START + 10 * HOUR
     live = Clock(START, 0)
     bad = batch([record(b"{", 1, now, key=b"D1", partition=0), record(event("a"), 2, now + 1)], start=1)
-    found = decoder().decode(bad, live)
+    found = decoder().decode([bad], [live])
     assert found.rejects[0].reason == "bad_json"
-    assert (found.before.tolist(), found.clock) == ([START, now], Clock(now + 1, 0))
+    assert (found.before.tolist(), found.clocks[0]) == ([START, now], Clock(now + 1, 0))
 
 
 def test_a_clock_that_goes_back_never_takes_the_watermark_back() -> None:
     now = START + 10 * HOUR
     back = batch([record(event(str(i)), i, now - i * HOUR) for i in range(3)])
-    assert decoder().decode(back, Clock(now - 1, 0)).clock.received == now
+    assert decoder().decode([back], [Clock(now - 1, 0)]).clocks[0].received == now
 
 
 def test_an_empty_batch_moves_only_the_position() -> None:
     empty = Batch(brute.DOSSIER, 0, 5, 9, [], [], [], [])
-    found = decoder().decode(empty, Clock(START, 3))
-    assert (len(found.received), found.clock, found.rejects) == (0, Clock(START, 3), {})
+    found = decoder().decode([empty], [Clock(START, 3)])
+    assert (len(found.received), found.clocks[0], found.rejects) == (0, Clock(START, 3), {})
     assert reception(empty, [], Clock(), rules())[2] == Clock()
 
 
@@ -155,13 +157,13 @@ def rows(found: Decoded) -> dict[int, Any]:
 def test_neighbours_never_change_the_verdict_or_the_row_of_an_event(seed: int) -> None:
     for place, records in by_place(random_log(random.Random(seed), 24)).items():
         whole = batch(records, 0)
-        one = decoder(place[0], partitions=2).decode(whole, Clock())
+        one = decoder(place[0], partitions=2).decode([whole], [Clock()])
         alone: dict[int, Any] = {}
         rejects = {}
         clock = Clock()
         for i, piece in enumerate(whole.cut([1] * len(whole))):
-            found = decoder(place[0], partitions=2).decode(piece, clock)
-            clock = found.clock
+            found = decoder(place[0], partitions=2).decode([piece], [clock])
+            clock = found.clocks[0]
             for row in rows(found).values():
                 alone[i] = row | {"_i": i}
             for reject in found.rejects.values():
@@ -172,15 +174,40 @@ def test_neighbours_never_change_the_verdict_or_the_row_of_an_event(seed: int) -
 
 
 @given(st.integers(0, 10**9))
+def test_the_batches_of_a_poll_are_decoded_together_as_each_of_them_alone(seed: int) -> None:
+    chance, log = random.Random(seed), random_log(random.Random(seed), 40, partitions=3)
+    for topic in {r.topic for r in log}:
+        polled = [batch(own, 0) for place, own in by_place(log).items() if place[0] == topic]
+        chance.shuffle(polled)
+        clocks = [Clock(chance.choice((None, START + chance.randrange(20 * 24) * HOUR))) for _ in polled]
+        whole, at = decoder(topic, partitions=3).decode(polled, clocks), 0
+        for one, clock, after in zip(polled, clocks, whole.clocks, strict=True):
+            alone = decoder(topic, partitions=3).decode([one], [clock])
+            here = range(at, at + len(one))
+            assert alone.clocks == [after]
+            assert alone.received.tolist() == whole.received[at : here.stop].tolist()
+            assert alone.before.tolist() == whole.before[at : here.stop].tolist()
+            assert {at + i: row | {"_i": at + i} for i, row in rows(alone).items()} == _within(rows(whole), here)
+            assert {at + i: reject for i, reject in alone.rejects.items()} == _within(whole.rejects, here)
+            assert [at + i for i in alone.beats] == [i for i in whole.beats if i in here]
+            at = here.stop
+        assert at == len(whole.block)
+
+
+def _within(found: dict[int, Any], indices: range) -> dict[int, Any]:
+    return {i: value for i, value in found.items() if i in indices}
+
+
+@given(st.integers(0, 10**9))
 def test_the_slow_lane_alone_gives_the_same_batch(seed: int) -> None:
     """Every value reaches pydantic when its line is broken in two: the lanes must not be told apart by what they count."""
     counted = 0
     for place, records in by_place(random_log(random.Random(seed), 24)).items():
-        fast = decoder(place[0], partitions=2).decode(batch(records, 0), Clock())
+        fast = decoder(place[0], partitions=2).decode([batch(records, 0)], [Clock()])
         broken = [
             brute.Record(r.topic, r.partition, r.offset, r.key, (r.value or b"") + b"\n", r.timestamp, r.headers) for r in records
         ]
-        slow = decoder(place[0], partitions=2).decode(batch(broken, 0), Clock())
+        slow = decoder(place[0], partitions=2).decode([batch(broken, 0)], [Clock()])
         assert rows(fast) == rows(slow)
         assert {i: r.reason for i, r in fast.rejects.items()} == {i: r.reason for i, r in slow.rejects.items()}
         counted += len(rows(fast))
@@ -189,7 +216,9 @@ def test_the_slow_lane_alone_gives_the_same_batch(seed: int) -> None:
 
 def test_events_of_several_types_keep_their_own_indices() -> None:
     mixed = [json.dumps(e).encode() for e in (event("a"), ran("c1", "r", START), beat(START), event("b"))]
-    found = decoder().decode(batch([record(v, i, START + HOUR, key=b"D1", partition=0) for i, v in enumerate(mixed)]), Clock())
+    found = decoder().decode(
+        [batch([record(v, i, START + HOUR, key=b"D1", partition=0) for i, v in enumerate(mixed)])], [Clock()]
+    )
     assert {i: row["_id"] for i, row in rows(found).items()} == {0: "a", 3: "b"}
     assert (found.beats, found.rejects[1].reason) == ([2], "unknown_type")
 
@@ -198,7 +227,7 @@ def test_a_foreign_key_of_megabytes_is_one_reject_and_takes_no_memory_for_the_ot
     """Hashing pads keys to the longest one: 2,000 of them beside one of 4 MB would be 8 GB."""
     records = [record(event(str(i)), i, START + HOUR) for i in range(2_000)]
     records[7] = record(event("7"), 7, START + HOUR, key=b"x" * (4 << 20), partition=0)
-    found = decoder().decode(batch(records), Clock())
+    found = decoder().decode([batch(records)], [Clock()])
     assert {i: r.reason for i, r in found.rejects.items()} == {7: "key_mismatch"}
     assert len(found.rejects[7].message) < 1_000
     assert len(rows(found)) == 1_999
@@ -208,5 +237,5 @@ def test_a_foreign_key_of_megabytes_is_one_reject_and_takes_no_memory_for_the_ot
 @pytest.mark.parametrize("blank", [b" ", b"\n"], ids=["fast lane", "exact lane"])
 def test_an_event_of_just_the_limit_is_taken_and_of_a_byte_more_is_not(blank: bytes, more: int, reason: str | None) -> None:
     value = json.dumps(event()).encode().ljust(MAX_BYTES + more, blank)
-    found = decoder().decode(batch([record(value, 0, START, key=b"D1"), record(event("f"), 1, START)]), Clock())
+    found = decoder().decode([batch([record(value, 0, START, key=b"D1"), record(event("f"), 1, START)])], [Clock()])
     assert [found.rejects[i].reason if i in found.rejects else None for i in (0, 1)] == [reason, None]

@@ -106,7 +106,7 @@ def test_a_batch_of_mutated_events_has_pydantics_verdicts(kind: str) -> None:
     @settings(max_examples=settings().max_examples * 2)
     def check(values: list[bytes]) -> None:
         log = [Record(contract.topic, place, i, key, value, RECEIVED) for i, value in enumerate(values)]
-        found = decoder.decode(batch(log, 0), Clock(RECEIVED, -1))
+        found = decoder.decode([batch(log, 0)], [Clock(RECEIVED, -1)])
         got = {i: reject.reason for i, reject in found.rejects.items()}
         got |= dict.fromkeys(found.beats, "heartbeat")
         for frame in found.frames.values():
