@@ -108,16 +108,25 @@ class Roller:
         self.live = any(c.clock.live is not None for c in counted.values())
         self.counted = sum(c.next for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
-        more = False
+        more, saved = False, dict[tuple[str, str, int], Checkpoint]()
         for stream in self.catalog.streams:
             generation = self.catalog.generations[stream.name]
             own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
             if own and received:
-                more |= self._stream(stream, generation, own, max(received) + 1)
+                more |= self._stream(stream, generation, own, max(received) + 1, saved)
+        if saved:
+            self.store.insert("checkpoints", state.checkpoint_rows(ROLL, saved))
         return more and not self._stopped
 
-    def _stream(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], now: int) -> bool:
-        """A turn of one stream. True: it has more final steps to write."""
+    def _stream(
+        self,
+        stream: Stream,
+        generation: str,
+        counted: Mapping[Place, Checkpoint],
+        now: int,
+        saved: dict[tuple[str, str, int], Checkpoint],
+    ) -> bool:
+        """A turn of one stream; `saved` gets its checkpoints when it is rolled. True: it has more final steps to write."""
         as_of = sum(c.next for c in counted.values())
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
@@ -152,7 +161,7 @@ class Roller:
         upto = counted
         if advance is not None:
             progress.watermark, progress.advance, upto = advance.watermark, None, advance.counted
-        self._save(generation, progress, upto)
+        saved |= self._rolled(generation, progress, upto)
         return upto is not counted or self._past(stream, generation, counted, progress, now, as_of)
 
     def _read(self, stream: Stream, ends: Mapping[Place, int], progress: Progress) -> pl.DataFrame | None:
@@ -186,13 +195,15 @@ class Roller:
         shown = max((c.shown for c in own.values() if c.shown is not None), default=None)
         return Progress({place: c.next for place, c in own.items()}, rolled(self.store, generation), shown)
 
-    def _save(self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]) -> None:
+    def _rolled(
+        self, generation: str, progress: Progress, counted: Mapping[Place, Checkpoint]
+    ) -> dict[tuple[str, str, int], Checkpoint]:
+        """The checkpoints of a stream that is rolled up to here; none where they would say what they say already."""
         if all(progress.positions.get(p) == c.next for p, c in counted.items()):
-            return
-        clock, shown = Clock(progress.watermark), progress.shown
-        rows = {(generation, *place): replace(c, clock=clock, shown=shown) for place, c in counted.items()}
-        self.store.insert("checkpoints", state.checkpoint_rows(ROLL, rows))
+            return {}
         progress.positions = {place: c.next for place, c in counted.items()}
+        clock, shown = Clock(progress.watermark), progress.shown
+        return {(generation, *place): replace(c, clock=clock, shown=shown) for place, c in counted.items()}
 
     def _watermark(self, stream: Stream, counted: Mapping[Place, Checkpoint]) -> int | None:
         """The lowest watermark of all partitions, on the grain; None until every partition has one."""
