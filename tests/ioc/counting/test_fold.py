@@ -153,7 +153,7 @@ def test_a_lifecycle_that_walks_otherwise_walks_by_itself(part: str) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=settings().max_examples // 3)
+@settings(max_examples=settings().max_examples // 6)
 def test_what_is_kept_of_lives_between_polls_changes_no_row(seed: int) -> None:
     log = random_log(random.Random(seed), 40)
     found = []

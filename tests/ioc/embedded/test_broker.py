@@ -154,6 +154,7 @@ def test_java_reads_the_archive_of_what_a_broker_loads(broker: str, folder: Path
     assert "[error" not in log
 
 
+@pytest.mark.proof
 def test_a_java_that_makes_no_archive_starts_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(embedded_broker, "_archive", lambda: tmp_path / "kafka.aot")
