@@ -8,7 +8,7 @@ final, and of levels all that follow. First finals stay what they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -107,7 +107,7 @@ class Imported:
         counted: Mapping[Place, Checkpoint],
         final: tuple[int, int],
         now: int,
-        write: Callable[[Sequence[pl.DataFrame]], None],
+        write: Callable[[Iterable[pl.DataFrame]], int],
     ) -> bool:
         """Roll a portion. True: there are more. `final`: where first finals begin, and up to where they are written (ms)."""
         if stream.name not in self._jobs:
@@ -157,7 +157,7 @@ class Imported:
         return Job(changed, upto, begin, end)
 
     def _portion(
-        self, stream: Stream, generation: str, job: Job, began: int, write: Callable[[Sequence[pl.DataFrame]], None]
+        self, stream: Stream, generation: str, job: Job, began: int, write: Callable[[Iterable[pl.DataFrame]], int]
     ) -> None:
         after = min(job.reached + job.portion, job.end)
         if job.reached < began < after:
@@ -166,9 +166,8 @@ class Imported:
         found = rows(self.store, stream, generation, spans)
         if after <= began:  # steps before a partition's first reception have no first final
             none = {"first_value": pl.lit(None, pl.Float64), "first_n": pl.lit(None, pl.Int64)}
-            found = [frame.with_columns(**none) for frame in found]
-        write(found)
-        few = sum(map(len, found)) < MANY
+            found = (frame.with_columns(**none) for frame in found)
+        few = write(found) < MANY
         job.reached, job.portion = after, min(2 * job.portion, LONGEST) if few else max(job.portion // 2, PORTION)
 
     def _save(self, stream: Stream, generation: str, job: Job, over: bool) -> None:

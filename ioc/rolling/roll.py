@@ -21,7 +21,7 @@ from ioc.rolling.ledger import FAR, Ledger
 from ioc.rolling.open_step import Opened, opened, provisional
 from ioc.rolling.reached import ROLL, beginning, rolled
 from ioc.rolling.restated import all_windows, late, portions, restated
-from ioc.rolling.rows import ROWS, tables_of
+from ioc.rolling.rows import ROWS, tables_of, written
 from ioc.rolling.steps import Span, dimensions, rows
 from ioc.settings import Settings
 from ioc.store import state
@@ -231,10 +231,9 @@ class Roller:
                 if last > first:
                     spans.append(Span(indicator, window, first, last, whole=first == floor(began, size)))
             found = rows(self.store, stream, generation, spans, ledger.level if ledger is not None else None)
-            self._settle(generation, stream, found, as_of)
+            few = self._settle(generation, stream, found, as_of) < ROWS // 2
             if ledger is not None:
                 ledger.settle(after)
-            few = sum(map(len, found)) < ROWS // 2
             to.reached, to.portion = after, min(2 * to.portion, LONGEST) if few else max(to.portion // 2, PORTION)
             if time.monotonic() - started >= SLICE:
                 return
@@ -276,10 +275,13 @@ class Roller:
         self._ledgers[stream.name] = ledger
         return ledger.open(now, to)
 
-    def _settle(self, generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> None:
-        """Write rows of final steps. An open row that was shown before may not hold after them: it is shown anew."""
-        self._write(generation, stream, rows, as_of)
-        for frame in rows:
+    def _settle(self, generation: str, stream: Stream, frames: Iterable[pl.DataFrame], as_of: int) -> int:
+        """Write rows of final steps; how many. An open row that was shown before may not hold after them: it is shown anew."""
+        return written(frames, lambda some: self._settled(generation, stream, some, as_of))
+
+    def _settled(self, generation: str, stream: Stream, frames: Sequence[pl.DataFrame], as_of: int) -> None:
+        self._write(generation, stream, frames, as_of)
+        for frame in frames:
             for window in frame["window"].unique() if len(frame) else ():
                 if shown := self._shown.get((frame["indicator"][0], window)):
                     for dims in frame.filter(pl.col("window") == window).select(dimensions(stream)).unique().rows():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,27 @@ from ioc.vocabulary import Stream
 
 ROWS = 500_000
 """Rows of one insert at most."""
+MANY = 100_000
+"""Rows that are worth an insert of their own, beside which more are computed."""
+
+
+def written(frames: Iterable[pl.DataFrame], write: Callable[[Sequence[pl.DataFrame]], None]) -> int:
+    """Write the frames as they come, those of `MANY` rows and more while the next ones are computed. Returns how many rows there
+    were, once all are written.  Raises what `write` raises."""
+    count, some, size, writing = 0, list[pl.DataFrame](), 0, None
+    with ThreadPoolExecutor(1) as aside:
+        for frame in frames:
+            some.append(frame)
+            size += len(frame)
+            if size >= MANY:
+                if writing is not None:
+                    writing.result()
+                writing = aside.submit(write, some)
+                count, some, size = count + size, [], 0
+    if writing is not None:
+        writing.result()
+    write(some)
+    return count + size
 
 
 def tables_of(generation: str, stream: Stream, rows: Sequence[pl.DataFrame], as_of: int) -> Iterator[pa.Table]:

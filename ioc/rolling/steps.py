@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,14 +53,14 @@ def rows(
     generation: str,
     spans: Sequence[Span],
     level: Callable[[Indicator, int], Entries] | None = None,
-) -> list[pl.DataFrame]:
-    """The rows of the spans: steps at which something enters or leaves, and steps that have a row already.
+) -> Iterator[pl.DataFrame]:
+    """The rows of the spans, a frame for each that has some: steps at which something enters or leaves, and steps that have a row
+    already. They come as they are computed, span by span.
 
     `level`: what counts for a level up to a step, where it is known without a look at its past.
     """
-    found: list[pl.DataFrame] = []
     if not spans:
-        return found
+        return
     stored = _stored(store, stream, generation, spans)
     written = stored.partition_by("indicator", "window", as_dict=True)
     reads: dict[tuple[str, int, int], list[str]] = {}
@@ -79,8 +79,7 @@ def rows(
             for span in some:
                 held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
-                    found.append(_span(stream, span, held, stored.clear() if there is None else there))
-    return found
+                    yield _span(stream, span, held, stored.clear() if there is None else there)
 
 
 def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl.DataFrame:
