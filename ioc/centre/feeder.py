@@ -30,7 +30,7 @@ from ioc.store.state import Place
 log = structlog.get_logger()
 IN_FLIGHT = 4
 """Polls on their way: one being written, one counted, one decoded, one waiting."""
-GAP, FEW = 2000, 64 << 10
+GAP, FEW = 2000, 128 << 10
 """Milliseconds the broker gathers records for, and bytes that end its wait. Every poll is a handful of inserts, however little is
 in it: a centre of 50 events a second would keep two cores busy with polls of five. A pause of our own would cost it twice,
 for the client fetches ahead and holds what it found."""
@@ -86,6 +86,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self._replayed = replayed
         self.settings, self.pipeline, self.topics, self.group = settings, pipeline, dict(topics), group
         self._nudge, self._failed, self._counted = nudge, failed, counted
+        self.records = 0
+        """How many were counted and written."""
         self._next: dict[TopicPartition, int] = {}
         self._epoch = 0
         self._epochs: dict[Place, int] = {}
@@ -201,6 +203,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 await asyncio.to_thread(self.pipeline.settle)
             if counted:
                 _end(counted.poll)
+                self.records += sum(map(len, counted.poll.batches))
                 self._counted()
             return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
         except asyncio.CancelledError:

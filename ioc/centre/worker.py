@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +28,7 @@ from ioc.alerting.notify import NOTIFY, PUBLISH, Teller, Topic
 from ioc.alerting.webhook import Webhook
 from ioc.catalog import PROGRESS, REJECTS, Catalog, load
 from ioc.centre import garbage
+from ioc.centre.due import Due
 from ioc.centre.fate import Fate, ended
 from ioc.centre.feeder import Feeder, describe
 from ioc.centre.live import beat, check_generations
@@ -45,13 +45,6 @@ BEAT = 5.0
 """Seconds between two heartbeats of the pacemaker."""
 COLLECT = 600.0
 """Seconds between two looks for cycles among old objects."""
-ROLL = 2.0
-"""Seconds between two rolls: a provisional row is overwritten at most that often, but for where much comes. Every one writes a
-row for each number that moved, which the store has to merge: a roll a second costs it a third more."""
-MANY = 500
-"""Events counted since the last roll that make the next one due as soon as the machine can bear it."""
-UNTOLD = 5.0
-"""Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +64,8 @@ class Parts:
     """Who has this partition leads: it rolls, judges and tells."""
     counted: asyncio.Event
     """Something was counted that the roller is not told of yet."""
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """The roller was told."""
+    due: Due = field(default_factory=Due)
+    """The roller's next turn."""
 
     def stop(self) -> None:
         """Let go of what may take long."""
@@ -109,8 +102,8 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
 
     @found.agent(progress, name="roll")
     async def roll(stream: Any) -> None:
-        async for _ in stream:
-            parts.wake.set()
+        async for count in stream:
+            parts.due.tell(count)
 
     found.service(Carrier(parts, found, progress))
     return found
@@ -137,11 +130,13 @@ class Carrier(Service):
 
     @Service.task
     async def _progress(self) -> None:
+        told = 0
         while not self.should_stop:  # `drain` does not end while events come
             await self.parts.counted.wait()
             self.parts.counted.clear()
+            count, told = self.parts.feeder.records - told, self.parts.feeder.records
             try:
-                await self.progress.send(value=b"")
+                await self.progress.send(value=b"%d" % count)
             except Exception as error:  # the roller looks by itself, told or not
                 log.warning("the roller was not told", reason=describe(error))
 
@@ -176,13 +171,11 @@ class Carrier(Service):
             self.parts.fate.fail(error)
 
     async def _rolling(self) -> None:
-        wake = self.parts.wake
+        more = False
         while not self.should_stop:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(UNTOLD):
-                    await wake.wait()
-            wake.clear()
-            started, more, before = time.monotonic(), False, self.parts.roller.counted
+            if not more:
+                await self.parts.due.news()
+            started, more = time.monotonic(), False
             if self.leads():
                 more, judged = await asyncio.to_thread(self.parts.roll_and_judge)
                 if judged:
@@ -191,14 +184,8 @@ class Carrier(Service):
             else:
                 self.parts.roller.forget()
                 self.parts.alerter.forget()
-            if more:
-                wake.set()
-                continue
-            took = time.monotonic() - started
-            # a usual roll is due every other second; a long one, and one after the other, leave the machine to the others
-            many = self.parts.roller.counted - before >= MANY
-            pause = min(3 * took, ROLL) if many else ROLL - took
-            await self.sleep(max(pause, 0.1) if took < 1.5 * ROLL else min(took, 5 * ROLL))
+            if not more:
+                await self.parts.due.rest(time.monotonic() - started)
 
     async def _pacing(self) -> None:
         while not self.should_stop:

@@ -56,14 +56,14 @@ class Ledger:
 
     def read(self, counted: Mapping[Place, int]) -> pl.DataFrame | None:
         """The panes that changed since the last time: columns indicator, dims, `at` (ms), ... None: the ledger is of no use any
-        more, as one of them was known before the mark."""
+        more, as one of them was known before the mark, or they are too many to hold."""
         news = [
             f"(topic = {literal(topic)} AND partition = {partition} AND offset >= {self.positions.get((topic, partition), 0)})"
             for (topic, partition), after in counted.items()
             if after > self.positions.get((topic, partition), 0)
         ]
         changed = self._panes(" OR ".join(news) or "0")
-        if len(changed) and int(changed["known"].min()) < self.mark:  # type: ignore[arg-type]
+        if len(changed) > MOST or (len(changed) and int(changed["known"].min()) < self.mark):  # type: ignore[arg-type]
             return None
         self._note(changed)
         self.positions |= counted
@@ -73,7 +73,7 @@ class Ledger:
         return self.store.query(
             "SELECT indicator, dims, toUnixTimestamp64Milli(at) AS a, toUnixTimestamp64Milli(known) AS k, topic, partition, "
             f"offset, measures FROM panes WHERE generation = {literal(self.generation)} AND ({where}) ORDER BY offset DESC "
-            "LIMIT 1 BY indicator, at, dims, known, topic, partition"
+            f"LIMIT 1 BY indicator, at, dims, known, topic, partition LIMIT {MOST + 1}"
         ).rename({"a": "at", "k": "known"})
 
     def _note(self, panes: pl.DataFrame) -> None:

@@ -69,8 +69,6 @@ class Roller:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.live = False
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
-        self.counted = 0
-        """The records that were counted at the last turn."""
         self._stopped = False
         self._measured = state.Following(store, MEASURE)
         self._progress: dict[str, Progress] = {}
@@ -106,7 +104,6 @@ class Roller:
         """
         counted = self._measured.read()
         self.live = any(c.clock.live is not None for c in counted.values())
-        self.counted = sum(c.next for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
         more, saved = False, dict[tuple[str, str, int], Checkpoint]()
         for stream in self.catalog.streams:
