@@ -19,7 +19,7 @@ NEVER = -(1 << 62)
 NAMED = 500
 """Groups a statement may name; more are read whole and left out afterwards."""
 LONG = DAY
-"""Of so many steps of a level, and more, one indicator is read at a time."""
+"""Of so many steps, and more, one kind of window is looked at at a time, and of a level one indicator."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def rows(
     """
     if not spans:
         return
-    stored = _stored(store, stream, generation, spans)
-    written = stored.partition_by("indicator", "window", as_dict=True)
+    long = max(s.last for s in spans) - min(s.first for s in spans) > LONG
+    written = {} if long else _stored(store, stream, generation, spans)
     reads: dict[tuple[str, int, int], list[str]] = {}
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
@@ -76,15 +76,21 @@ def rows(
                 panes = {(s.indicator.name, LEVEL): level(s.indicator, last) for s in some}
             else:
                 panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=_only(some))
+            if long:
+                written = _stored(store, stream, generation, some)
             for span in some:
                 held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
-                    yield _span(stream, span, held, stored.clear() if there is None else there)
+                    yield _span(stream, span, held, there)
 
 
-def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame) -> pl.DataFrame:
+def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame | None) -> pl.DataFrame:
     indicator, size = span.indicator, step(span.window, stream.grain)
     dims = dimensions(stream)
+    if there is None:
+        there = pl.DataFrame(
+            schema={"indicator": pl.String, "window": pl.String, **dict.fromkeys(dims, pl.String), "at": pl.Int64}
+        )
     found = series(indicator, span.window, size, panes, span.first, span.last)
     there = there.drop("indicator", "window").filter(pl.col("at").is_between(span.first, span.last, closed="right"))
     # the step before the first one keeps its old row, or has none: the first one must not be read from there
@@ -116,8 +122,8 @@ def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[
     return whole.sort(*dims, "at")
 
 
-def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> pl.DataFrame:
-    """Indicator, window, groups and `at` of the steps that have rows."""
+def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> dict[tuple[object, ...], pl.DataFrame]:
+    """By indicator and window: those, groups and `at` of the steps that have rows."""
     alike: dict[tuple[str, int, int], list[str]] = {}
     for s in spans:
         alike.setdefault((s.window, s.first, s.last), []).append(s.indicator.name)
@@ -127,10 +133,14 @@ def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]
         for (window, first, last), indicators in alike.items()
     )
     names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(dimensions(stream)))
-    return store.query(
-        f"SELECT DISTINCT indicator, window, {names}, toUnixTimestamp64Milli(at) AS step FROM indicators "
-        f"WHERE generation = {literal(generation)} AND ({where}) {_within('dims.', _only(spans))}"
-    ).rename({"step": "at"})
+    return (
+        store.query(
+            f"SELECT DISTINCT indicator, window, {names}, toUnixTimestamp64Milli(at) AS step FROM indicators "
+            f"WHERE generation = {literal(generation)} AND ({where}) {_within('dims.', _only(spans))}"
+        )
+        .rename({"step": "at"})
+        .partition_by("indicator", "window", as_dict=True)
+    )
 
 
 def _only(spans: Iterable[Span]) -> pl.DataFrame | None:
