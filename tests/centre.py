@@ -24,9 +24,11 @@ from tests.services import ROOT, broker_command, free_port, wait_until
 
 WORKER = """
 import sys
-from ioc.centre import feeder, worker
+from ioc.centre import due, feeder, worker
 from ioc.settings import Settings
-feeder.GAP, worker.ROLL = 250, {}
+assert feeder.GAP, due.ROLL
+assert hasattr(feeder, "GAP") and hasattr(due, "ROLL"), "the pace is set elsewhere now"
+feeder.GAP, due.ROLL = 250, {}
 sys.exit(worker.main(Settings()))
 """
 

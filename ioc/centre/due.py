@@ -12,8 +12,8 @@ MANY = 500
 """Events counted since the last roll began that make the next one due at once."""
 UNTOLD = 5.0
 """Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
-LEAST = 0.1
-"""Seconds between two rolls in any case."""
+LEAST, LONGEST = 0.1, 10.0
+"""Seconds between two rolls in any case, and at most."""
 
 
 class Due:
@@ -22,9 +22,9 @@ class Due:
     def __init__(self) -> None:
         self._told, self._many, self._count = asyncio.Event(), asyncio.Event(), 0
 
-    def tell(self, count: bytes) -> None:
+    def tell(self, count: bytes | None) -> None:
         """So many more events were counted (decimal; anything else: some)."""
-        self._count += int(count) if count.isdigit() else 0
+        self._count += int(count) if count and len(count) < 12 and count.isdigit() else 0
         self._told.set()
         if self._count >= MANY:
             self._many.set()
@@ -39,9 +39,9 @@ class Due:
         self._count = 0
 
     async def rest(self, took: float) -> None:
-        """After a turn of so many seconds, leave the machine to the others: for half as long, after a long turn for as long. A
-        usual roll is due every other second, one of many events as soon as that."""
-        pause = max(took / 2, LEAST) if took < 1.5 * ROLL else min(took, 5 * ROLL)
+        """After a turn of so many seconds, leave the machine to the others for as long. A usual roll is due every other second,
+        one of many events as soon as that."""
+        pause = min(max(took, LEAST), LONGEST)
         await asyncio.sleep(pause)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(ROLL - took - pause, 0)):

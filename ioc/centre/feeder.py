@@ -202,7 +202,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 _, rows, ahead = (_well(result) for result in done)
                 await asyncio.to_thread(self.pipeline.settle)
             if counted:
-                _end(counted.poll)
+                if not counted.poll.done.done():
+                    counted.poll.done.set_result(None)
                 self.records += sum(map(len, counted.poll.batches))
                 self._counted()
             return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
@@ -286,11 +287,6 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _place(self, place: TopicPartition) -> Place:
         return self.topics[place.topic], place.partition
-
-
-def _end(poll: Poll) -> None:
-    if not poll.done.done():
-        poll.done.set_result(None)
 
 
 def _well(result: Any) -> Any:

@@ -134,9 +134,10 @@ class Carrier(Service):
         while not self.should_stop:  # `drain` does not end while events come
             await self.parts.counted.wait()
             self.parts.counted.clear()
-            count, told = self.parts.feeder.records - told, self.parts.feeder.records
+            counted = self.parts.feeder.records
             try:
-                await self.progress.send(value=b"%d" % count)
+                await self.progress.send(value=b"%d" % (counted - told))
+                told = counted
             except Exception as error:  # the roller looks by itself, told or not
                 log.warning("the roller was not told", reason=describe(error))
 

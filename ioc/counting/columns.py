@@ -75,28 +75,34 @@ class _Marked:
 
 def _countable(stream: Stream, work: Work) -> tuple[pl.DataFrame, Mapping[str, pl.DataFrame]]:
     """The frame and its contributions. An event the declaration fails on is a reject before it is marked as seen."""
-    assert stream.columns is not None
     frame = work.decoded.frames[stream.contract.event_type]
+    pieces = list(_pieces(stream, work, frame))
+    if len(pieces) == 1:
+        return pieces[0]
+    found: dict[str, list[pl.DataFrame]] = {}
+    for _, parts in pieces:
+        for name, part in parts.items():
+            found.setdefault(name, []).append(part)
+    whole = pl.concat([frame.clear(), *(good for good, _ in pieces)])
+    return whole, {name: pl.concat(parts, how="vertical_relaxed") for name, parts in found.items()}
+
+
+def _pieces(stream: Stream, work: Work, frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, Mapping[str, pl.DataFrame]]]:
+    """The frame with its contributions; where the declaration fails on it, its halves, down to the events to be refused."""
+    assert stream.columns is not None
     try:
-        whole = stream.columns(frame)
-        check_frames(stream, frame, whole)
-        return frame, whole
-    except Exception:  # whatever a declaration raises or gives back: count event by event, and refuse those it fails on
-        good: list[int] = []
-        found: dict[str, list[pl.DataFrame]] = {}
-        for row in frame.iter_slices(1):
-            try:
-                parts = stream.columns(row)
-                check_frames(stream, row, parts)
-            except Exception as error:  # a reject, never a crash loop
-                work.reject(row["_i"][0], raised(error))
-                continue
-            good.append(row["_i"][0])
-            for name, part in parts.items():
-                found.setdefault(name, []).append(part)
-        return frame.filter(pl.col("_i").is_in(good)), {
-            name: pl.concat(parts, how="vertical_relaxed") for name, parts in found.items()
-        }
+        parts = stream.columns(frame)
+        check_frames(stream, frame, parts)
+    except Exception as error:  # whatever a declaration raises or gives back is a reject, never a crash loop
+        if len(frame) == 1:
+            work.reject(frame["_i"][0], raised(error))
+            return
+    else:
+        yield frame, parts
+        return
+    half = len(frame) // 2
+    yield from _pieces(stream, work, frame[:half])
+    yield from _pieces(stream, work, frame[half:])
 
 
 def _only(rows: pl.DataFrame, frame: pl.DataFrame, counts: NDArray[np.bool_]) -> pl.DataFrame:
@@ -115,8 +121,8 @@ def _load_seen(store: Store, generation: str, block: Block, marks: _Marked, part
         _, hours, identities = marks.of(number)
         large = parts[number].seen.lacking(hours)[1]
         if large:
-            wanted_marks = identities[np.isin(hours, large)]
-            parts[number].seen.put_marks(keyed_rows.seen_marks(store, generation, place, large, wanted_marks))
+            asked = identities[np.isin(hours, large)]
+            parts[number].seen.put_marks(keyed_rows.seen_marks(store, generation, place, large, asked))
 
 
 def _count_once(work: Work, frame: pl.DataFrame, parts: Sequence[Part], marks: _Marked) -> NDArray[np.bool_]:

@@ -168,6 +168,8 @@ class Pipeline:
         return rows
 
     def _decode(self, batches: Sequence[Batch]) -> Work:
+        if len({batch.place for batch in batches}) < len(batches):
+            raise IocError(f"{batches[0].topic}: two batches of one partition in one poll")
         for batch in batches:
             if batch.start != self._decoded[batch.place][0]:
                 raise _gap(batch, self._decoded[batch.place][0])

@@ -33,6 +33,8 @@ EXTENSIONS = 32
 """More attributes than brokers and SDKs add are no guess any more, and each would be a column of a whole block."""
 FEW = 512
 """Rows that are looked at all at once: to find the texts that repeat takes longer than to look at so many of them."""
+LARGE = 8_000
+"""Values parsed at once: what one of them spoils costs so many to be looked at again."""
 SMALL = 32
 """A failing block of so few values is not halved again: pydantic is faster than so many parses (a flood of bad events)."""
 
@@ -42,7 +44,11 @@ def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes] | pa.Arr
 
     `indices` name the values (ascending); values hold no line feed. The frame is `frame`'s.
     """
-    tables, refused = _parse(shape, indices, packed(values) if isinstance(values, Sequence) else values)
+    whole, tables, refused = packed(values) if isinstance(values, Sequence) else values, list[pa.Table](), list[int]()
+    for start in range(0, len(whole), LARGE):
+        parsed, odd = _parse(shape, indices[start : start + LARGE], whole[start : start + LARGE])
+        tables += parsed
+        refused += odd
     if not tables:
         return frame(shape, _table(shape, [], [])), refused
     raw = pl.concat([_flat(shape, table) for table in tables]) if len(tables) > 1 else _flat(shape, tables[0])

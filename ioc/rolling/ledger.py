@@ -50,7 +50,8 @@ class Ledger:
         """A new one; None where so much was known since the mark (a past comes in) that it would be dropped at once."""
         since = f"generation = {literal(generation)} AND known >= fromUnixTimestamp64Milli({mark})"
         fresh = store.query(f"SELECT count() AS n FROM panes WHERE {since}")
-        return cls(store, stream, generation, mark, positions) if fresh["n"][0] <= MOST else None
+        made = cls(store, stream, generation, mark, positions) if fresh["n"][0] <= MOST else None
+        return made if made is not None and made.held() <= MOST else None  # more may have come meanwhile
 
     # ---- what is new
 
@@ -85,11 +86,15 @@ class Ledger:
             if there is None or there[0] < offset:
                 book.fresh[key] = (offset, measures)
 
+    def held(self) -> int:
+        """How many panes are held one by one."""
+        return sum(len(book.fresh) for book in self.books.values())
+
     # ---- what time brings
 
     def covers(self, now: int) -> bool:
         """Whether it can tell what is open at `now` (ms); what time brings until then is read."""
-        if now - self.mark > FAR or sum(len(book.fresh) for book in self.books.values()) > MOST:
+        if now - self.mark > FAR or self.held() > MOST:
             return False
         if now > self.until:
             self._read_ahead(now + AHEAD)

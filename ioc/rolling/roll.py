@@ -106,13 +106,15 @@ class Roller:
         self.live = any(c.clock.live is not None for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
         more, saved = False, dict[tuple[str, str, int], Checkpoint]()
-        for stream in self.catalog.streams:
-            generation = self.catalog.generations[stream.name]
-            own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
-            if own and received:
-                more |= self._stream(stream, generation, own, max(received) + 1, saved)
-        if saved:
-            self.store.insert("checkpoints", state.checkpoint_rows(ROLL, saved))
+        try:
+            for stream in self.catalog.streams:
+                generation = self.catalog.generations[stream.name]
+                own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
+                if own and received:
+                    more |= self._stream(stream, generation, own, max(received) + 1, saved)
+        finally:  # where one stream fails the others are rolled all the same
+            if saved:
+                self.store.insert("checkpoints", state.checkpoint_rows(ROLL, saved))
         return more and not self._stopped
 
     def _stream(

@@ -34,7 +34,7 @@ MERGES = [
     ),
     *(f"ALTER TABLE {name} MODIFY SETTING min_rows_to_fsync_after_merge = 1" for name in ("checkpoints", "alerts")),
 ]
-"""Inserts of some ten rows, four a second: by default (5) each is merged at once with the tens of thousands before it, and the
+"""Inserts of some ten rows, one or two a second: by default (5) each is merged at once with the tens of thousands before it, and the
 store rewrites 300 rows for each that comes; by 10 it is 12. What was inserted with fsync is merged with fsync, or the merged part
 could be lost with all that it replaced."""
 FSYNC = [

@@ -21,7 +21,7 @@ def _never(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due, "LEAST", 0.0)
 
 
-async def ends(waiting: Awaitable[None], told: Due, *counts: bytes) -> bool:
+async def ends(waiting: Awaitable[None], told: Due, *counts: bytes | None) -> bool:
     """Whether it ends once the roller is told."""
     task = asyncio.ensure_future(waiting)
     await asyncio.sleep(0)
@@ -34,7 +34,7 @@ async def ends(waiting: Awaitable[None], told: Due, *counts: bytes) -> bool:
 
 
 async def test_a_turn_is_due_when_anything_was_counted_however_it_is_told() -> None:
-    for told in (b"1", b"", b"no number"):
+    for told in (b"1", b"", b"no number", b"9" * 5000, None):
         made = Due()
         assert await ends(made.news(), made, told)
 

@@ -202,6 +202,14 @@ def test_a_batch_that_does_not_begin_at_the_checkpoint_is_refused() -> None:
     right(store, records, 1)
 
 
+def test_two_batches_of_one_partition_in_a_poll_are_refused() -> None:
+    records = [record(ran("c", str(i), START + i), i, START + brute.HOUR) for i in range(4)]
+    made = pipeline(FakeStore(), 1)
+    for second in (batch(records[:2], 0), batch(records[2:], 2)):
+        with pytest.raises(IocError, match="two batches of one partition in one poll"):
+            made.run([batch(records[:2], 0), second])
+
+
 def test_partitions_given_up_and_taken_again_start_from_the_store() -> None:
     store, log = FakeStore(), random_log(random.Random(5), 60)
     made = pipeline(store)

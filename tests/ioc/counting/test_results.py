@@ -13,10 +13,11 @@ from ioc.catalog import Catalog
 from ioc.counting.results import MOST
 from ioc.vocabulary import Stream
 from streams import dossiers
+from streams.ran import STREAM as ran_stream
 from tests import brute
 from tests.counting import panes, pipeline, verdicts
 from tests.fake import FakeStore
-from tests.logs import START, batch, dossier, record
+from tests.logs import START, batch, dossier, ran, record
 from tests.streams_queue import QUEUE, TOPIC, change
 from tests.streams_queue import record as queue_record
 
@@ -29,6 +30,23 @@ def counted(stream: Stream, topic: str, log: list[brute.Record]) -> tuple[dict[i
     store = FakeStore()
     pipeline(store, 1, Catalog((stream,)), (topic,)).run([batch(log, 0)])
     return {o: v for (_, _, o), v in verdicts(store).items()}, {(k[0], k[2]): m for k, (_, m) in panes(store).items()}
+
+
+def test_one_event_that_a_declaration_fails_on_costs_no_look_at_each_of_the_others() -> None:
+    looks = list[int]()
+
+    def columns(frame: pl.DataFrame) -> Any:
+        looks.append(len(frame))
+        assert "bad" not in frame["_id"]
+        assert ran_stream.columns is not None
+        return ran_stream.columns(frame)
+
+    log = [record(ran("c", "bad" if i == 300 else f"e{i}", START + i), i, START + brute.HOUR) for i in range(512)]
+    found, sums = counted(replace(ran_stream, columns=columns), brute.RAN, log)
+    others = [r for i, r in enumerate(log) if i != 300]
+    assert [o for o, (verdict, _) in found.items() if verdict == "rejected"] == [300]
+    assert sums == counted(ran_stream, brute.RAN, others)[1]
+    assert len(looks) < 40
 
 
 def bad_rows(rows: Any) -> Stream:

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -417,6 +418,30 @@ def test_a_long_past_of_one_stream_keeps_no_other_waiting(store_url: str, monkey
         pass
     ends = {tuple(place): c.next for (_, *place), c in state.checkpoints(found, MEASURE).items()}
     assert {tuple(place): c.next for (_, *place), c in state.checkpoints(found, ROLL).items()} == ends
+
+
+def test_what_one_stream_has_rolled_stays_when_the_next_one_fails(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog((load().stream_of("dossier.backlog"), QUEUES.streams[0]))
+    found, desk, log = real_store(store_url, "one_fails", catalog), Desk(), Log()
+    log.event(START, START, "a")
+    made = pipeline(found, 2, catalog, (TOPIC,))
+    made.assign([(QUEUE_TOPIC, 0)], {QUEUE_TOPIC: 1})
+    for number, records in enumerate(sorted([*own, *beats(START, START + HOUR)], key=lambda r: r[0]) for own in log.records):
+        at, keys, values = zip(*records, strict=True)
+        made.run([Batch(TOPIC, number, 0, len(at), range(len(at)), keys, values, at)])
+    desk.beat(0)
+    count(made, desk.log)
+    whole = Roller._stream
+
+    def failing(self: Roller, stream: Any, *given: Any) -> bool:
+        if stream is QUEUES.streams[0]:
+            raise MemoryError
+        return whole(self, stream, *given)
+
+    monkeypatch.setattr(Roller, "_stream", failing)
+    with pytest.raises(MemoryError):
+        Roller(catalog, found, found.settings).turn()
+    assert {topic for _, topic, _ in state.checkpoints(found, ROLL)} == {TOPIC}
 
 
 def test_what_is_counted_during_the_turns_of_a_long_past_is_late_for_all_of_them(
