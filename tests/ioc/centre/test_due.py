@@ -30,7 +30,9 @@ async def ends(waiting: Awaitable[None], told: Due, *counts: bytes | None) -> bo
         told.tell(count)
     for _ in range(5):
         await asyncio.sleep(0)
-    return task.done() or (bool(task.cancel()) and False)
+    ended = task.done()
+    task.cancel()
+    return ended
 
 
 async def test_a_turn_is_due_when_anything_was_counted_however_it_is_told() -> None:
