@@ -64,7 +64,7 @@ class History:
         self._contributions: Sequence[Contribution] | None = None
         self._lifecycle: Lifecycle | None = None
         if rows:
-            self._hold(rows, text or orjson.dumps(rows))
+            self._hold(rows, text or _written(rows))
 
     def _hold(self, rows: list[Row], text: bytes) -> None:
         self._rows, self._text, self._size = rows, text, len(rows)
@@ -128,7 +128,7 @@ class History:
         insort(rows, row)
         found = self._told(rows)
         change = self._change(found, known)
-        self._hold(rows, self._followed_by(row) if rows[-1] is row else orjson.dumps(rows))
+        self._hold(rows, self._followed_by(row) if rows[-1] is row else _written(rows))
         self._contributions = found
         return change
 
@@ -172,7 +172,7 @@ class History:
         return self._rows
 
     def _followed_by(self, row: Row) -> bytes:
-        return b"%b,%b]" % (self._text[:-1], orjson.dumps(row)) if self._size else orjson.dumps([row])
+        return b"%b,%b]" % (self._text[:-1], orjson.dumps(row)) if self._size else _written([row])
 
     def lifecycle(self) -> Lifecycle:
         """(opened_at, ended_at, due_at, dims) as the stream tells them, or nothing where it does not."""
@@ -201,6 +201,12 @@ class History:
     def unpack(cls, stream: Stream, text: str | bytes) -> History:
         """The history of a row of `entities`."""
         return cls(stream, orjson.loads(text), text.encode() if isinstance(text, str) else text)
+
+
+def _written(rows: list[Row]) -> bytes:
+    """The rows as JSON in a buffer of their length. What orjson gives back holds 4 KB however short it is: 1.6 GB for the
+    histories of 400,000 dossiers (measured)."""
+    return b"%b" % orjson.dumps(rows)
 
 
 def differing(first: Item, again: Item) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -226,3 +227,17 @@ def test_a_packed_history_is_the_history(name: str) -> None:
     history, _, _ = play([dossier(name, "a", "received", START, agency=name, sequence="9" * 18, source=name)])
     again = History.unpack(STREAM, history.pack())
     assert (again.items, again.offset, again.lifecycle()) == (history.items, 0, history.lifecycle())
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_packed_history_takes_no_more_memory_than_it_is_long(size: int) -> None:
+    logs = [random_history(random.Random(seed), "D", size) for seed in range(100)]
+    for log in logs:
+        play(log)  # whatever is made once is there
+    tracemalloc.start()
+    try:
+        packed = [play(log)[0].pack() for log in logs]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < sum(map(len, packed)) + 1000 * len(packed)
