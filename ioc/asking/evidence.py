@@ -3,14 +3,16 @@
 Nothing is kept for this: an entity's history says again what it contributed, an event's bytes are decoded again. Both are
 read in chunks, so that a million of them take no more memory than a few thousand.
 
-Of years of entities those are looked at whose life (`Stream.lifecycle`) touches the time asked for. That is no more than a good
-guess of where to look: whether all were found the number itself says, and if not, the others are looked at, too.
+Of years of entities those are looked at whose life (`Stream.lifecycle`) touches the time asked for, and of them those that were
+of the group asked for at last. That is no more than a good guess of where to look: whether all were found the number itself says,
+and if not, the others are looked at, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
+from ioc.values import Value
 
 CHUNK = 20_000
 """Rows of one query."""
@@ -49,8 +52,8 @@ class Found:
 
 
 def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
-    """Everything behind the latest value of a scope, in the order of entities, or of events in the log. Entities whose life does
-    not touch the time asked for come behind the others.
+    """Everything behind the latest value of a scope, in the order of entities, or of events in the log. Entities that were of
+    another group at last, and those whose life does not touch the time asked for, come behind the others.
 
     Raises UsageError for a first final or an earlier knowledge, which are made of records, not of entities; IocError when the
     store was counted under other declarations, or its archive holds no bytes.
@@ -72,14 +75,17 @@ def _entities(store: Store, asked: Scope) -> Iterator[Found]:
     if asked.stream.lifecycle is None:
         yield from _looked_at(store, asked, f"{columns} {begun}{{on}} ORDER BY entity, partition")
         return
-    touches, left = _touches(asked), sums(store, asked)
-    those = f"SELECT entity FROM entities WHERE {own} AND {touches}"  # by any of their rows; of each, the last one is judged
+    touches, group, left = _touches(asked), _group(asked), sums(store, asked)
     last = "ORDER BY entity, partition, offset DESC LIMIT 1 BY entity, partition"
-    for found in _looked_at(store, asked, f"{columns}, {touches} FROM entities WHERE {own} AND entity IN ({those}){{on}} {last}"):
-        left = [a - b for a, b in zip(left, found.measures, strict=True)]
-        yield found
-    if any(left):
-        yield from _looked_at(store, asked, f"{columns} {begun} AND NOT ({touches}){{on}} ORDER BY entity, partition")
+    for where in (f"({touches}) AND ({group})", f"({touches}) AND NOT ({group})") if asked.where else (touches,):
+        those = f"SELECT entity FROM entities WHERE {own} AND {where}"  # by any of their rows; of each, the last one is judged
+        sql = f"{columns}, {where} FROM entities WHERE {own} AND entity IN ({those}){{on}} {last}"
+        for found in _looked_at(store, asked, sql):
+            left = [a - b for a, b in zip(left, found.measures, strict=True)]
+            yield found
+        if not any(left):
+            return
+    yield from _looked_at(store, asked, f"{columns} {begun} AND NOT ({touches}){{on}} ORDER BY entity, partition")
 
 
 def _touches(asked: Scope) -> str:
@@ -89,6 +95,12 @@ def _touches(asked: Scope) -> str:
     since = asked.until if level else asked.start
     ended = f" AND ifNull(ended_at >= {moment(since)}, true)" if since is not None else ""
     return f"ifNull(opened_at < {moment(end)}, false){ended}"
+
+
+def _group(asked: Scope) -> str:
+    """Entities that were of the group asked for at last."""
+    names = asked.stream.dimensions
+    return " AND ".join(f"dims[{names.index(d) + 1}] = {literal(v)}" for d, v in asked.where.items()) or "true"
 
 
 def _looked_at(store: Store, asked: Scope, sql: str) -> Iterator[Found]:
@@ -113,22 +125,19 @@ def _begun(asked: Scope) -> str:
 
 
 def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> Found | None:
-    stream, names = asked.stream, asked.stream.dimensions
-    assert stream.contributions is not None
-    total: list[int] = [0] * len(asked.indicator.value.measures)
-    dims: dict[str, str] = {}
-    for indicator, row_dims, at, measures in stream.contributions(history.steps()):
-        if indicator == asked.indicator.name and _within(asked, at):
-            given = dict(zip(names, row_dims, strict=True))
-            if all(given[d] == v for d, v in asked.where.items()):
-                total = [a + b for a, b in zip(total, measures, strict=True)]
-                dims = given
-    if not any(total):
+    names, wanted = asked.stream.dimensions, asked.indicator.name
+    own = [(names.index(d), v) for d, v in asked.where.items()]
+    total: list[int] | None = None
+    for indicator, row_dims, at, measures in history.contributions():
+        if indicator == wanted and _within(asked, at) and all(row_dims[i] == v for i, v in own):
+            total = [*measures] if total is None else [*map(int.__add__, total, measures)]
+            dims = row_dims
+    if total is None or not any(total):
         return None
     opened, ended, due, _ = history.lifecycle()
     what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}
-    offsets = tuple(sorted(item.offset for item in history.items))
-    return Found(what, dims, tuple(total), _weight(asked, total), stream.topic, partition, offsets)
+    given, added = dict(zip(names, dims, strict=True)), tuple(total)
+    return Found(what, given, added, _weight(asked.indicator.value, added), asked.stream.topic, partition, history.offsets)
 
 
 def _within(asked: Scope, at: int) -> bool:
@@ -137,8 +146,9 @@ def _within(asked: Scope, at: int) -> bool:
     return (asked.start is None or pane >= asked.start) and pane < asked.until
 
 
-def _weight(asked: Scope, measures: list[int] | tuple[int, ...]) -> int:
-    return int(asked.indicator.value.n(np.array([measures], np.int64))[0])
+@lru_cache(maxsize=1 << 12)
+def _weight(value: Value, measures: tuple[int, ...]) -> int:
+    return int(value.n(np.array([measures], np.int64))[0])
 
 
 # ---- streams without state
@@ -207,4 +217,4 @@ def _of_events(asked: Scope, decoder: Decoder, batch: Batch) -> Iterator[Found]:
         sums = tuple(rest[len(names) :])
         what = {"source": source, "id": identity, "time": time, "entity": entity}
         dims = dict(zip(names, rest, strict=False))
-        yield Found(what, dims, sums, _weight(asked, sums), batch.topic, batch.partition, (batch.offsets[index],))
+        yield Found(what, dims, sums, _weight(asked.indicator.value, sums), batch.topic, batch.partition, (batch.offsets[index],))

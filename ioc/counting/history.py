@@ -83,6 +83,16 @@ class History:
         rows = self._all()
         return [Item._make((*row[:8], step)) for row, step in zip(rows, self._made(rows), strict=True)]
 
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where the events lie in the log, ascending."""
+        return tuple(sorted(row[5] for row in self._all()))
+
+    def contributions(self) -> Sequence[Contribution]:
+        """What the entity adds, by all of its events."""
+        fold = self.stream.contributions
+        return fold.say(self._walked(fold)) if isinstance(fold, Fold) else self._told(self._all())
+
     def add(self, item: Item) -> Contributions | Reject | None:
         """Count an event; its difference, without zeros. None: a duplicate of a smaller offset. A reject leaves all as it was."""
         if self.offset >= item.offset:  # the stored row is ahead: the event meets those before it, and the row stays

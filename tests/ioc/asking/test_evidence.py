@@ -79,6 +79,27 @@ def test_where_the_lives_mislead_the_number_says_that_there_is_more(centre, monk
     assert sorted(found, key=lambda f: f.what["entity"]) == right
 
 
+@pytest.mark.parametrize("group", ["false", "cityHash64(entity) % 2 = 0", "true"])
+def test_where_the_groups_mislead_the_number_says_that_there_is_more(centre, monkeypatch, group):
+    asked = {"at": JUNE, "where": {"agency": brute.cases()[0].agency}}
+    right = behind(centre, "dossier.backlog", **asked)[2]
+    monkeypatch.setattr(module, "_group", lambda asked: group)
+    found = behind(centre, "dossier.backlog", **asked)[2]
+    assert sorted(found, key=lambda f: f.what["entity"]) == right != []
+
+
+def test_only_dossiers_of_the_group_are_looked_at(centre, monkeypatch):
+    looked: list[str] = []
+    of_entity = module._of_entity
+    monkeypatch.setattr(
+        module, "_of_entity", lambda asked, entity, *more: looked.append(entity) or of_entity(asked, entity, *more)
+    )
+    agency = brute.cases()[0].agency
+    value, _, found = behind(centre, "dossier.backlog", at=JUNE, where={"agency": agency})
+    assert value == len(found) == len(looked) > 0
+    assert {case.agency for case in brute.cases() if case.name in looked} == {agency}
+
+
 def test_only_dossiers_whose_life_touches_the_time_are_looked_at(centre, monkeypatch):
     looked: list[str] = []
     of_entity = module._of_entity

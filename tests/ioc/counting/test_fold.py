@@ -60,6 +60,8 @@ def test_a_fold_gives_each_event_the_difference_that_the_whole_history_gives(see
             again = rng.choice(log[: log.index(one) + 1])
             assert fold.add(again) == plain.add(again)
         assert (fold.items, fold.offset, fold.lifecycle()) == (plain.items, plain.offset, plain.lifecycle())
+        assert list(fold.contributions()) == list(plain.contributions())
+        assert fold.offsets == tuple(sorted(item.offset for item in fold.items))
 
 
 @given(SEEDS, st.integers(0, 12))
