@@ -40,6 +40,8 @@ class Alerter:
         self._stopped = False
         self._rolls = state.Following(store, ROLL)
         self._judged: dict[str, int] = {}
+        self._begins: dict[str, int] = {}
+        """Where streams begin to be judged that are not rolled up to there."""
         self._states: dict[str, dict[Dims, State]] = {}
         self._orphans: dict[str, tuple[int, list[Ended]]] = {}
         self._removals: dict[str, dict[tuple[str, Dims], list[Removal]]] = {}
@@ -53,6 +55,7 @@ class Alerter:
         """Drop what is remembered: another may have gone on."""
         self._rolls.forget()
         self._judged.clear()
+        self._begins.clear()
         self._states.clear()
         self._orphans.clear()
         self._removals.clear()
@@ -77,9 +80,14 @@ class Alerter:
     def _stream(self, stream: Stream, generation: str, watermark: int) -> None:
         """Streams without a rule keep their position, too: one that is declared later begins there."""
         if stream.name not in self._judged:
+            if self._begins.get(stream.name, watermark) > watermark:
+                return
             stored = state.step_of(self.store, ALERT, generation)
             reached = begins(self.store, stream, generation, run=self.run) if stored is None else stored
-            if reached is None or reached > watermark:  # what the groups' states follow from is not written yet
+            if reached is None:
+                return
+            self._begins[stream.name] = reached
+            if reached > watermark:  # what the groups' states follow from is not written yet
                 return
             step = floor(reached, stream.grain)  # while the stream was not declared its alerts ended between two steps
             if stored is None and step == watermark:  # a log may end in the step it began in: there is nothing to judge

@@ -13,7 +13,7 @@ MANY = 500
 UNTOLD = 5.0
 """Seconds after which the roller looks though nobody told it of anything: a nudge may be lost."""
 LEAST, LONGEST = 0.1, 10.0
-"""Seconds between two rolls in any case, and at most."""
+"""Seconds of rest after a roll in any case, and at most."""
 
 
 class Due:
@@ -39,9 +39,9 @@ class Due:
         self._count = 0
 
     async def rest(self, took: float) -> None:
-        """After a turn of so many seconds, leave the machine to the others for as long. A usual roll is due every other second,
-        one of many events as soon as that."""
-        pause = min(max(took, LEAST), LONGEST)
+        """After a turn of so many seconds, leave the machine to the others for half as long. A usual roll is due every other
+        second, one of many events as soon as that."""
+        pause = min(max(took / 2, LEAST), LONGEST)
         await asyncio.sleep(pause)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(ROLL - took - pause, 0)):

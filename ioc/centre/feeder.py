@@ -11,25 +11,28 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from ioc import kafka
+from ioc.centre.takeover import taken_over
 from ioc.counting.held import Work
-from ioc.counting.log_identity import verify
 from ioc.counting.pipeline import Pipeline, Rows
 from ioc.errors import IocError
 from ioc.events.batch import Batch
-from ioc.events.replayed import arrived, before
+from ioc.events.replayed import arrived
 from ioc.kafka import TopicPartition
 from ioc.settings import Settings
 from ioc.store.state import Place
 
 log = structlog.get_logger()
-IN_FLIGHT = 4
-"""Polls on their way: one being written, one counted, one decoded, one waiting."""
+IN_FLIGHT, SMALL_ONES = 4, 2
+"""Polls on their way: one being written, one counted, one decoded, one waiting. Of small ones two: a third would wait longer
+here, behind both, than its records wait in the broker for the next poll, which they make larger."""
+LARGE = 20_000
+"""Records of one poll at most. So many on their way are no small polls."""
 GAP, FEW = 2000, 128 << 10
 """Milliseconds the broker gathers records for, and bytes that end its wait. Every poll is a handful of inserts, however little is
 in it: a centre of 50 events a second would keep two cores busy with polls of five. A pause of our own would cost it twice,
@@ -47,6 +50,9 @@ class Poll:
     batches: list[Batch]
     epochs: dict[Place, int]
     done: asyncio.Future[None]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.batches))
 
 
 @dataclass
@@ -93,7 +99,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self._epochs: dict[Place, int] = {}
         self._waiting: deque[Poll] = deque()
         self._draining = False
-        self._flying: set[asyncio.Future[None]] = set()
+        self._flying: dict[asyncio.Future[None], int] = {}
+        """The polls on their way, and how many records they have."""
         self._lock = asyncio.Lock()
         self._stop = asyncio.Event()
         self.assigned = asyncio.Event()
@@ -129,13 +136,13 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):  # it waits while Faust's own group rebalances
                     await self._nudge()
-        if len(self._flying) >= IN_FLIGHT:
+        if not self._room():
             await asyncio.wait(self._flying, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
-            if len(self._flying) >= IN_FLIGHT:
+            if not self._room():
                 await self._keep_membership()
             return
         try:
-            polled: dict[TopicPartition, kafka.Columns] = await self._consumer.getmany(timeout_ms=200, max_records=20_000)
+            polled: dict[TopicPartition, kafka.Columns] = await self._consumer.getmany(timeout_ms=200, max_records=LARGE)
         except kafka.NoOffsetForPartitionError:
             if self._consumer.assignment() <= self._next.keys():
                 raise
@@ -154,9 +161,13 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 {b.place: self._epochs[b.place] for b in batches},
                 asyncio.get_running_loop().create_future(),
             )
-            self._flying.add(poll.done)
-            poll.done.add_done_callback(self._flying.discard)
+            self._flying[poll.done] = len(poll)
+            poll.done.add_done_callback(self._flying.pop)
             self._waiting.append(poll)
+
+    def _room(self) -> bool:
+        """Whether one more poll may be on its way."""
+        return len(self._flying) < (IN_FLIGHT if sum(self._flying.values()) >= LARGE else SMALL_ONES)
 
     async def _keep_membership(self) -> None:
         """A poll of nothing: who does not poll is taken for dead. A pause throws fetched records away: for stalls only."""
@@ -204,7 +215,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             if counted:
                 if not counted.poll.done.done():
                     counted.poll.done.set_result(None)
-                self.records += sum(map(len, counted.poll.batches))
+                self.records += len(counted.poll)
                 self._counted()
             return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
         except asyncio.CancelledError:
@@ -257,33 +268,15 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     async def _assign(self, assigned: list[TopicPartition]) -> None:
         if not assigned:
             return
-        counts = {self.topics[name]: len(self._consumer.partitions_for_topic(name) or ()) for name in self.topics}
         async with self._lock:
             self._epoch += 1
-            found = await asyncio.to_thread(self.pipeline.assign, [self._place(p) for p in assigned], counts)
-            # after the checkpoints: what whoever had them counted last must not lie behind the log's end
-            begins = await self._consumer.beginning_offsets(assigned)
-            ends = await self._consumer.end_offsets(assigned)
-            lasts = {p: found[self._place(p)].last_offset for p in assigned if found[self._place(p)].last_offset >= 0}
-            records = await kafka.read_at(self.settings, {p: o for p, o in lasts.items() if o >= begins[p]}) if lasts else {}
-            for place in assigned:
-                checkpoint = found[self._place(place)]
-                last = self._as_counted(records.get(place))
-                verify(place, checkpoint, begins[place], ends[place], last, counts[self.topics[place.topic]])
-                if checkpoint.last_offset < 0 and checkpoint.next < begins[place] and not checkpoint.partitions:
-                    checkpoint = self.pipeline.begin_at(self._place(place), begins[place])
-                self._next[place] = checkpoint.next
+            positions = await taken_over(self._consumer, self.pipeline, self.settings, self.topics, assigned, self._replayed)
+            for place, position in positions.items():
+                self._next[place] = position
                 self._epochs[self._place(place)] = self._epoch
-                self._consumer.seek(place, checkpoint.next)
-        log.info("partitions assigned", partitions=len(assigned), positions=sum(c.next for c in found.values()))
+                self._consumer.seek(place, position)
+        log.info("partitions assigned", partitions=len(assigned), positions=sum(positions.values()))
         self.assigned.set()
-
-    def _as_counted(self, record: Any) -> Any:
-        """A record of the log with the timestamp it was counted with; None where there is none, or none was replayed."""
-        if record is None or not self._replayed:
-            return record
-        was = before(record.headers, f"{record.topic}:{record.partition} holds a record at {record.offset} that")
-        return replace(record, timestamp=was[0]) if was else None
 
     def _place(self, place: TopicPartition) -> Place:
         return self.topics[place.topic], place.partition

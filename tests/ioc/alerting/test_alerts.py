@@ -155,6 +155,26 @@ def test_going_live_alerts_alike_judged_at_once_or_as_it_comes_in(store_url: str
     assert [(name, to) for name, _, to, _ in whole] == ([] if leaves else [("A", "firing")])
 
 
+def test_where_judging_begins_is_asked_for_once_until_it_is_reached(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked for at every roll of a centre's first minutes, with four queries a stream."""
+    asked: list[int | None] = []
+    begins = alerts.begins
+    monkeypatch.setattr(alerts, "begins", lambda *given, **more: asked.append(begins(*given, **more)) or asked[-1])
+    desk, store = Desk(), real_store(store_url, "alerts_begin", CATALOG)
+    own, roller = pipeline(store, 1, CATALOG, (TOPIC,)), Roller(CATALOG, store, store.settings)
+    alerter = Alerter(CATALOG, store, run=False)
+    desk.beat(0, past=True)
+    desk.put("A", 30, 50, past=True)
+    desk.beat(100.2)
+    for at in (100.3, 100.4, 120):
+        desk.beat(at)
+        count(own, desk.log)
+        roller.step()
+        alerter.step()
+        assert len(asked) == (1 if at < 120 else 2)
+    assert [(name, to) for name, _, to, _ in transitions(store)] == [("A", "firing")]
+
+
 def test_a_run_judges_all_its_steps(store_url: str) -> None:
     desk = Desk()
     desk.beat(0, past=True)

@@ -214,8 +214,21 @@ async def test_each_poll_is_told_of_when_it_is_counted_though_the_log_never_ends
 
 async def test_a_poll_is_written_while_the_next_is_counted_and_the_one_after_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(overlapping=True)
+    monkeypatch.setattr(feeder, "LARGE", 1)
     await fed_without_end(monkeypatch, steps, 5)
     assert steps.done["written"] >= 4
+
+
+async def test_of_small_polls_two_are_on_their_way_and_of_large_ones_four() -> None:
+    loop, large = asyncio.get_running_loop(), feeder.LARGE
+
+    def room(*sizes: int) -> bool:
+        found = Feeder(Settings(), SimpleNamespace(), {}, "g", asyncio.sleep, pytest.fail)  # type: ignore[arg-type]
+        found._flying = {loop.create_future(): size for size in sizes}
+        return found._room()
+
+    assert all(room(*sizes) for sizes in ((), (1,), (large,), (large, 1), (large, large, large)))
+    assert not any(room(*sizes) for sizes in ((1, 1), (1, large - 2), (large, large, large, 1)))
 
 
 # ---- what is left behind
