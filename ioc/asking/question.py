@@ -20,6 +20,8 @@ EVERYTHING = "all"
 """The window of everything before T."""
 EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_000
 """What the store's times can hold: the years 1900 to 2299."""
+LATEST_RECEIVED = "(SELECT max(received) FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL)"
+"""The highest reception counted (ms)."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,12 @@ def moment(ms: int) -> str:
 
 def now(store: Store) -> int | None:
     """Now of a database (view `v_now`): the highest reception counted plus 1 ms; None where nothing was counted."""
-    (row,) = store.rows("SELECT max(received) AS latest FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL")
-    return row["latest"] + 1 if row["latest"] else None
+    (row,) = store.rows(f"SELECT {LATEST_RECEIVED} AS latest")
+    return _after(row["latest"])
+
+
+def _after(latest: int | None) -> int | None:
+    return latest + 1 if latest else None
 
 
 def scope(
@@ -85,8 +91,7 @@ def scope(
     for given in (at, known):
         if given is not None and not EARLIEST + 366 * DAY <= given <= LATEST - DAY:
             raise UsageError("the times one can ask for lie between 1901 and 2299")
-    latest = now(store)
-    generation, notes = _generation(store, catalog, stream)
+    latest, generation, notes = _stands(store, catalog, stream)
     if known is not None:
         known = _on_grain(known, stream, "known", notes)
     at = known if at is None else at
@@ -131,13 +136,14 @@ def _dimensions(stream: Stream, names: object) -> None:
             raise UsageError(f"no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
 
 
-def _generation(store: Store, catalog: Catalog, stream: Stream) -> tuple[str, list[str]]:
-    """The generation that readers of the store use, with a note where it is not this program's."""
-    found = store.rows(f"SELECT generation FROM v_generation WHERE stream = {literal(stream.name)}")
+def _stands(store: Store, catalog: Catalog, stream: Stream) -> tuple[int | None, str, list[str]]:
+    """Now, and the generation that readers of the store use, with a note where it is not this program's."""
+    found = store.rows(f"SELECT {LATEST_RECEIVED} AS latest, generation FROM v_generation WHERE stream = {literal(stream.name)}")
     if not found:
         raise IocError(f"the store has no stream {stream.name} yet; run `ioc store migrate` (`ioc up` does it by itself)")
     read, own = found[0]["generation"], catalog.generations[stream.name]
-    return read, [] if read == own else [f"counted under generation {read}, this program's is {own}: see `ioc rebuild`"]
+    notes = [] if read == own else [f"counted under generation {read}, this program's is {own}: see `ioc rebuild`"]
+    return _after(found[0]["latest"]), read, notes
 
 
 def _on_grain(ms: int, stream: Stream, name: str, notes: list[str]) -> int:

@@ -7,6 +7,7 @@ instant; a flow is summed over a window that looks back from T, and T lies on th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -73,13 +74,16 @@ def value(
 def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = True) -> list[Answer]:
     """The values of a scope. `compare=False` saves the look at the first finals: `restated` is None."""
     groups = checked_by(asked.stream, list(by), asked.where)
-    finals = _has_first_final(store, asked) if compare or asked.kind == "first" else False
+    passed = _passed(store, asked) if compare or asked.kind == "first" else []
+    with ThreadPoolExecutor(1) as aside:  # what the log begins with never changes, so it is asked for beside the sums
+        begun = aside.submit(_begun, store, asked, passed)
+        rows = store.rows(_sql(asked, groups, bool(passed)))
+        finals = begun.result()
     if asked.kind == "first" and not finals:
         why = "not every partition's watermark has passed it, or it lies before their first reception"
         said = f"no first final at {iso(asked.at)}: {why}"
         empty = _answer(asked, {}, [], [])
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
-    rows = store.rows(_sql(asked, groups, finals))
     return [_answer(asked, {d: row[d] for d in groups}, row["sums"], _first(row) if finals else None) for row in rows]
 
 
@@ -147,15 +151,20 @@ def _number(raw: float) -> float | None:
     return float(raw) if np.isfinite(raw) else None
 
 
-def _has_first_final(store: Store, asked: Scope) -> bool:
-    """Whether the step has a first final: on the grain, passed by every watermark, later than every first reception."""
+def _passed(store: Store, asked: Scope) -> list[int]:
+    """The stream's partitions, if the step is one on the grain that every watermark has passed: it may have a first final, and
+    whatever belongs to that is counted. Else none."""
     if asked.kind in ("known", "provisional") or asked.at % asked.stream.grain:
-        return False
+        return []
     marks = watermarks(store, asked.stream, asked.generation)
-    if not marks or any(m is None or m < asked.at for m in marks.values()):
-        return False
-    begins = first_receptions(store, asked.stream.topic, list(marks))
-    return len(begins) == len(marks) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
+    return [] if any(m is None or m < asked.at for m in marks.values()) else list(marks)
+
+
+def _begun(store: Store, asked: Scope, partitions: Sequence[int]) -> bool:
+    """Whether the step is later than the first reception of each of the partitions; not where there are none."""
+    begins = first_receptions(store, asked.stream.topic, partitions) if partitions else {}
+    reached = len(begins) == len(partitions) > 0
+    return reached and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
 
 
 def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:
