@@ -41,7 +41,7 @@ class Alerter:
         self._rolls = state.Following(store, ROLL)
         self._judged: dict[str, int] = {}
         self._begins: dict[str, int] = {}
-        """Where streams begin to be judged that are not rolled up to there."""
+        """Where streams begin to be judged: until they are rolled up to there nothing is asked."""
         self._states: dict[str, dict[Dims, State]] = {}
         self._orphans: dict[str, tuple[int, list[Ended]]] = {}
         self._removals: dict[str, dict[tuple[str, Dims], list[Removal]]] = {}

@@ -71,21 +71,24 @@ def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -
 def _entities(store: Store, asked: Scope) -> Iterator[Found]:
     columns = "SELECT entity, partition, history"
     own = f"generation = {literal(asked.generation)} AND topic = {literal(asked.stream.topic)}"
-    begun = f"FROM entities FINAL WHERE {own} AND {_begun(asked)}"
+    whole = f"{columns} FROM entities FINAL WHERE {own} AND {_begun(asked)}", "ORDER BY entity, partition"
     if asked.stream.lifecycle is None:
-        yield from _looked_at(store, asked, f"{columns} {begun}{{on}} ORDER BY entity, partition")
+        yield from _looked_at(store, asked, *whole)
         return
-    touches, group, left = _touches(asked), _group(asked), sums(store, asked)
+    touches, left, told = _touches(asked), sums(store, asked), set[tuple[str, int]]()
     last = "ORDER BY entity, partition, offset DESC LIMIT 1 BY entity, partition"
-    for where in (f"({touches}) AND ({group})", f"({touches}) AND NOT ({group})") if asked.where else (touches,):
+    looks = []
+    for where in (f"({touches}) AND ({_group(asked)})", touches) if asked.where else (touches,):
         those = f"SELECT entity FROM entities WHERE {own} AND {where}"  # by any of their rows; of each, the last one is judged
-        sql = f"{columns}, {where} FROM entities WHERE {own} AND entity IN ({those}){{on}} {last}"
-        for found in _looked_at(store, asked, sql):
-            left = [a - b for a, b in zip(left, found.measures, strict=True)]
-            yield found
+        looks.append((f"{columns}, {where} FROM entities WHERE {own} AND entity IN ({those})", last))
+    for look in (*looks, whole):  # each holds the one before: between two looks an event may move an entity from one to the other
+        for found in _looked_at(store, asked, *look):
+            if (who := (found.what["entity"], found.partition)) not in told:
+                told.add(who)
+                left = [a - b for a, b in zip(left, found.measures, strict=True)]
+                yield found
         if not any(left):
             return
-    yield from _looked_at(store, asked, f"{columns} {begun} AND NOT ({touches}){{on}} ORDER BY entity, partition")
 
 
 def _touches(asked: Scope) -> str:
@@ -103,12 +106,13 @@ def _group(asked: Scope) -> str:
     return " AND ".join(f"dims[{names.index(d) + 1}] = {literal(v)}" for d, v in asked.where.items()) or "true"
 
 
-def _looked_at(store: Store, asked: Scope, sql: str) -> Iterator[Found]:
-    """`sql` gives entity, partition, history, and whether it is one to look at, where that is not all; in this order."""
+def _looked_at(store: Store, asked: Scope, sql: str, order: str) -> Iterator[Found]:
+    """`sql` gives entity, partition, history, and whether it is one to look at, where that is not all; `order` is by the first
+    two."""
     after: tuple[Any, ...] | None = None
     while True:
         on = "" if after is None else f" AND (entity, partition) > {literal(after)}"
-        frame = store.query(f"{sql.format(on=on)} LIMIT {CHUNK}")
+        frame = store.query(f"{sql}{on} {order} LIMIT {CHUNK}")
         for entity, partition, packed, *here in frame.iter_rows():
             after = (entity, partition)
             found = _of_entity(asked, entity, partition, History.unpack(asked.stream, packed)) if all(here) else None

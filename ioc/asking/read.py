@@ -76,9 +76,9 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
     groups = checked_by(asked.stream, list(by), asked.where)
     passed = _passed(store, asked) if compare or asked.kind == "first" else []
     with ThreadPoolExecutor(1) as aside:  # what the log begins with never changes, so it is asked for beside the sums
-        begun = aside.submit(_begun, store, asked, passed)
+        begun = aside.submit(_begun, store, asked, passed) if passed else None
         rows = store.rows(_sql(asked, groups, bool(passed)))
-        finals = begun.result()
+        finals = begun is not None and begun.result()
     if asked.kind == "first" and not finals:
         why = "not every partition's watermark has passed it, or it lies before their first reception"
         said = f"no first final at {iso(asked.at)}: {why}"
@@ -161,10 +161,9 @@ def _passed(store: Store, asked: Scope) -> list[int]:
 
 
 def _begun(store: Store, asked: Scope, partitions: Sequence[int]) -> bool:
-    """Whether the step is later than the first reception of each of the partitions; not where there are none."""
-    begins = first_receptions(store, asked.stream.topic, partitions) if partitions else {}
-    reached = len(begins) == len(partitions) > 0
-    return reached and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
+    """Whether the step is later than the first reception of each of the partitions."""
+    begins = first_receptions(store, asked.stream.topic, partitions)
+    return len(begins) == len(partitions) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
 
 
 def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:

@@ -51,7 +51,9 @@ class Poll:
     epochs: dict[Place, int]
     done: asyncio.Future[None]
 
-    def __len__(self) -> int:
+    @property
+    def records(self) -> int:
+        """How many it brought; none where the log has holes only."""
         return sum(map(len, self.batches))
 
 
@@ -137,8 +139,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 async with asyncio.timeout(0.5):  # it waits while Faust's own group rebalances
                     await self._nudge()
         if not self._room():
-            await asyncio.wait(self._flying, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
-            if not self._room():
+            done, _ = await asyncio.wait(self._flying, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
                 await self._keep_membership()
             return
         try:
@@ -161,7 +163,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 {b.place: self._epochs[b.place] for b in batches},
                 asyncio.get_running_loop().create_future(),
             )
-            self._flying[poll.done] = len(poll)
+            self._flying[poll.done] = poll.records
             poll.done.add_done_callback(self._flying.pop)
             self._waiting.append(poll)
 
@@ -193,7 +195,8 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     async def _advance(
         self, following: Poll | None, decoded: Decoded | None, counted: Counted | None
     ) -> tuple[Decoded | None, Counted | None]:
-        """Decode a poll while the one before is counted and the one before that is written. Returns the first two.
+        """Decode a poll while the one before is counted and the one before that is written, where so many are on their way.
+        Returns the first two.
 
         What was read under an earlier assignment is left to whoever reads it again; what is counted already is written, which is
         harmless (docs/exactness.md). Whatever goes wrong here ends the worker: no batch is ever skipped.
@@ -215,7 +218,7 @@ class Feeder(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             if counted:
                 if not counted.poll.done.done():
                     counted.poll.done.set_result(None)
-                self.records += len(counted.poll)
+                self.records += counted.poll.records
                 self._counted()
             return Decoded(following, ahead) if following else None, Counted(decoded.poll, rows) if decoded else None
         except asyncio.CancelledError:

@@ -26,7 +26,7 @@ from ioc.vocabulary import Indicator, Stream
 
 AHEAD = 15 * MINUTE
 """Blocks are read so far ahead of now."""
-FAR, MOST = DAY, 100_000
+FAR, MOST = DAY, 300_000
 """With a mark so far behind now, or so many panes to hold one by one, the past is read instead."""
 
 

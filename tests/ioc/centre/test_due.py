@@ -61,3 +61,19 @@ async def test_who_is_never_told_looks_all_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(due, "UNTOLD", 0.01)
     async with asyncio.timeout(PATIENCE):
         await Due().news()
+
+
+async def test_after_a_turn_the_machine_is_left_to_the_others_for_half_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[float] = []
+    sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    made = Due()
+    for took in (0.0, 3.0, 1000.0):
+        made.tell(b"%d" % due.MANY)
+        await made.rest(took)
+    assert rested == [due.LEAST, 1.5, due.LONGEST]

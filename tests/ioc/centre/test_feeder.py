@@ -264,3 +264,20 @@ async def test_after_a_failure_nothing_is_counted_on_top_of_a_poll_that_was_neve
     written = {(r["partition"], r["offset"]) for r in store.tables["events"].values()}
     ends = {(r["partition"], r["next"]) for r in store.tables["checkpoints"].values()}
     assert all((partition, offset) in written for partition, end in ends for offset in range(end))
+
+
+async def test_a_poll_of_holes_only_is_counted_and_makes_room() -> None:
+    """Where a live log's beginning is gone, a replay's topic begins with records that stand for nothing."""
+    catalog, store = load(), FakeStore()
+    topic = catalog.streams[0].topic
+    made = Pipeline(catalog, store, Settings())
+    made.assign([(topic, 0)], {topic: 1})
+    found = Feeder(Settings(), made, {topic: topic}, "g", asyncio.sleep, pytest.fail)  # type: ignore[arg-type]
+    found._epochs = {(topic, 0): 1}
+    for batch in (Batch(topic, 0, 0, 3, [], [], [], []), Batch(topic, 0, 3, 5, [], [], [], []), records_of(topic, 0, 5)):
+        done = asyncio.get_running_loop().create_future()
+        found._waiting.append(feeder.Poll([batch], {(topic, 0): 1}, done))
+        await found.drain()
+        assert done.done()
+    assert made.checkpoints[topic, 0].next == 8
+    assert found.records == 3
