@@ -14,7 +14,7 @@ from ioc.errors import IocError, UsageError
 from ioc.store.clickhouse import Store, literal
 from ioc.text import nfc
 from ioc.times import DAY, floor, iso
-from ioc.vocabulary import WINDOWS, Indicator, Stream
+from ioc.vocabulary import ALL, WINDOWS, Indicator, Stream
 
 EVERYTHING = "all"
 """The window of everything before T."""
@@ -80,12 +80,15 @@ def scope(
     first: bool = False,
     known: int | None = None,
 ) -> Scope:
-    """What is asked. Without `at`: as known at `known`, else now.  Raises UsageError naming what there is."""
-    where = {dimension: nfc(wanted) for dimension, wanted in (where or {}).items()}
+    """What is asked. Without `at`: as known at `known`, else now. A dimension of which all (`*`) are asked for is not restricted.
+
+    Raises UsageError naming what there is.
+    """
     stream = catalog.stream_of(name)
     indicator = stream.indicator(name)
     window = _window(indicator, window)
-    _dimensions(stream, where.keys())
+    _dimensions(stream, where or {})
+    where = {dimension: nfc(wanted) for dimension, wanted in (where or {}).items() if wanted != ALL}
     if first and known is not None:
         raise UsageError("--first and --known exclude each other: first is what was known at T itself")
     for given in (at, known):

@@ -6,7 +6,7 @@ instant; a flow is summed over a window that looks back from T, and T lies on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -84,7 +84,20 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
         said = f"no first final at {iso(asked.at)}: {why}"
         empty = _answer(asked, {}, [], [])
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
-    return [_answer(asked, {d: row[d] for d in groups}, row["sums"], _first(row) if finals else None) for row in rows]
+    found = [_answer(asked, {d: row[d] for d in groups}, row["sums"], _first(row) if finals else None) for row in rows]
+    if compare and asked.where and not any(answer.n for answer in found):
+        notes = (*asked.notes, *_unheard_of(store, asked))
+        return [replace(answer, notes=notes) for answer in found]
+    return found
+
+
+def _unheard_of(store: Store, asked: Scope) -> Iterator[str]:
+    """A note on each value that no event of the stream has ever had: a slip of the pen looks like a true zero."""
+    for name, wanted in asked.where.items():
+        place = asked.stream.dimensions.index(name) + 1
+        had = f"generation = {literal(asked.generation)} AND dims[{place}] = {literal(wanted)}"
+        if not store.rows(f"SELECT 1 AS had FROM panes WHERE {had} LIMIT 1"):
+            yield f"nothing was ever counted with {name}={wanted}; --by {name} shows what there is"
 
 
 def sums(store: Store, asked: Scope) -> list[int]:

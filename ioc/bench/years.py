@@ -104,7 +104,7 @@ def make(folder: Path, catalog: Catalog, say: Say, length: int = LENGTH, radio: 
     if is_kept(folder, catalog, length, radio):
         return
     found, wanted = _note(folder), _wanted(catalog, length, radio)
-    if found is None and folder.exists() and any(folder.iterdir()):
+    if found is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than a store of three years: name another one with --folder")
     if found is not None and found != wanted:
         say("the store of three years is of other declarations or tables: it is made anew")

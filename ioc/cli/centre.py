@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ioc.cli.common import Data, Json, Run, connected, dump, local, say, settings_of, show, table
+from ioc.cli.common import Data, Json, Run, a_duration, connected, dump, local, say, settings_of, show, table
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def up(
         bool, typer.Option("-d", "--detach", help="Go on in the background; come back when all is ready.")
     ] = False,
     rate: Annotated[float, typer.Option(help="Live events a second of the demo.")] = 50.0,
-    history: Annotated[str, typer.Option(help="How much past the demo loads first.")] = "60d",
+    history: Annotated[str, typer.Option(callback=a_duration, help="How much past the demo loads first.")] = "60d",
 ) -> None:
     """Start the centre: broker, store, worker, gateway, wall and a demo feed. Ctrl-C stops everything.
 

@@ -17,7 +17,7 @@ import typer
 
 from ioc.errors import UsageError
 from ioc.text import visible
-from ioc.times import PROVINCE, from_datetime, iso, to_datetime
+from ioc.times import PROVINCE, duration, from_datetime, iso, to_datetime
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,6 +82,15 @@ def moment(text: str | None, name: str = "--at") -> int | None:
     return from_datetime(parsed if parsed.tzinfo else parsed.replace(tzinfo=PROVINCE))
 
 
+def a_duration(text: str) -> str:
+    """The text, if it is a duration.  Raises UsageError: before anything is started."""
+    try:
+        duration(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return text
+
+
 def local(ms: int | None) -> str:
     """A time as the province writes it, with its offset."""
     return "" if ms is None else to_datetime(ms, PROVINCE).isoformat(" ", "seconds")
@@ -94,10 +103,14 @@ def utc(ms: int | None) -> str | None:
 
 def pairs(given: Sequence[str], name: str = "--where") -> dict[str, str]:
     """`dim=value` options as a dict.  Raises UsageError."""
-    bad = [text for text in given if "=" not in text]
-    if bad:
-        raise UsageError(f"{name} {bad[0]!r}: write dimension=value, e.g. agency=000.00.20.H56")
-    return dict(text.split("=", 1) for text in given)
+    found: dict[str, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{name} {text!r}: write dimension=value, e.g. agency=000.00.20.H56")
+        if found.setdefault(key, value) != value:
+            raise UsageError(f"{name} gives {key} twice ({found[key]!r}, {value!r}): name one, or ask for each of them by itself")
+    return found
 
 
 def number(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ioc.cli.common import Data, Json, Run, connected, dump, settings_of, show
+from ioc.cli.common import Data, Json, Run, a_duration, connected, dump, settings_of, show
 from ioc.errors import UsageError
 
 VALIDATED = 4 << 20
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 def demo(
     data: Data = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Live events a second.")] = 50.0,
-    history: Annotated[str, typer.Option(help="How much past is loaded first, e.g. 60d.")] = "60d",
+    history: Annotated[str, typer.Option(callback=a_duration, help="How much past is loaded first, e.g. 60d.")] = "60d",
     seed: Annotated[int, typer.Option(help="Another seed is another province.")] = 56,
     bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of deliberately wrong events.")] = 0.0005,
 ) -> None:

@@ -28,7 +28,8 @@ Window = Annotated[
     typer.Option("--window", help="1h 1d 7d, day week month quarter year (to date), or all; default 1d. Levels have none."),
 ]
 Where = Annotated[
-    list[str] | None, typer.Option("--where", metavar="DIM=VALUE", help="Only this value of a dimension; may be repeated.")
+    list[str] | None,
+    typer.Option("--where", metavar="DIM=VALUE", help="Only this value of a dimension (* is all); once for each dimension."),
 ]
 
 
@@ -111,6 +112,8 @@ def show_evidence(
     settings, store = reader(data, run)
     catalog = load()
     asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []))
+    for note in asked.notes:
+        say(f"note: {note}")
     count = listed = 0
     shown: list[Found] = []
     for found in evidence(store, catalog, settings, asked):

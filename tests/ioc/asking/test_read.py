@@ -53,6 +53,26 @@ def one(store: Store, indicator: str, **asked: object) -> Answer:
     return answer
 
 
+def test_all_of_a_dimension_is_no_restriction_and_may_be_said_as_the_views_say_it(store: Store) -> None:
+    whole = one(store, "dossier.received", window="all")
+    assert one(store, "dossier.received", window="all", where={"agency": "*", "channel": "*"}) == whole
+    assert one(store, "dossier.received", window="all", where={"agency": "X", "channel": "*"}).value == 2
+    with pytest.raises(UsageError, match="no dimension 'agent'"):
+        value(store, CATALOG, "dossier.received", where={"agent": "*"})
+
+
+def test_a_value_that_nothing_ever_had_is_noted_and_a_true_zero_is_not(store: Store) -> None:
+    def notes(**where: str) -> tuple[str, ...]:
+        answer = one(store, "dossier.backlog", where=where)
+        assert answer.value == 0
+        return answer.notes
+
+    assert one(store, "dossier.backlog", where={"agency": "X"}).notes == ()
+    assert notes(agency="x") == ("nothing was ever counted with agency=x; --by agency shows what there is",)
+    assert len(notes(agency="x", channel="letter")) == 2
+    assert notes(agency="Y", channel="online") == (), "both there are, but not together"
+
+
 def test_now_is_the_highest_reception_plus_one_millisecond(store: Store) -> None:
     assert now(store) == T0 + 6 * HOUR + 1
 

@@ -116,8 +116,9 @@ def test_a_kept_store_is_made_once_and_is_what_a_brute_force_says(tmp_path: Path
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work")
-    with pytest.raises(UsageError, match="holds something else"):
-        years.make(tmp_path, CATALOG, print)
+    for taken in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(UsageError, match="holds something else"):
+            years.make(taken, CATALOG, print)
     assert (tmp_path / "thesis.txt").exists()
 
 

@@ -148,6 +148,7 @@ def test_evidence_lists_as_many_as_it_was_told_and_counts_all(ioc: Ioc, centre: 
     assert one["what"]["opened_at"].endswith("Z")
     assert one["topic"] == "ioc.events.dossier"
     assert one["offsets"]
+    assert "a forecast" in ioc("evidence", "dossier.backlog", "--at", "2200-01-01", "--limit", "3").err
     shown = ioc("evidence", "dossier.backlog", "--at", JUNE, "--limit", "3").out
     assert f"… and {BACKLOG - 3} more" in shown
 
@@ -406,12 +407,17 @@ def test_a_store_that_is_away_is_3(ioc: Ioc, monkeypatch: pytest.MonkeyPatch) ->
         (["value", "dossier.nope"], "there are dossier.received"),
         (["value", "dossier.backlog", "--at", "yesterday"], "is no time"),
         (["value", "dossier.backlog", "--where", "agency"], "dimension=value"),
+        (["value", "dossier.backlog", "--where", "agency=A", "--where", "agency=B"], "gives agency twice"),
+        (["evidence", "dossier.backlog", "--where", "agency=A", "--where", "agency=B"], "gives agency twice"),
         (["value", "dossier.backlog", "--window", "1d"], "is a level"),
         (["value", "dossier.backlog", "--at", "0001-01-01"], "between 1901 and 2299"),
         (["evidence", "dossier.backlog", "--by", "agency"], "--by"),
         (["import", "x.csv", "--map", "no-map"], "receipt, ucc5g"),
         (["import", "x.csv", "--map", "receipt", "--speed", "nan"], "--speed"),
         (["up", "--data"], "--data"),
+        (["up", "--history", "xyz"], "is not a duration"),
+        (["demo", "--history", "xyz"], "is not a duration"),
+        (["bench", "--history", "xyz"], "is not a duration"),
         (["nonsense"], "nonsense"),
     ],
 )
