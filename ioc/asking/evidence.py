@@ -1,7 +1,7 @@
 """Evidence: the entities or events behind a number; there are as many of them as the number says.
 
 Nothing is kept for this: an entity's history says again what it contributed, an event's bytes are decoded again. Both are
-read in chunks, so that a million of them take no more memory than a few thousand.
+read in chunks, so that of a million of them no more is held than their names.
 
 Of years of entities those are looked at whose life (`Stream.lifecycle`) touches the time asked for, and of them those that were
 of the group asked for at last. That is no more than a good guess of where to look: whether all were found the number itself says,
