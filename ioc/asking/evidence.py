@@ -31,6 +31,7 @@ from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
 from ioc.values import Value
+from ioc.vocabulary import Dims
 
 CHUNK = 20_000
 """Rows of one query."""
@@ -131,12 +132,13 @@ def _begun(asked: Scope) -> str:
 def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> Found | None:
     names, wanted = asked.stream.dimensions, asked.indicator.name
     own = [(names.index(d), v) for d, v in asked.where.items()]
-    total: list[int] | None = None
+    total = [0] * len(asked.indicator.value.measures)
+    dims: Dims = ()
     for indicator, row_dims, at, measures in history.contributions():
         if indicator == wanted and _within(asked, at) and all(row_dims[i] == v for i, v in own):
-            total = [*measures] if total is None else [*map(int.__add__, total, measures)]
+            total = [a + b for a, b in zip(total, measures, strict=True)]
             dims = row_dims
-    if total is None or not any(total):
+    if not any(total):
         return None
     opened, ended, due, _ = history.lifecycle()
     what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}

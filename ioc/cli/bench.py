@@ -56,7 +56,7 @@ def bench(
     Ratios are to the raw fetch of the same topic in the same run: machines differ and are noisy, ratios less. Higher is better,
     but for `cost, all : first tenth`: the cost of an event over all of them, by that of the first ones (aim: at most 1.15).
     What is no ratio should be at most its aim. Cores: processor seconds a second, of broker, store, worker, gateway and wall.
-    The store of three years is made once, in twenty minutes, and kept (2 GB); without `--only` it is measured if it is there.
+    The store of three years is made once, in twenty minutes, and kept (1.5 GB); without `--only` it is measured if it is there.
     """
     from ioc.bench.run import PARTS, Sizes  # heavy, and for this command alone
     from ioc.bench.run import bench as run
