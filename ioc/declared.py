@@ -18,6 +18,7 @@ from typing import Any
 
 from ioc.errors import DeclarationError
 from ioc.times import HOUR
+from ioc.units.identity import editions
 from ioc.vocabulary import UNITS, Indicator, Quantiles, Stream
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
@@ -27,8 +28,10 @@ RESERVED = frozenset(
 """Columns of contributions and of the views, which stand beside those of the dimensions."""
 KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
 """What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
-CALENDAR = "ioc.calendar.workdays"
-"""A module of the kernel that contributions may use; it is taken for theirs, with the version of the calendar it reads."""
+UNIT_IDENTITY = "ioc.units.identity"
+LENT = frozenset(("ioc.calendar.workdays", UNIT_IDENTITY))
+"""Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the version of the calendar,
+the days on which editions of the code list begin."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
 
@@ -113,7 +116,7 @@ def _reached(name: str) -> tuple[str, ...]:
     while waiting:
         name = waiting.pop()
         top = name.partition(".")[0]
-        kernel = (top in KERNEL and name != CALENDAR) or name in (CONTRACTS, f"{CONTRACTS}.envelope")
+        kernel = (top in KERNEL and name not in LENT) or name in (CONTRACTS, f"{CONTRACTS}.envelope")
         if name not in found and not kernel and top not in sys.stdlib_module_names:
             found.add(name)
             waiting += _imports(name) if _is_ours(name, root) else ()
@@ -122,7 +125,7 @@ def _reached(name: str) -> tuple[str, ...]:
 
 def _is_ours(name: str, root: str) -> bool:
     top = name.partition(".")[0]
-    return name == CALENDAR or top in (root, CONTRACTS) or not _owners(top)
+    return name in LENT or top in (root, CONTRACTS) or not _owners(top)
 
 
 @cache
@@ -168,4 +171,4 @@ def _parts(name: str, root: str) -> tuple[str, ...]:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if any(isinstance(target, ast.Name) and target.id == "STREAM" for target in targets):
             lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
-    return ("\n".join(line for line in lines if line.strip()),)
+    return ("\n".join(line for line in lines if line.strip()), *(map(str, editions().days) if name == UNIT_IDENTITY else ()))

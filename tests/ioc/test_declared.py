@@ -7,6 +7,7 @@ import linecache
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from ioc.cli.checking import declarations
 from ioc.counting.samples import fault
 from ioc.declared import check
 from ioc.errors import DeclarationError
+from ioc.units.identity import Editions
 from ioc.vocabulary import Count, Quantiles, Ratio
 from streams import dossiers
 from streams.dossiers import STREAM
@@ -120,6 +122,7 @@ from pathlib import Path
 from {package} import rules
 from tests import streams_queue
 from dataclasses import replace
+from datetime import date
 CALENDAR = Path(__file__).parent / "calendar.toml"
 def columns(frame):
     return before(frame)
@@ -192,6 +195,17 @@ def test_the_version_of_a_foreign_calendar_is_in_the_generation(
     monkeypatch.setattr("ioc.declared.metadata.version", lambda name: "99")
     package.forget()
     assert package.generation(rules=rules) != first
+
+
+def test_the_days_on_which_editions_of_unit_codes_begin_are_in_the_generation_of_those_who_use_them(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = "from ioc.units.identity import identity"
+    without, first = package.generation(), package.generation(rules=rules)
+    monkeypatch.setattr("ioc.declared.editions", lambda: Editions((date(2004, 7, 8), date(2025, 7, 1), date(2030, 7, 1))))
+    package.forget()
+    assert package.generation(rules=rules) != first
+    assert package.generation() == without
 
 
 def test_a_rank_that_stands_in_the_declaration_is_in_the_generation() -> None:

@@ -1,0 +1,1 @@
+"""Units: which unit a code names, and the tree of units as of a time."""
