@@ -29,8 +29,10 @@ def generation(stream: Stream) -> str:
     """Hash of what decides a stream's contributions (docs/exactness.md, "Words"): 16 hex digits.
 
     Titles, windows, groupings and rules of alerts do not enter, as long as they stand in the declaration itself: all else in the
-    module is taken for code that counts, and so are the modules it imports.
+    module is taken for code that counts, and so are the modules it imports.  Raises DeclarationError or UsageError for a stream
+    that uses working days under no calendar.
     """
+    declared.check_calendar(stream)
     parts = {
         "rules": RULES,
         "dimensions": stream.dimensions,

@@ -28,10 +28,12 @@ RESERVED = frozenset(
 """Columns of contributions and of the views, which stand beside those of the dimensions."""
 KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
 """What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
+WORKDAYS = "ioc.calendar.workdays"
+CALENDAR = frozenset((WORKDAYS, "ioc.calendar.many", "ioc.calendar.workfile", "ioc.calendar.statements"))
 UNIT_IDENTITY = "ioc.units.identity"
-LENT = frozenset(("ioc.calendar.workdays", UNIT_IDENTITY))
-"""Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the version of the calendar,
-the days on which editions of the code list begin."""
+LENT = CALENDAR | {UNIT_IDENTITY}
+"""Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the calendar's file, the days
+on which editions of the code list begin."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
 
@@ -97,16 +99,32 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
         raise DeclarationError(f"{indicator.name}: the edges of a histogram rise; these are {edges}")
 
 
+def check_calendar(stream: Stream) -> None:
+    """Raises DeclarationError where contributions reach working days, but the calendar's file is not among their data files;
+    UsageError where that file is wrong: before anything is counted, not as a reject of every event."""
+    if any(WORKDAYS in _reached(_module(function)) for function in stream.functions):
+        from ioc.calendar.workdays import calendar, file
+
+        path = Path(str(file()))
+        if path.resolve() not in [known.resolve() for known in stream.data_files]:
+            raise DeclarationError(f"stream {stream.name}: its contributions use working days; add {path} to its data_files")
+        calendar()
+
+
 def code(function: Callable[..., Any]) -> list[str]:
     """The code that a declared function can reach: that of its module but for the declaration, of its own package's modules
     that are imported there, and the versions of foreign packages."""
+    # a function that stands within the declaration (a lambda) is taken from there
+    own = [inspect.getsource(function)] if function.__name__ == "<lambda>" else []
+    root = _module(function).partition(".")[0]
+    return [*own, *(part for name in _reached(_module(function)) for part in _parts(name, root))]
+
+
+def _module(function: Callable[..., Any]) -> str:
     module = inspect.getmodule(function)
     if module is None:
         raise DeclarationError(f"{function}: a declared function is defined in a module, so that its code can be hashed")
-    # a function that stands within the declaration (a lambda) is taken from there
-    own = [inspect.getsource(function)] if function.__name__ == "<lambda>" else []
-    root = module.__name__.partition(".")[0]
-    return [*own, *(part for name in _reached(module.__name__) for part in _parts(name, root))]
+    return module.__name__
 
 
 @cache

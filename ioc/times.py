@@ -20,6 +20,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 PROVINCE = ZoneInfo("Asia/Ho_Chi_Minh")
 """Where the day on the wall begins: 17:00 UTC the day before."""
+OFFSET = 7 * HOUR
+"""The province's time is UTC+7 all year (since 1975)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
@@ -57,6 +59,11 @@ def iso(ms: int) -> str:
 def floor(ms: int, step: int, zone_offset: int = 0) -> int:
     """The last multiple of `step` not after `ms`."""
     return (ms + zone_offset) // step * step - zone_offset
+
+
+def local_day(ms: int) -> int:
+    """The province's day a moment lies in, as days since 1970."""
+    return (ms + OFFSET) // DAY
 
 
 def duration(text: str) -> int:

@@ -1,112 +1,239 @@
-"""Workdays: on which days offices are open, and working time as one number: "five working days later" is an addition. Pure.
+"""Workdays: the working calendar as numbers: "five working days later" is an addition. Pure but for reading its file.
 
-Mon-Fri 07:30-11:30 and 13:30-17:00, less the public holidays of PyPI `holidays`: Tết and swapped days are in it, as far as they
-are decreed; later years are the calendar's rule. Contributions may use it: the calendar's version is in their generation.
+`streams/data/calendar.toml` says on which days and hours offices are open. Contributions may use it: the file is among their
+stream's `data_files`, so a changed calendar is another generation. All instants are ms; a working time `w` is ms worked since
+the calendar's begin. Where the file says nothing there is a ValueError instead of a number.
 
 >>> from datetime import datetime
->>> hours = Hours()
 >>> received = from_datetime(datetime(2026, 4, 29, 9, 0, tzinfo=PROVINCE))  # a Wednesday; 30/4 and 1/5 are holidays
->>> to_datetime(hours.due(received, 5), PROVINCE).isoformat()
+>>> to_datetime(calendar().due(received, 5), PROVINCE).isoformat()
 '2026-05-08T09:00:00+07:00'
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from ioc.times import DAY, HOUR, MINUTE, PROVINCE, from_datetime, to_datetime
+from ioc.calendar.workfile import EPOCH, Rules, Shape, named, read
+from ioc.errors import UsageError
+from ioc.times import DAY, OFFSET, PROVINCE, from_datetime, local_day, to_datetime
 
-__all__ = ["DAY_OF_WORK", "OFFSET", "PROVINCE", "Hours", "days_off", "from_datetime", "local_day", "to_datetime"]
+if TYPE_CHECKING:
+    from ioc.calendar.many import Many
 
-OFFSET = 7 * HOUR
-"""The province's time is UTC+7 all year."""
-OPENS, LUNCH, BACK, CLOSES = 7 * HOUR + 30 * MINUTE, 11 * HOUR + 30 * MINUTE, 13 * HOUR + 30 * MINUTE, 17 * HOUR
-MORNING = LUNCH - OPENS
-DAY_OF_WORK = MORNING + CLOSES - BACK
-LATE = MORNING + 15 * HOUR - BACK
-"""Receipts after 15:00 count from the next working day."""
-EPOCH = date(1970, 1, 1)
-FIRST, LAST = (date(2000, 1, 1) - EPOCH).days, (date(2099, 12, 31) - EPOCH).days
-"""The days the calendar knows, as days since 1970: it has no lunar year after these."""
-KNOWN = "working days are known from 2000 to 2099"
-SHOWN = date(2049, 12, 31)
-"""`days_off` ends here."""
+__all__ = ["PROVINCE", "WorkCalendar", "calendar", "days_off", "from_datetime", "load", "to_datetime"]
+
+Periods = tuple[tuple[int, int, int], ...]
+"""The office hours of a day: (opens, closes, ms worked that day before it opens) of each period."""
 
 
-@cache
-def _days() -> tuple[int, ...]:
-    """All working days the calendar knows, as days since 1970, in order."""
-    import holidays  # it takes a while to load, and few processes want it
+class WorkCalendar:
+    """Working time under one file. Raises ValueError for instants and working times that the file does not hold for."""
 
-    calendar = holidays.country_holidays("VN")
-    return tuple(day for day in range(FIRST, LAST + 1) if calendar.is_working_day(EPOCH + timedelta(days=day)))
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.first = rules.first
+        self.periods: list[Periods] = []
+        """The office hours of each day from `first` on; none: closed."""
+        late: list[int] = []
+        alike: dict[Shape, Periods] = {}
+        for week, end in zip(rules.weeks, [*(week.first for week in rules.weeks[1:]), rules.last + 1], strict=True):
+            for day in range(max(week.first, rules.first), end):
+                shape = rules.shape(day, week)
+                if shape not in alike:
+                    alike[shape] = _periods(shape)
+                self.periods.append(alike[shape])
+                late.append(DAY if week.until is None else _worked(alike[shape], week.until))
+        self._begin = self.first * DAY - OFFSET
+        self._size = len(self.periods)
+        lengths = [_worked(periods, DAY) for periods in self.periods]
+        self.before = [0, *accumulate(lengths)]
+        """The working time before each day, and that of all days."""
+        self._workdays = [index for index, length in enumerate(lengths) if length]
+        self._ordinals = [0, *accumulate(1 if length else 0 for length in lengths)]
+        self._late = [late[index] for index in self._workdays]
+        """How much of a working day is worked when receipts begin to count from the next one."""
 
+    @cached_property
+    def many(self) -> Many:
+        """The same over numpy arrays of int64."""
+        from ioc.calendar.many import Many
 
-@cache
-def days_off() -> tuple[date, ...]:
-    """The days from 2000 to 2049 on which offices are closed, weekends included.
+        return Many(self)
 
-    >>> date(2026, 4, 30) in days_off(), date(2026, 5, 4) in days_off()
-    (True, False)
-    """
-    closed = set(range(FIRST, (SHOWN - EPOCH).days + 1)).difference(_days())
-    return tuple(EPOCH + timedelta(days=day) for day in sorted(closed))
-
-
-def local_day(ms: int) -> int:
-    """The province's day a moment lies in, as days since 1970."""
-    return (ms + OFFSET) // DAY
-
-
-class Hours:
-    """The office calendar. `w` is working time: milliseconds worked since 2000.  Raises ValueError where none is known."""
-
-    def __init__(self) -> None:
-        self._days = _days()
+    # ---- days, as days since 1970
 
     def _index(self, day: int) -> int:
-        """How many working days there are before a day."""
-        if not FIRST <= day <= LAST:
-            raise ValueError(f"{KNOWN}, not on day {day} since 1970")
-        return bisect_left(self._days, day)
+        index = day - self.first
+        if not 0 <= index < self._size:
+            raise self._unknown(f"day {day} since 1970")
+        return index
+
+    def _unknown(self, what: str) -> ValueError:
+        return ValueError(f"working days are known from {named(self.first)} to {named(self.rules.last)}, not for {what}")
 
     def works(self, day: int) -> bool:
-        """Whether the offices are open on a day."""
+        """Whether offices are open on a day."""
+        return bool(self.periods[self._index(day)])
+
+    def hours(self, day: int) -> Shape:
+        """When the offices open and close on a day, ms since midnight; none: closed."""
+        return tuple((opens, closes) for opens, closes, _ in self.periods[self._index(day)])
+
+    def worked_on(self, day: int) -> int:
+        """How much is worked on a day, ms."""
         index = self._index(day)
-        return self._days[index : index + 1] == (day,)
+        return self.before[index + 1] - self.before[index]
+
+    def day_after(self, ms: int, n: int) -> tuple[int, int]:
+        """Midnight to midnight of the n-th working day after the day of an instant; n >= 1."""
+        if n < 1:
+            raise ValueError(f"coming working days are counted from 1, not from {n}")
+        ordinal = self._ordinals[self._index(local_day(ms)) + 1] + n - 1
+        if ordinal >= len(self._workdays):
+            raise self._unknown(f"the working day number {n} after {named(local_day(ms))}")
+        start = (self.first + self._workdays[ordinal]) * DAY - OFFSET
+        return start, start + DAY
+
+    def days_off(self) -> tuple[date, ...]:
+        """The days on which offices are closed, weekends included."""
+        return tuple(EPOCH + timedelta(days=self.first + i) for i, periods in enumerate(self.periods) if not periods)
+
+    # ---- working time
 
     def at(self, ms: int) -> int:
-        """The working time at a moment; outside office hours that of the next opening."""
+        """The working time at an instant; outside office hours that of the next opening."""
         day, clock = divmod(ms + OFFSET, DAY)
-        index = self._index(day)
-        if self._days[index : index + 1] != (day,) or clock <= OPENS:
-            return index * DAY_OF_WORK
-        if clock >= CLOSES:
-            return (index + 1) * DAY_OF_WORK
-        return index * DAY_OF_WORK + (min(clock, LUNCH) - OPENS if clock < BACK else MORNING + clock - BACK)
+        index = day - self.first
+        if not 0 <= index < self._size:
+            raise self._unknown(f"day {day} since 1970")
+        for opens, closes, done in self.periods[index]:
+            if clock < closes:
+                return self.before[index] + done + (clock - opens if clock > opens else 0)
+        return self.before[index + 1]
+
+    def _instant(self, index: int, worked: int) -> int:
+        """When so much of a day has been worked: between two periods the later opening; its closing if it has no more."""
+        for opens, closes, done in self.periods[index]:
+            if worked - done < closes - opens:
+                return self._begin + index * DAY + opens + worked - done
+        return self._begin + index * DAY + self.periods[index][-1][1]
 
     def moment(self, w: int) -> int:
-        """The moment of a working time; between two days the opening of the later one."""
-        index, worked = divmod(w, DAY_OF_WORK)
-        if not 0 <= index < len(self._days):
-            raise ValueError(f"{KNOWN}; there is no moment at {index} working days after 2000 began")
-        return self._days[index] * DAY - OFFSET + worked + (OPENS if worked < MORNING else BACK - MORNING)
-
-    def due_work(self, received: int, days: int) -> int:
-        """The working time at which a dossier received at `received` ms is due after `days` working days."""
-        w = self.at(received)
-        if w % DAY_OF_WORK > LATE:
-            w += DAY_OF_WORK - w % DAY_OF_WORK
-        return w + days * DAY_OF_WORK
+        """The instant of a working time; between two periods the opening of the later one."""
+        index = bisect_right(self.before, w) - 1
+        if not 0 <= index < self._size:
+            raise self._unknown(f"the working time of {w} ms after the first day began")
+        return self._instant(index, w - self.before[index])
 
     def deadline(self, w: int) -> int:
-        """The moment of a working time, where between two days it is the closing of the earlier one."""
-        return self.moment(w) if w % DAY_OF_WORK else self.moment(w - 1) + 1
+        """The instant of a working time, where between two days it is the closing of the earlier one."""
+        index = bisect_left(self.before, w) - 1
+        if not 0 <= index < self._size:
+            raise self._unknown(f"a deadline {w} ms of work after the first day began")
+        return self._instant(index, w - self.before[index])
+
+    def between(self, a: int, b: int) -> int:
+        """What is worked between two instants, ms; negative where b is before a."""
+        return self.at(b) - self.at(a)
+
+    def add(self, ms: int, work: int) -> int:
+        """The instant nearest to `ms` such that `work` ms are worked between the two: a closing, never the next opening.
+
+        Before `ms` where `work` is negative: there it is an opening. Without work it is `ms`.
+        """
+        w = self.at(ms)
+        if not work:
+            return ms
+        return self.moment(w + work - 1) + 1 if work > 0 else self.moment(w + work)
+
+    # ---- working days
+
+    def _place(self, ms: int) -> tuple[int, int]:
+        """(how many working days come before it, how much is worked in it) of the working day an instant lies in or before."""
+        day, clock = divmod(ms + OFFSET, DAY)
+        index = day - self.first
+        if not 0 <= index < self._size:
+            raise self._unknown(f"day {day} since 1970")
+        for opens, closes, done in self.periods[index]:
+            if clock < closes:
+                return self._ordinals[index], done + (clock - opens if clock > opens else 0)
+        return self._ordinals[index + 1], 0
+
+    def _moved(self, ordinal: int, worked: int, days: int) -> int:
+        if days > 0 and not worked:  # whole days: they end with the closing of the last
+            ordinal, worked = ordinal - 1, DAY
+        if not 0 <= ordinal + days < len(self._workdays):
+            raise self._unknown(f"{days} working days from where {ordinal} have gone by")
+        return self._instant(self._workdays[ordinal + days], worked)
+
+    def add_days(self, ms: int, days: int) -> int:
+        """`days` working days after an instant (before, if negative), when as much of that day has been worked as of this one,
+        or at its closing if it is shorter. What has not begun at an opening ends, going forward, with a closing."""
+        ordinal, worked = self._place(ms)
+        return self._moved(ordinal, worked, days) if days else ms
 
     def due(self, received: int, days: int) -> int:
         """The due time (ngày hẹn trả) of a dossier received at `received` ms with a time limit of `days` >= 1 working days."""
         if days < 1:
             raise ValueError(f"a time limit is at least one working day, not {days}")
-        return self.deadline(self.due_work(received, days))
+        ordinal, worked = self._place(received)
+        if worked and worked > self._late[ordinal]:
+            ordinal, worked = ordinal + 1, 0
+        return self._moved(ordinal, worked, days)
+
+    def due_work(self, received: int, days: int) -> int:
+        """The working time at which such a dossier is due."""
+        return self.at(self.due(received, days))
+
+
+def _periods(shape: Shape) -> Periods:
+    done = [0, *accumulate(closes - opens for opens, closes in shape)]
+    return tuple((opens, closes, before) for (opens, closes), before in zip(shape, done, strict=False))
+
+
+def _worked(periods: Periods, clock: int) -> int:
+    """How much of a day is worked at a clock time."""
+    return sum(min(max(clock, opens), closes) - opens for opens, closes, _ in periods)
+
+
+def file() -> Traversable:
+    """The file of the calendar in force."""
+    return files("streams") / "data" / "calendar.toml"
+
+
+def load(path: Traversable) -> WorkCalendar:
+    """The calendar of a file.  Raises UsageError that names the line of the first fault, and says what is right."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: the file is not UTF-8 ({error.reason} at byte {error.start})") from None
+    rules, faults = read(text)
+    if rules is None:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise UsageError(f"{path}:{faults[0].line}: {faults[0].reason}{more}; `ioc calendar check {path}` tells all")
+    return WorkCalendar(rules)
+
+
+@cache
+def calendar() -> WorkCalendar:
+    """The calendar in force, read once in the life of a process."""
+    return load(file())
+
+
+@cache
+def days_off() -> tuple[date, ...]:
+    """The days on which offices are closed, weekends included.
+
+    >>> date(2026, 4, 30) in days_off(), date(2026, 5, 4) in days_off()
+    (True, False)
+    """
+    return calendar().days_off()

@@ -26,6 +26,7 @@ COMMANDS = {
     "refused": ("rejects",),
     "replay": ("replay",),
     "project": ("derive", "check", "rebuild", "topics"),
+    "calendar": ("calendar",),
     "boards": ("boards",),
     "bench": ("bench",),
 }

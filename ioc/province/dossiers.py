@@ -9,12 +9,13 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
-from ioc.calendar.workdays import BACK, CLOSES, LUNCH, OFFSET, OPENS, Hours
+from ioc.calendar.workdays import calendar
+from ioc.calendar.workfile import Shape
 from ioc.province.data import Agency, Procedure, communes, departments, procedures
 from ioc.province.incidents import Shortages, dice
 from ioc.province.life import Step, Work
 from ioc.province.text import day_text
-from ioc.times import DAY, HOUR, MINUTE, SECOND
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND
 
 A_DAY = 900
 """Dossiers that arrive on a working day, about."""
@@ -36,7 +37,7 @@ class Desks:
     """All one-stop desks (bộ phận một cửa) of the province."""
 
     def __init__(self, seed: int) -> None:
-        self.hours = Hours()
+        self.hours = calendar()
         self._seed = seed
         self._procedures = procedures()
         self._departments = {a.code: a for a in departments()}
@@ -51,7 +52,8 @@ class Desks:
     def day(self, day: int) -> list[Life]:
         """The lives of the dossiers that arrive on a day (days since 1970, local), in order of arrival."""
         rng = Random(dice(self._seed, "day", day))  # noqa: S311 - a reproducible simulation
-        works = self.hours.works(day)
+        open_at = self.hours.hours(day)
+        works = bool(open_at)
         size = A_DAY * BY_WEEKDAY[(day + 3) % 7] if works else ON_A_FREE_DAY
         if works and not (self.hours.works(day - 1) or self.hours.works(day - 3)):
             size *= 1.2  # after a long holiday
@@ -62,7 +64,7 @@ class Desks:
         arrivals = []
         for procedure, place in zip(kinds, places, strict=True):
             online = not works or rng.random() < procedure.online
-            arrivals.append((midnight + _clock(rng, works, online), online, procedure, place))
+            arrivals.append((midnight + _clock(rng, open_at, online), online, procedure, place))
         arrivals.sort(key=lambda arrival: arrival[0])
         date = day_text(day).replace("-", "")
         return [self._life(rng, date, number, *arrival) for number, arrival in enumerate(arrivals, 1)]
@@ -94,12 +96,11 @@ class Desks:
         return Life(f"{agency.short}-{date}-{number:04}", [step for step in steps if step.time < limit])
 
 
-def _clock(rng: Random, works: bool, online: bool) -> int:
-    """The time of day (ms since midnight) at which somebody files a dossier."""
-    if online and (not works or rng.random() < 0.3):
+def _clock(rng: Random, open_at: Shape, online: bool) -> int:
+    """The time of day (ms since midnight) at which somebody files a dossier; `open_at`: the office hours of the day, if any."""
+    if online and (not open_at or rng.random() < 0.3):
         clock = rng.triangular(6 * HOUR, 23.5 * HOUR, 20 * HOUR)
-    elif rng.random() < 0.6:
-        clock = rng.triangular(OPENS, LUNCH, 8.5 * HOUR)
-    else:
-        clock = rng.triangular(BACK, CLOSES, 14.3 * HOUR)
+    else:  # mornings and afternoons have each their peak
+        (opens, closes), peak = (open_at[0], 8.5 * HOUR) if rng.random() < 0.6 else (open_at[-1], 14.3 * HOUR)
+        clock = rng.triangular(opens, closes, min(max(peak, opens), closes))
     return int(clock) // SECOND * SECOND

@@ -10,10 +10,11 @@ from random import Random
 
 import xxhash
 
-from ioc.calendar.workdays import DAY_OF_WORK
 from ioc.province.data import Agency
 from ioc.times import DAY, HOUR, MINUTE
 
+DAY_OF_WORK = 15 * HOUR // 2
+"""What the demo takes for a working day where it says how long something takes."""
 BLOCK = 12 * DAY_OF_WORK
 """Every 12 working days one busy agency has an incident."""
 OUTAGE = 0.02

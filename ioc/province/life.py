@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from ioc.calendar.workdays import DAY_OF_WORK, Hours
+from ioc.calendar.workdays import WorkCalendar
 from ioc.province.data import Agency, Procedure, communes
-from ioc.province.incidents import Shortages
+from ioc.province.incidents import DAY_OF_WORK, Shortages
 from ioc.times import HOUR, MINUTE, SECOND
 
 ENDS = frozenset({"refused", "withdrawn", "stopped", "completed"})
@@ -37,7 +37,7 @@ class Work:
     """The work on a received dossier, in working time: `span` of it, begun at `begin`, pushed back by waiting."""
 
     def __init__(
-        self, rng: Random, hours: Hours, shortages: Shortages, steps: list[Step], agency: Agency, procedure: Procedure
+        self, rng: Random, hours: WorkCalendar, shortages: Shortages, steps: list[Step], agency: Agency, procedure: Procedure
     ) -> None:
         self._rng, self._hours, self._shortages, self._steps = rng, hours, shortages, steps
         self._agency, self._procedure = agency, procedure

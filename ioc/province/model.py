@@ -16,14 +16,13 @@ from heapq import heappop, heappush, merge
 from itertools import chain
 from operator import attrgetter
 
-from ioc.calendar.workdays import OFFSET, local_day
 from ioc.province.bad import spoilt
 from ioc.province.dossiers import LIFE, Desks
 from ioc.province.incidents import chance, dice
 from ioc.province.life import ENDS, Step
 from ioc.province.ran import LONG, Radio
 from ioc.province.text import DOSSIER, RAN, Outgoing, changed
-from ioc.times import DAY, HOUR, MINUTE, SECOND, floor
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor, local_day
 
 __all__ = ["TOPICS", "Outgoing", "Province"]
 

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import xxhash
 
-from ioc.calendar.workdays import OFFSET
 from ioc.province.data import Site, sites
 from ioc.province.incidents import chance, outage
 from ioc.province.text import Outgoing, measured
-from ioc.times import DAY, HOUR, MINUTE, SECOND, floor
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor
 
 LONG, SHORT = 15 * MINUTE, MINUTE
 """Periods with which the past is filled."""

@@ -7,8 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
-from ioc.calendar.workdays import OFFSET
-from ioc.times import DAY
+from ioc.times import DAY, OFFSET
 
 DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
 SOURCE = "/motcua/thanhhoa"

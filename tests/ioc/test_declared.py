@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +19,15 @@ from ioc.catalog import Catalog, generation, load
 from ioc.cli.checking import declarations
 from ioc.counting.samples import fault
 from ioc.declared import check
-from ioc.errors import DeclarationError
+from ioc.errors import DeclarationError, UsageError
 from ioc.units.identity import Editions
 from ioc.vocabulary import Count, Quantiles, Ratio
 from streams import dossiers
 from streams.dossiers import STREAM
 from tests.streams_queue import QUEUE
 
+workdays = importlib.import_module("ioc.calendar.workdays")
+"""No import of this module's own: functions that are declared here use no working days."""
 ONE = replace(QUEUE.indicators[0], alert=None)
 
 
@@ -185,16 +188,66 @@ def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_anot
     assert package.generation(files="CALENDAR,", body="frame = frame.head(1)") != first, "a function below the declaration"
 
 
-@pytest.mark.parametrize(
-    "rules", ["import holidays", "from ioc.calendar.workdays import Hours", "def due(at):\n    from ioc.calendar import workdays"]
-)
-def test_the_version_of_a_foreign_calendar_is_in_the_generation(
-    package: Package, monkeypatch: pytest.MonkeyPatch, rules: str
-) -> None:
-    first = package.generation(rules=rules)
+def test_the_version_of_a_foreign_package_is_in_the_generation(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = package.generation(rules="import holidays")
     monkeypatch.setattr("ioc.declared.metadata.version", lambda name: "99")
     package.forget()
-    assert package.generation(rules=rules) != first
+    assert package.generation(rules="import holidays") != first
+
+
+USES = ["from ioc.calendar.workdays import calendar", "def due(at):\n    from ioc.calendar import workdays"]
+"""Ways in which contributions reach working days."""
+
+
+def listed(path: Path | None = None) -> str:
+    """The calendar in force as one of the data files of a declaration."""
+    return f"Path({str(path or workdays.file())!r}),"
+
+
+@pytest.mark.parametrize("rules", USES)
+def test_a_stream_that_uses_working_days_names_the_calendar_among_its_data_files(package: Package, rules: str) -> None:
+    with pytest.raises(DeclarationError, match=r"its contributions use working days; add \S*calendar.toml to its data_files"):
+        package.generation(rules=rules, files="CALENDAR,")
+    assert package.generation(rules=rules, files=listed())
+    assert declarations(package.write(rules=USES[0], files=listed(), body="rules.calendar().due(1767225600000, 5)")) == []
+
+
+def in_force(monkeypatch: pytest.MonkeyPatch, path: Path, text: str) -> None:
+    """Another file is the calendar in force, as in a new process."""
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(workdays, "file", lambda: path)
+    workdays.calendar.cache_clear()
+
+
+@pytest.fixture
+def own_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the calendar, which is the one in force meanwhile."""
+    path = tmp_path / "calendar.toml"
+    in_force(monkeypatch, path, workdays.file().read_text(encoding="utf-8"))
+    yield path
+    workdays.calendar.cache_clear()
+
+
+@pytest.mark.parametrize("module", sorted(declared.CALENDAR))
+def test_a_changed_calendar_or_its_arithmetic_makes_another_generation(
+    package: Package, own_calendar: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    first = package.generation(rules=USES[0], files=listed(own_calendar))
+    in_force(monkeypatch, own_calendar, own_calendar.read_text(encoding="utf-8") + '2027-05-04 = ["Nghỉ bù", "Day off"]\n')
+    second = package.generation(rules=USES[0], files=listed(own_calendar))
+    known = declared._source
+    changed = lambda name: f"{known(name)}\nMORE = 1" if name == module else known(name)  # noqa: E731
+    monkeypatch.setattr(declared, "_source", cache(changed))
+    assert len({first, second, package.generation(rules=USES[0], files=listed(own_calendar))}) == 3
+
+
+def test_under_a_faulty_calendar_nothing_is_counted(
+    package: Package, own_calendar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_force(monkeypatch, own_calendar, own_calendar.read_text(encoding="utf-8") + "2027-05-04 = 1\n")
+    line = own_calendar.read_text(encoding="utf-8").count("\n")
+    with pytest.raises(UsageError, match=rf"calendar.toml:{line}: a name is Vietnamese and English"):
+        package.generation(rules=USES[0], files=listed(own_calendar))
 
 
 def test_the_days_on_which_editions_of_unit_codes_begin_are_in_the_generation_of_those_who_use_them(

@@ -13,11 +13,11 @@ import pytest
 from vietnam_provinces import Ward
 from vietnam_provinces.codes import ProvinceCode
 
-from ioc.calendar.workdays import Hours, local_day
+from ioc.calendar.workdays import calendar
 from ioc.events.exact_lane import Reject, exact
 from ioc.province.data import communes, departments, procedures, sites
 from ioc.province.model import DOSSIER, RAN, Outgoing, Province
-from ioc.times import DAY, HOUR, MINUTE, PROVINCE, SECOND, from_datetime, to_datetime, to_ms
+from ioc.times import DAY, HOUR, MINUTE, PROVINCE, SECOND, from_datetime, local_day, to_datetime, to_ms
 from schemas import contracts
 from schemas.dossier import STATES
 from schemas.envelope import Envelope
@@ -92,7 +92,7 @@ def test_lives_follow_the_states_of_the_national_portal() -> None:
 
 
 def test_desks_work_in_office_hours_only() -> None:
-    hours = Hours()
+    hours = calendar()
     for steps in lives().values():
         for step in steps:
             if step["state"] in ("received", "processing", "supplement", "completed", "refused"):
@@ -115,7 +115,7 @@ def test_desks_work_in_office_hours_only() -> None:
     ],
 )
 def test_due_times_skip_weekends_and_holidays(received: tuple[str, str], days: int, due: tuple[str, str]) -> None:
-    assert to_datetime(Hours().due(local(*received), days), PROVINCE) == to_datetime(local(*due), PROVINCE)
+    assert to_datetime(calendar().due(local(*received), days), PROVINCE) == to_datetime(local(*due), PROVINCE)
 
 
 def test_a_supplement_moves_the_due_time_by_the_pause() -> None:
