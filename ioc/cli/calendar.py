@@ -80,9 +80,12 @@ def use(path: Annotated[Path, typer.Argument(metavar="FILE", help="Checked first
     there = Path(str(file()))
     text = _checked(path)
     waiting = there.with_name(f".{there.name}.new")
-    waiting.write_bytes(text)
-    os.replace(waiting, there)  # whoever reads meanwhile finds the old file or the new one
-    show(f"{there} is this file now. A running centre counts under the old one until `ioc rebuild`, which counts all anew.")
+    try:
+        waiting.write_bytes(text)
+        os.replace(waiting, there)  # whoever reads meanwhile finds the old file or the new one
+    except OSError as error:
+        raise UsageError(f"{there}: {error.strerror}; the calendar in force stays: ask who installed the programs") from None
+    show(f"{there} is this file now; what runs counts under the old one until `ioc rebuild`, which counts all anew")
 
 
 def _checked(path: Path) -> bytes:
@@ -101,8 +104,11 @@ def _checked(path: Path) -> bytes:
     found = WorkCalendar(rules)
     show(f"{path} is well: {summary(found)}")
     there = Path(str(file()))
-    if there.exists() and path.resolve() != there.resolve():
-        show(changes(load(there), found))
+    if path.resolve() != there.resolve():
+        try:
+            show(changes(load(there), found))
+        except UsageError as error:  # it is the one to be replaced
+            show(f"the calendar in force is not well: {error}")
     return text
 
 
@@ -149,12 +155,14 @@ def add(
     """
     from ioc.times import DAY, duration
 
+    whole = span.endswith("d")
     try:
         length = duration(span) * (-1 if back else 1)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    except ValueError:
+        length = 0
+    if not length or span.endswith("w"):
+        raise UsageError(f"{span!r} is no working time; write hours, minutes or whole working days: 12h, 90m, 5d")
     start, found = _instant(time), _calendar()
-    whole = span.strip().endswith("d")
     there = _asked(lambda: found.add_days(start, length // DAY) if whole else found.add(start, length))
     _answer("at", start, there, as_json)
 
