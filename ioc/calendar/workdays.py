@@ -41,18 +41,20 @@ class WorkCalendar:
         self.first = rules.first
         self.periods: list[Periods] = []
         """The office hours of each day from `first` on; none: closed."""
+        lengths: list[int] = []
         late: list[int] = []
-        alike: dict[Shape, Periods] = {}
+        alike: dict[tuple[Shape, int | None], tuple[Periods, int, int]] = {}
         for week, end in zip(rules.weeks, [*(week.first for week in rules.weeks[1:]), rules.last + 1], strict=True):
             for day in range(max(week.first, rules.first), end):
-                shape = rules.shape(day, week)
-                if shape not in alike:
-                    alike[shape] = _periods(shape)
-                self.periods.append(alike[shape])
-                late.append(DAY if week.until is None else _worked(alike[shape], week.until))
+                kind = rules.shape(day, week), week.until
+                if kind not in alike:
+                    alike[kind] = _kind(*kind)
+                periods, length, still = alike[kind]
+                self.periods.append(periods)
+                lengths.append(length)
+                late.append(still)
         self._begin = self.first * DAY - OFFSET
         self._size = len(self.periods)
-        lengths = [_worked(periods, DAY) for periods in self.periods]
         self.before = [0, *accumulate(lengths)]
         """The working time before each day, and that of all days."""
         self._workdays = [index for index, length in enumerate(lengths) if length]
@@ -193,14 +195,13 @@ class WorkCalendar:
         return self.at(self.due(received, days))
 
 
-def _periods(shape: Shape) -> Periods:
+def _kind(shape: Shape, until: int | None) -> tuple[Periods, int, int]:
+    """The periods of a kind of day, how much is worked on it, and how much of it until receipts count from the next day."""
     done = [0, *accumulate(closes - opens for opens, closes in shape)]
-    return tuple((opens, closes, before) for (opens, closes), before in zip(shape, done, strict=False))
-
-
-def _worked(periods: Periods, clock: int) -> int:
-    """How much of a day is worked at a clock time."""
-    return sum(min(max(clock, opens), closes) - opens for opens, closes, _ in periods)
+    periods = tuple((opens, closes, before) for (opens, closes), before in zip(shape, done, strict=False))
+    if until is None:
+        return periods, done[-1], DAY
+    return periods, done[-1], sum(min(max(until, opens), closes) - opens for opens, closes in shape)
 
 
 def file() -> Traversable:
