@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         "",
         description="addresses or networks (a,b) of reverse proxies whose `X-Forwarded-For` the gateway believes; empty: none",
     )
+    maps_dir: str = Field(
+        "", description="folder of maps of your own: NAME.toml in it is `--map NAME` and `POST /events/NAME`; empty: none"
+    )
+    hmac_key: SecretStr = Field(
+        SecretStr(""), description="key with which maps hash personal fields ([personal] hmac): at least 32 bytes in base64"
+    )
     wall_port: int = Field(8080, description="first port tried for the wall")
     webhook_url: str = Field(
         "",
@@ -55,6 +61,19 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr = Field(
         SecretStr(""), validate_default=True, description="key of the webhook's signature: `whsec_` and 24 to 64 bytes in base64"
     )
+
+    @field_validator("hmac_key")
+    @classmethod
+    def _keys(cls, secret: SecretStr) -> SecretStr:
+        """A key that cannot be guessed, or none."""
+        if text := secret.get_secret_value():
+            try:
+                right = len(base64.b64decode(text, validate=True)) >= 32
+            except binascii.Error:
+                right = False
+            if not right:
+                raise ValueError("it must be at least 32 bytes in base64: openssl rand -base64 32")
+        return secret
 
     @field_validator("webhook_secret")
     @classmethod

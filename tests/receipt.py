@@ -14,7 +14,7 @@ from ioc.counting.pipeline import Pipeline
 from ioc.events import murmur
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.heartbeats import heartbeat
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.translate import read_events
 from ioc.settings import Settings

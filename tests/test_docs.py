@@ -16,7 +16,7 @@ import typer.main
 
 from ioc import cli
 from ioc.events.exact_lane import Reject, exact
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.translate import read_events
 from ioc.province.text import measured
 from ioc.settings import Settings

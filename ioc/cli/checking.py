@@ -19,7 +19,7 @@ from ioc.cli.asyncapi import examples
 from ioc.cli.derive import differences
 from ioc.counting.samples import fault
 from ioc.errors import IocError
-from ioc.importing.mapping import load_map, shipped
+from ioc.importing.maps import load_map, shipped
 from ioc.store.tables import board_views
 
 CODE = (".py", ".pyc", ".pyi", ".so")

@@ -38,9 +38,9 @@ def demo(
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz, .zip) or XES (also .gz).")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, XES or JSON (also .gz, .zip).")],
     mapping: Annotated[
-        str, typer.Option("--map", metavar="NAME|FILE", help="A shipped map (receipt, ucc5g) or a TOML file of yours.")
+        str, typer.Option("--map", metavar="NAME|FILE", help="A map by its name (`docs/importing.md`), or a TOML file of yours.")
     ],
     data: Data = None,
     run: Run = None,

@@ -17,8 +17,10 @@ from ioc.cli.underway import Importing
 from ioc.importing import told
 from ioc.importing.columns import Statistics
 from ioc.importing.importer import read_log
-from ioc.importing.mapping import Map, load_map
+from ioc.importing.mapping import Map
 from ioc.importing.mapping_check import assumed
+from ioc.importing.maps import load_map
+from ioc.importing.personal import keyed
 from ioc.importing.told import Refused
 from ioc.replaying import new_run
 from ioc.settings import Settings
@@ -41,11 +43,12 @@ def bring_in(
     Raises typer.Exit with the command's exit code.
     """
     quiet_libraries()
-    log_map = load_map(mapping)
+    given = settings_of(data)
+    log_map = keyed(load_map(mapping, given.maps_dir), given, mapping)
     for line in assumed(log_map):
         say(f"{mapping}: {line}")
     if check:
-        return _check(settings_of(data), files, log_map, as_json)
+        return _check(given, files, log_map, as_json)
     settings, catalog = connected(data), load()
     if run is not None:
         new_run.check_import(settings, run)

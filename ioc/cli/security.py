@@ -20,7 +20,7 @@ Finding = tuple[str, bool, str]
 """What was looked at, whether it is well, and what was found."""
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 ENV_FILES = (".env", "deploy/.env")
-SECRET = re.compile(r"^\s*(?:export\s+)?(IOC_\w*(?:PASSWORD|SECRET|TOKEN)|IOC_CLICKHOUSE_URL)\s*=\s*\S", re.MULTILINE)
+SECRET = re.compile(r"^\s*(?:export\s+)?(IOC_\w*(?:PASSWORD|SECRET|TOKEN|HMAC_KEY)|IOC_CLICKHOUSE_URL)\s*=\s*\S", re.MULTILINE)
 LISTENS = "0A"
 """The state of a listening socket in /proc/net/tcp."""
 

@@ -30,15 +30,18 @@ from ioc.settings import Settings
 __all__ = ["Stack", "default_children", "detach", "down", "endpoints", "own_command", "python", "status"]
 
 NOBODYS = ("IOC_GRAFANA_TOKEN",)
+HASHES = "IOC_HMAC_KEY"
 WITHOUT = {
     "broker": ("IOC_",),
     "store": ("IOC_",),
     "grafana": ("IOC_",),
     "gateway": (*NOBODYS, "IOC_WEBHOOK_"),
-    "wall": (*NOBODYS, "IOC_WEBHOOK_", "IOC_KAFKA_PASSWORD"),
-    "demo": (*NOBODYS, "IOC_WEBHOOK_"),
+    "wall": (*NOBODYS, "IOC_WEBHOOK_", "IOC_KAFKA_PASSWORD", HASHES),
+    "demo": (*NOBODYS, "IOC_WEBHOOK_", HASHES),
+    "worker": (*NOBODYS, HASHES),
 }
-"""How the variables begin that a child does not get: secrets are for those who need them (the webhook's for the worker)."""
+"""How the variables begin that a child does not get: secrets are for those who need them (the webhook's for the worker, the key
+of hashes for the gateway)."""
 Progress = Callable[[str], None]
 Children = Callable[[Settings, Mapping[str, int], Progress], list[Child]]
 

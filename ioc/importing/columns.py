@@ -11,13 +11,11 @@ from typing import Any
 from ioc.importing.logtimes import Moment, reader
 from ioc.importing.mapping import COLUMN, Clock, Day, Input, Map, Measure, Value, day_of
 from ioc.importing.numbers import number_reader, times
-from ioc.importing.rows import Reading
+from ioc.importing.rows import Fields, Reading
 from ioc.importing.spoiled import Spoiled
 from ioc.importing.units import factor
 from ioc.times import to_ms
 
-Fields = dict[str, str]
-"""A row by column."""
 Getter = Callable[[Fields], Any]
 Nulls = frozenset[str | None]
 LAST = time(23, 59, 59, 999_000)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from ioc.importing.columns import Fields, Nulls
+from ioc.importing.columns import Nulls
 from ioc.importing.mapping import EventMap, Map, Not
-from ioc.importing.rows import Row
+from ioc.importing.paths import below, many
+from ioc.importing.rows import Fields, Row
 
 Test = Callable[[Fields], bool]
 Lasts = list[Counter[str]]
@@ -21,7 +22,10 @@ def nulls_of(log_map: Map) -> Nulls:
 
 def matching(event: EventMap, nulls: Nulls) -> Test:
     """Whether a row is as `when` says."""
-    tests = [_test(column, want, nulls) for column, want in event.when.items()]
+    tests = [
+        _any_test(column, want, nulls) if many(column) and below(column, event.each) is None else _test(column, want, nulls)
+        for column, want in event.when.items()
+    ]
 
     def matches(row: Fields) -> bool:
         for test in tests:  # noqa: SIM110 (all() costs more than most maps' conditions)
@@ -40,6 +44,16 @@ def _test(column: str, want: bool | str | list[str] | Not, nulls: Nulls) -> Test
         return lambda row: row.get(column) not in words
     words = _words(want)
     return lambda row: row.get(column) in words
+
+
+def _any_test(column: str, want: bool | str | list[str] | Not, nulls: Nulls) -> Test:
+    """The same for every element of a list: whether any is so; `false`: whether none has a value."""
+    if isinstance(want, bool):
+        return lambda row: any(text not in nulls for text in row.get(column, ())) == want
+    words = _words(want.words if isinstance(want, Not) else want)
+    if isinstance(want, Not):
+        return lambda row: any(text not in words for text in row.get(column, ()))
+    return lambda row: any(text in words for text in row.get(column, ()))
 
 
 def _words(want: str | list[str]) -> frozenset[str | None]:

@@ -30,7 +30,7 @@ _SEP = re.compile(r'"?sep=(.)"?\s*')
 
 def read_delimited(member: str, stream: IO[bytes], head: bytes, log_map: Map, reading: Reading) -> Iterator[Row]:
     """The rows behind the header.  Raises UsageError with the line."""
-    text = io.TextIOWrapper(stream, _encoding(log_map.input, head), newline="")
+    text = io.TextIOWrapper(stream, encoding_of(log_map.input, head), newline="")
     lines = _Lines(member, text)
     header, delimiter = _header(member, lines, log_map, reading)
     if twice := sorted(name for name in log_map.columns() if header.count(name) > 1):
@@ -57,7 +57,7 @@ def read_delimited(member: str, stream: IO[bytes], head: bytes, log_map: Map, re
     text.detach()  # else closing the wrapper closes the archive's stream under us
 
 
-def _encoding(given: Input, head: bytes) -> str:
+def encoding_of(given: Input, head: bytes) -> str:
     """The map's; where it states none, a byte order mark decides."""
     marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "encoding" not in given.model_fields_set
     return "utf-16" if marked else given.encoding

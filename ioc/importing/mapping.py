@@ -14,7 +14,8 @@
     skip = 0                              # lines above the header; left out: those above the line that has all columns
     trim = true                           # blanks around a cell are no part of it
     decimal = "."                         # or ","; stated: the other mark groups by threes (1.234,5); not stated: 1,234 is none
-    members = ["*.csv", "*.xes"]          # of a zip
+    members = ["*.csv", "*.xes"]          # of a zip; for JSON write ["*.json"]
+    records = "data"                      # JSON: the rows are the elements of this list, not the documents
     [time]
     format = "iso"                        # or yyyyMMddHHmmss, epoch_s, epoch_ms, serial (days of a spreadsheet), serial_1904,
                                           # a pattern ("%d/%m/%Y %H:%M"), or a list: the first that fits
@@ -23,8 +24,12 @@
     office_close = "17:00"                # what `time = "office-close"` means
     [values.channel]                      # a value table; without `default` an unknown value makes the event a reject
     Desk = "counter"
+    [personal]                            # what is personal; JSON: with all below it
+    drop = ["ChuHoSo", "Email"]           # no value of the map may read it
+    hmac = ["SoDinhDanh"]                 # read as HMAC-SHA256 with the key IOC_HMAC_KEY; never in an id
     [data]                                # what every event states: field = value
     [[event]]                             # one event a row; once = "case": of the first row of a case, once = "last": of its last
+    each = "DanhSachLePhi"                # JSON: one event for each element of this list; its columns: DanhSachLePhi[].Gia
     when = { column = "value" }           # or ["a", "b"], or { not = ... } of them; true: has a value, false: has none
     id, time, sequence = value
     data = { field = value }
@@ -38,6 +43,11 @@ A value is a text in which `{column}` stands for the column (a null column: the 
 file (in a zip: the member), `{@row}` the number of the data row in it, from 1. Times and numbers are recognised by the
 contract's field. XES: attributes are the columns; those of the trace begin with `case:`.
 
+JSON: a file is a document, an array of documents, or one a line. A column is a path: `A.B` within an object, `L[0].K` in the
+first element of a list, `L[].K` in each: in the one that `each` is at (`{@item}`: its number, from 1), else in `when` alone,
+where the condition must hold for any element (`false`: none has a value). `/K` is at the top of the document, above `records`.
+Numbers are the texts they are written as; null, and a key that is not there, is nothing. What no path names is nowhere kept.
+
 A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
 says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A
 %H %I %p %M %S %f %z; %Z and what depends on a machine's language are refused.
@@ -46,20 +56,17 @@ says it for one value; 00:00 is then taken for a day without a time, too. Direct
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from ioc.errors import UsageError
-from ioc.text import nfc
 from schemas import contracts
 
 Scalar = str | int | float | bool
 Day = Literal["start-of-day", "end-of-day", "office-close"]
+OWN = frozenset({"@row", "@member", "@item"})
+"""What a row has beside its columns."""
 DUE = "due_at"
 """The field that says until when: a day without a time there means its end."""
 COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -130,6 +137,7 @@ class EventMap(_Strict):
 
     type: str = ""
     once: Literal["case", "last"] | None = None
+    each: str = ""
     when: dict[str, bool | str | list[str] | Not] = {}
     id: AnyValue
     time: AnyValue
@@ -147,6 +155,7 @@ class Input(_Strict):
     encoding: str = "utf-8-sig"
     decimal: Literal[".", ","] = "."
     members: list[str] = ["*.csv", "*.xes"]
+    records: Annotated[str, Field(min_length=1)] | None = None
     skip: Annotated[int, Field(ge=0, le=1000)] | None = None
     trim: bool = True
     quote: Annotated[str, Field(max_length=1)] = '"'
@@ -162,6 +171,27 @@ class Clock(_Strict):
     office_close: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "17:00"
 
 
+class Personal(_Strict):
+    """Columns that are personal. The key comes from the settings: none stands in a map."""
+
+    drop: list[str] = []
+    hmac: list[str] = []
+    _key: bytes = PrivateAttr(b"")
+
+    def __bool__(self) -> bool:
+        return bool(self.drop or self.hmac)
+
+    def with_key(self, key: bytes) -> Personal:
+        """The same, able to hash."""
+        found = self.model_copy()
+        found._key = key
+        return found
+
+    def key(self) -> bytes:
+        """The key; empty where there is none."""
+        return self._key
+
+
 class Map(_Strict):
     """A mapping file."""
 
@@ -173,6 +203,7 @@ class Map(_Strict):
     input: Input = Input()
     time: Clock = Clock()
     values: dict[str, dict[str, Scalar]] = {}
+    personal: Personal = Personal()
     data: dict[str, AnyValue] = {}
     event: list[EventMap] = Field(min_length=1)
 
@@ -205,54 +236,4 @@ class Map(_Strict):
         found |= {self.case} if self.case else set()
         for event in self.event:
             found |= set(event.when) | {measure.column for measure in event.measurements}
-        return found - {"@row", "@member"}
-
-
-def shipped() -> list[str]:
-    """Names of the maps that come with the program."""
-    return sorted(path.name[:-5] for path in resources.files("streams").joinpath("maps").iterdir() if path.name.endswith(".toml"))
-
-
-def load_map(name_or_path: str) -> Map:
-    """The map of that name, or in that file.  Raises UsageError naming the key, or the maps there are."""
-    from ioc.importing.mapping_check import problems
-
-    path = Path(name_or_path)
-    if name_or_path in shipped():
-        data = resources.files("streams").joinpath("maps", f"{name_or_path}.toml").read_bytes()
-    elif path.is_file():
-        data = path.read_bytes()
-    else:
-        raise UsageError(f"no map {name_or_path!r}: neither a file nor one of the shipped maps {', '.join(shipped())}")
-    try:
-        found = Map.model_validate(tomllib.loads(nfc(data.decode("utf-8-sig").replace("\r\n", "\n"))))
-    except ValidationError as error:
-        raise UsageError(f"map {name_or_path}: " + "; ".join(_said(e) for e in error.errors(include_url=False))) from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"map {name_or_path}, line {line}, is not UTF-8: save the file as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"map {name_or_path} is not TOML: {error}") from None
-    if wrong := problems(found):
-        raise UsageError(f"map {name_or_path}: " + "; ".join(wrong))
-    return found
-
-
-def _said(error: Any) -> str:
-    key = ""
-    for part in error["loc"]:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}"
-    known = ""
-    if error["type"] == "extra_forbidden":
-        known = f"; there are {', '.join(_owner(error['loc']))}"
-    return f"{key.lstrip('.')}: {error['msg']}{known}"
-
-
-def _owner(loc: tuple[Any, ...]) -> list[str]:
-    """The keys allowed where an unknown one stands."""
-    names = [part for part in loc[:-1] if isinstance(part, str)]
-    model: type[BaseModel] = Map
-    tables: dict[str, type[BaseModel]] = {"input": Input, "time": Clock, "event": EventMap, "measurements": Measure, "Not": Not}
-    for name in names:
-        model = tables.get(name, Value)
-    return sorted(field.alias or name for name, field in model.model_fields.items())
+        return found - OWN

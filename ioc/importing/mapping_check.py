@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ioc.catalog import load
+from ioc.importing import paths_check, personal
 from ioc.importing.logtimes import EPOCHS, check_format, needs_zone
 from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Not, Value, day_of
 from ioc.importing.units import alike, factor
@@ -40,7 +41,8 @@ def _with_state() -> frozenset[str]:
 
 def problems(found: Map) -> list[str]:
     """One line a contradiction, each beginning with its TOML key."""
-    lines = [*_values(found), *(line for n, event in enumerate(found.event) for line in _event(found, event, f"event[{n}]"))]
+    lines = [*_values(found), *paths_check.wrong(found), *personal.wrong(found)]
+    lines += [line for n, event in enumerate(found.event) for line in _event(found, event, f"event[{n}]")]
     return list(dict.fromkeys(lines))  # what is wrong in [data] is wrong in every [[event]], and said once
 
 

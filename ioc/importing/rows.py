@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ioc.errors import UsageError
 from ioc.importing.mapping import Input
 
+Fields = dict[str, Any]
+"""A row by column: texts; of a column that names every element of a list (`[]`) the texts of all."""
 LONGEST = 1 << 20
 """Letters of a row or an event: a thousand times what real logs have; of a longer one no more is read."""
 
@@ -16,15 +18,16 @@ LONGEST = 1 << 20
 class Row(NamedTuple):
     """A row of a log. `fields` are by column, @member and @row among them; `trouble` says why there are no others.
 
-    `line` is the line of the file at which the row begins, from 1 (of a zip: of the member).
+    `line` is the line of the file at which the row begins, from 1 (of a zip: of the member); `document` is JSON it was read from.
     """
 
     member: str
     number: int
-    fields: dict[str, str]
+    fields: Fields
     trouble: str = ""
     cells: Sequence[str] = ()
     line: int = 0
+    document: Any = None
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Reading:
     """What was not in the map and found out, for the user to see."""
 
 
-def keep(fields: dict[str, str], member: str, number: int, given: Input) -> dict[str, str]:
+def keep(fields: Fields, member: str, number: int, given: Input) -> Fields:
     """The fields of a row as the map wants them: without what is null in their column, with @member and @row."""
     for name, words in given.null_in.items():
         if fields.get(name) in words:

@@ -1,10 +1,11 @@
-"""Sources: logs in files (CSV and XES; plain, gzip, zip members) read row by row; no file is ever whole in memory.
+"""Sources: logs in files (CSV, XES and JSON; plain, gzip, zip members) read row by row; no file is ever whole in memory.
 
 What a file is, its first bytes say, not its name. A file that cannot be read is a UsageError `bad_file`. All text is NFC.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zipfile
@@ -17,8 +18,11 @@ from typing import IO, TYPE_CHECKING
 from lxml.etree import XMLSyntaxError
 
 from ioc.errors import UsageError
-from ioc.importing.delimited import read_delimited
+from ioc.importing.delimited import encoding_of, read_delimited
+from ioc.importing.documents import BEGINS, documents, unread
 from ioc.importing.mapping import Map
+from ioc.importing.messages import Columns
+from ioc.importing.personal import hider
 from ioc.importing.rows import Reading, Row, keep, require
 from ioc.importing.xes import read_xes
 from ioc.text import nfc
@@ -123,13 +127,44 @@ def _guarded(inner: IO[bytes] | gzip.GzipFile, packed: int) -> IO[bytes]:
 def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:
-        raise UsageError(f"bad_file: {member} is empty; a log begins with a line of column names (CSV) or with <log> (XES)")
+        raise UsageError(
+            f"bad_file: {member} is empty; a log begins with a line of column names (CSV), with <log> (XES), or is JSON"
+        )
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise UsageError(f"bad_file: {member} is a workbook; {_SAVE_AS}")
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or head.startswith((b"\xff\xfe<", b"\xfe\xff\x00<")):
-        yield from _xes(member, stream, log_map, reading)
+    if _is_json(head):
+        yield from _json(member, stream, head, log_map, reading)
+    elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or head.startswith((b"\xff\xfe<", b"\xfe\xff\x00<")):
+        yield from _hidden(_xes(member, stream, log_map, reading), log_map)
     else:
-        yield from read_delimited(member, stream, head, log_map, reading)
+        yield from _hidden(read_delimited(member, stream, head, log_map, reading), log_map)
+
+
+def _hidden(rows: Iterator[Row], log_map: Map) -> Iterator[Row]:
+    """The rows without what is personal. Of cells that no column names, nobody can say what is: they are left out."""
+    if not log_map.personal:
+        return rows
+    hide = hider(log_map)
+
+    def hidden() -> Iterator[Row]:
+        for row in rows:
+            hide(row.fields)
+            yield row._replace(cells=(), trouble=unread(row.trouble, "\n".join(row.cells).encode())) if row.trouble else row
+
+    return hidden()
+
+
+def _is_json(head: bytes) -> bool:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.decode("utf-16", "ignore").encode()
+    return BEGINS.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+
+
+def _json(member: str, stream: IO[bytes], head: bytes, log_map: Map, reading: Reading) -> Iterator[Row]:
+    if log_map.input.decimal != ".":
+        raise UsageError(f"bad_file: {member} is JSON, whose decimal mark is the dot: take `decimal` out of [input] of the map")
+    encoding = encoding_of(log_map.input, head)
+    yield from Columns(log_map).rows(member, documents(member, stream, encoding), reading)
 
 
 def _xes(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:

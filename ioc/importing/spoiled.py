@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ioc.importing.mapping import Map
+from ioc.importing.mapping import OWN, Map
+from ioc.importing.paths import many
 from schemas import contracts
 
 SHOWN = 3
@@ -69,4 +70,4 @@ def id_columns(log_map: Map) -> set[str]:
         found |= event.id.columns()
         if entity := log_map.fields(event).get(contracts()[log_map.typed(event)].entity_key):
             found |= entity.columns()
-    return found - {"@row", "@member"}
+    return {column for column in found - OWN if not many(column)}

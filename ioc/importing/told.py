@@ -18,6 +18,7 @@ from ioc.events.exact_lane import Reject, verdict
 from ioc.importing.columns import Statistics, text_reader
 from ioc.importing.mapping import COLUMN, EventMap, Map, Value
 from ioc.importing.mapping_check import kinds
+from ioc.importing.paths import EVERY
 from ioc.importing.shift import shifted
 from ioc.importing.sources import read_rows
 from ioc.importing.translate import Made, made_of
@@ -124,24 +125,34 @@ def _document(made: Made) -> Any:
 
 def said(log_map: Map, made: Made, reject: Reject) -> str:
     """What is wrong with an event, by the text in the file and what the map says of it."""
+    return blamed(log_map, made, reject)[1]
+
+
+def blamed(log_map: Map, made: Made, reject: Reject) -> tuple[str, str]:
+    """The column at fault, or else the field, and what is wrong, by the text that was read and what the map says of it."""
     if made.event is None:
-        return made.row.trouble
+        return "", made.row.trouble
     document = _document(made)
     found = _measured(log_map, made.event, document, reject.field) or _stated(log_map, made.event, document, reject.field)
     if found is None:
-        return reject.message
+        return reject.field, reject.message
     value, kind, given = found
     fields = made.row.fields
     columns = list(dict.fromkeys(name for text in value.texts() for name in COLUMN.findall(text)))
     if not columns:
-        return reject.message
+        return reject.field, reject.message
+    nulls = frozenset({None, *log_map.input.null})
+    text = text_reader(value, nulls)(fields)
+    if text is None:  # those that are empty; of several that may stand in for each other, all are
+        columns = [column for column in columns if fields.get(column) in nulls]
     name = "+".join(columns)
-    text = text_reader(value, frozenset({None, *log_map.input.null}))(fields)
+    if made.item is not None:
+        name = name.replace(f"{made.event.each}{EVERY}", f"{made.event.each}[{made.item}]")
     if text is None:
-        return f"{name} is empty: {reject.message}"
+        return name, f"{name} is empty: {reject.message}"
     shown = f"{name} `{text[:_CUT]}`"
     wrong = _unread(log_map, value, kind, given)
-    return f"{shown} {wrong}" if wrong else f"{shown}: {reject.message}"
+    return name, f"{shown} {wrong}" if wrong else f"{shown}: {reject.message}"
 
 
 def _stated(log_map: Map, event: EventMap, document: Any, place: str) -> tuple[Value, str, Any] | None:

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from ioc.errors import UsageError
-from ioc.importing.columns import Fields, Statistics, field_reader, measure_reader, text_reader, time_reader
+from ioc.importing.columns import Statistics, field_reader, measure_reader, text_reader, time_reader
 from ioc.importing.conditions import Lasts, count_lasts, nulls_of, wanting
 from ioc.importing.logtimes import NO_OFFSET
 from ioc.importing.mapping import EventMap, Map
 from ioc.importing.mapping_check import kinds
-from ioc.importing.rows import Row
+from ioc.importing.messages import Columns
+from ioc.importing.rows import Fields, Row
 from ioc.importing.sources import read_rows
 from ioc.importing.spoiled import Spoiled, id_columns
 from schemas import contracts
@@ -50,11 +51,15 @@ class Outgoing(NamedTuple):
 
 
 class Made(NamedTuple):
-    """An event with the row and the [[event]] it was made of (None: a row without columns)."""
+    """An event with the row and the [[event]] it was made of (None: a row without columns).
+
+    `item`: the place of the element of a list it was made of, from 0; the row's fields are then the element's.
+    """
 
     row: Row
     event: EventMap | None
     outgoing: Outgoing
+    item: int | None = None
 
 
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
@@ -80,7 +85,8 @@ def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: La
     by_rows = next((n for n, event in enumerate(log_map.event) if not event.once), len(log_map.event))
     left = lasts or [Counter() for _ in log_map.event]
     makers = [(event, _maker(log_map, event, left[n], statistics), LAST * (n > by_rows)) for n, event in enumerate(log_map.event)]
-    spoiled = statistics.spoiled = Spoiled(id_columns(log_map))
+    spoiled, columns = Spoiled(id_columns(log_map)), Columns(log_map)
+    statistics.spoiled = spoiled
     for row in rows:
         statistics.rows += 1
         spoiled.look(row.fields)
@@ -88,11 +94,14 @@ def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: La
             statistics.broken += 1
             found = [Made(row, None, _broken(row, log_map))]
         else:
-            found = [
-                Made(row, event, made if event.sequence else made._replace(place=around if event.once else statistics.rows))
-                for event, make, around in makers
-                if (made := make(row.fields)) is not None
-            ]
+            found = []
+            for event, make, around in makers:
+                for fields, item in columns.items(event, row) if event.each else ((row.fields, None),):
+                    if (outgoing := make(fields)) is None:
+                        continue
+                    if not event.sequence and row.document is None:  # a message has no place in a file
+                        outgoing = outgoing._replace(place=around if event.once else statistics.rows)
+                    found.append(Made(row if item is None else row._replace(fields=fields), event, outgoing, item))
             statistics.unmatched += not found
         statistics.events += len(found)
         for one in found:

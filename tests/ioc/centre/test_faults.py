@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 
 from ioc.importing.importer import Sent, run_import
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from tests import brute_receipt as brute
 from tests.centre import Centre
 from tests.services import wait_until

@@ -15,7 +15,7 @@ from ioc import cli
 from ioc.cli import imports, underway
 from ioc.errors import ServiceAway, UsageError
 from ioc.importing.importer import read_log
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.settings import Settings
 from tests.counting import CATALOG, count, pipeline, real_store
 from tests.fake import FakeStore

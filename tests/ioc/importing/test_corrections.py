@@ -14,7 +14,7 @@ import pytest
 from ioc.counting.history import History
 from ioc.errors import UsageError
 from ioc.importing.corrections import Corrections
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.translate import read_events
 from ioc.store.clickhouse import Store

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ioc.errors import UsageError
-from ioc.importing.mapping import Map, load_map
+from ioc.importing.mapping import Map
+from ioc.importing.maps import load_map
 from ioc.importing.rows import Reading, Row
 from ioc.importing.sources import read_rows
 from ioc.importing.translate import Statistics, read_events

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ioc.importing import importer
 from ioc.importing.importer import Sent, Window, run_import
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.spill import Sorted
 from ioc.importing.translate import Outgoing, read_events

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from ioc.errors import UsageError
 from ioc.importing.logtimes import check_format, reader
-from ioc.importing.mapping import load_map
 from ioc.importing.mapping_check import assumed
+from ioc.importing.maps import load_map
 from ioc.importing.translate import Statistics, read_events
 from ioc.times import to_ms
 

@@ -14,7 +14,7 @@ import pytest
 from ioc.errors import UsageError
 from ioc.events.exact_lane import Reject, exact
 from ioc.importing.logtimes import reader
-from ioc.importing.mapping import load_map, shipped
+from ioc.importing.maps import load_map, shipped
 from ioc.importing.shift import shifted
 from ioc.importing.translate import Outgoing, Statistics, read_events
 from ioc.times import to_ms
@@ -206,7 +206,7 @@ null_below = -156
         ('case = "no"', "", 'event[0].once: needs `case = "<column>"`'),
         ("dossier.changed", "dossier.changd", "event[0].type: 'vn.ioc.dossier.changd.v1' is no event type"),
         ('id = "{no}/received"', 'id = "received"', "event[0].id: needs a text with a column"),
-        ('once = "case"', 'onec = "case"', "event[0].onec: Extra inputs are not permitted; there are data, id"),
+        ('once = "case"', 'onec = "case"', "event[0].onec: Extra inputs are not permitted; there are data, each, id"),
         ('column = "channel",', "", "data.channel: needs exactly one of column, join, first"),
         ("[[event]]", "[[event", "is not TOML"),
         ('["done", "finished"]', '{ nto = "done" }', "nto: Extra inputs are not permitted; there are not"),
@@ -224,8 +224,9 @@ def test_a_wrong_map_is_refused_with_its_key_and_what_is_right(tmp_path: Path, w
 
 
 def test_an_unknown_map_lists_the_shipped_ones() -> None:
-    assert shipped() == ["receipt", "ucc5g"]
-    with pytest.raises(UsageError, match="neither a file nor one of the shipped maps receipt, ucc5g"):
+    known = shipped()
+    assert known == ["dvc_sync", "dvc_sync_progress", "opencps", "receipt", "ucc5g"]
+    with pytest.raises(UsageError, match=f"neither a file nor one of the maps {', '.join(known)}"):
         load_map("recipt")
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ioc.errors import UsageError
-from ioc.importing.mapping import load_map
 from ioc.importing.mapping_check import assumed
+from ioc.importing.maps import load_map
 from ioc.importing.numbers import number_reader, times
 from ioc.importing.translate import Statistics, read_events
 from ioc.importing.units import alike, factor

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ioc.importing.logtimes import reader
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.spill import Sorted
 from ioc.importing.translate import Outgoing, read_events

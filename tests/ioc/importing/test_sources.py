@@ -12,7 +12,8 @@ import pytest
 
 from ioc.errors import UsageError
 from ioc.importing import delimited, sources, xes
-from ioc.importing.mapping import Map, load_map
+from ioc.importing.mapping import Map
+from ioc.importing.maps import load_map
 from ioc.importing.rows import Row
 from ioc.importing.sources import read_rows
 from ioc.importing.translate import read_events

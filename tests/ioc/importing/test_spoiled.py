@@ -11,7 +11,7 @@ import pytest
 from ioc.errors import UsageError
 from ioc.importing import importer
 from ioc.importing.importer import run_import
-from ioc.importing.mapping import load_map
+from ioc.importing.maps import load_map
 from ioc.importing.spoiled import Spoiled, id_columns
 from ioc.settings import Settings
 from tests.ioc.importing.test_importer import Log

@@ -11,7 +11,8 @@ import pytest
 
 from ioc.events.exact_lane import Reject
 from ioc.importing import told
-from ioc.importing.mapping import Map, load_map
+from ioc.importing.mapping import Map
+from ioc.importing.maps import load_map
 from ioc.importing.order import Ordered
 from ioc.importing.shift import shifted
 from ioc.importing.told import Checked, check, faults
@@ -74,11 +75,11 @@ def checked(folder: Path, rows: Sequence[str], text: str = DOSSIERS, header: str
     ("row", "field", "said"),
     [
         ("T1,in,05/01/2026,08:00,A,web,", "time", "day+hour `05/01/2026 08:00` does not match `%Y-%m-%d %H:%M` or `epoch_s`"),
-        ("T1,in,,08:00,A,web,", "time", "day+hour is empty: "),
+        ("T1,in,,08:00,A,web,", "time", "day is empty: "),
         (GOOD.replace("12/01/2026", "2026-01-12"), "data.due_at", "due `2026-01-12` does not match `%d/%m/%Y`"),
         (GOOD.replace("web", "Zalo"), "data.channel", "way `Zalo` is not in [values.channel], which has 'web'"),
         (GOOD.replace(",A,", ",*,"), "data.agency", "office `*`: must be a code"),
-        (GOOD.replace("T1", ""), "id", "no+step is empty: "),
+        (GOOD.replace("T1", ""), "id", "no is empty: "),
         (GOOD.replace("2026-01-05", "1948-01-05"), "time", "day+hour `1948-01-05 08:00`: 1948-01-05T"),
         (GOOD + ",more", "time", "row 2 (line 3) has 8 columns, the header has 7"),
     ],
