@@ -9,11 +9,11 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import orjson
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Request, Response
 from fastapi_offline import FastAPIOffline
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
@@ -21,22 +21,20 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ioc.errors import ServiceAway, UsageError
-from ioc.events import rejects
-from ioc.events.exact_lane import Reject, verdict
+from ioc.errors import IocError, UsageError
+from ioc.events.exact_lane import Reject
 from ioc.gateway import openapi
 from ioc.gateway.connections import Impatient, Lingering
-from ioc.gateway.intake import Document, read
+from ioc.gateway.intake import Document, read, unpacked
 from ioc.gateway.outlet import Outlet
-from ioc.kafka import KafkaError
+from ioc.gateway.verdicts import RETRY_S, Outcome, Sending, judge, store, told_of
 from ioc.settings import LOOPBACK, Settings
-from schemas import contracts
-from schemas.envelope import Envelope
 
-STORED_S = 10.0
-"""Seconds Kafka gets to store a request's events; a broker's restart takes less, a client's patience is not much longer."""
-RETRY_S = 5
-"""What `Retry-After` says while Kafka is away."""
+if TYPE_CHECKING:  # a gateway to which no messages are posted needs none of them: they take 100 MB and two seconds
+    from ioc.gateway import mapped
+    from ioc.importing.mapping import Map
+    from ioc.importing.translate import Outgoing
+
 PER_CLIENT = RateLimitItemPerSecond(500)
 """Requests of one address: a third of what one process answers, so that one runaway loop starves nobody. Fast producers batch."""
 CONCURRENT = 128
@@ -47,18 +45,16 @@ HELD_BYTES = 48 << 20
 120 batches of 2.6 MB at once, beside a broker that stands still, take the process from 151 to 295 MB. What is more is sent away
 for a while.
 """
-SLICE = 200
-"""Events judged before others get their turn: about 3 ms."""
 
 
-class Sending(Protocol):
-    """What the gateway needs of Kafka; `Outlet` is it, tests pass their own."""
+class Correcting(Protocol):
+    """What the gateway needs to know of what was said before; `Changes` is it."""
 
-    async def send(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
-    ) -> asyncio.Future[Any]: ...
+    turn: asyncio.Lock
 
-    async def alive(self) -> bool: ...
+    async def correct(self, log_map: Map, events: Sequence[Outgoing]) -> Sequence[Outgoing]: ...
+
+    def remember(self, events: Sequence[Outgoing], places: Sequence[Any]) -> None: ...
 
 
 class Counters:
@@ -75,20 +71,30 @@ class Counters:
         self.seconds = Histogram("ioc_gateway_seconds", "Time to answer a request to /events.", registry=self.registry)
 
 
+Words = Callable[[int, Outcome], Outcome]
+"""A verdict in the words of who sent the event."""
+
+
+def in_words(_: int, outcome: Outcome) -> Outcome:
+    """As it is: who sends events speaks of events."""
+    return outcome
+
+
 def wall_clock() -> int:
     """Milliseconds now."""
     return time.time_ns() // 1_000_000
 
 
-def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clock) -> FastAPI:
-    """The gateway's application over an open `sender`. `now`: milliseconds."""
+def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clock, changes: Correcting | None = None) -> FastAPI:
+    """The gateway's application over an open `sender`. `now`: milliseconds; `changes`: by default what the store knows."""
     app = FastAPIOffline(title="IOC gateway", version="1", description=openapi.DESCRIPTION, redoc_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
     app.add_middleware(Lingering)
     limiter, counters = SlidingWindowCounterRateLimiter(MemoryStorage()), Counters()
+    opening: asyncio.Task[tuple[mapped.Maps, Correcting]] | None = None
     held = 0
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: Request, name: str | None) -> Response:
         if not await limiter.hit(PER_CLIENT, request.client.host if request.client else ""):
             raise HTTPException(429, f"more than {PER_CLIENT.amount} requests a second; send batches", {"Retry-After": "1"})
         nonlocal held
@@ -103,26 +109,63 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
             held, taken = held + size, taken + size
 
         try:
-            return await answer_to(await read(request, hold))
+            if name is None:
+                documents = await read(request, hold)
+                return reply((await delivered(documents, in_words))[0])
+            maps, changed = await opened()
+            log_map = maps.named(name)
+            return reply(await mapped_events(name, log_map, changed, *(await unpacked(request, hold))[1:]))
         finally:
             held -= taken
 
-    async def answer_to(documents: Sequence[Document]) -> Response:
-        outcomes = await judge(documents, settings, now())
-        stored = await store(sender, documents, outcomes, now())
-        for outcome in outcomes:
-            counters.events.labels(outcome.reason if isinstance(outcome, Reject) else "accepted").inc()
-        bad = any(isinstance(outcome, Reject) for outcome in outcomes)
-        told = [told_of(i, *parts) for i, parts in enumerate(zip(documents, outcomes, stored, strict=True))]
+    async def delivered(documents: Sequence[Document], words: Words) -> tuple[list[dict[str, Any]], list[Any]]:
+        """What is told of each event, and where it lies; None of a refused one."""
+        outcomes = [words(i, outcome) for i, outcome in enumerate(await judge(documents, settings, now()))]
+        places = await store(sender, documents, outcomes, now())
+        told = [told_of(i, *parts) for i, parts in enumerate(zip(documents, outcomes, places, strict=True))]
+        return told, [None if isinstance(o, Reject) else place for o, place in zip(outcomes, places, strict=True)]
+
+    async def opened() -> tuple[mapped.Maps, Correcting]:
+        nonlocal opening
+        if opening is None:
+            opening = asyncio.create_task(asyncio.to_thread(maps_of, settings, changes))
+        return await opening
+
+    async def mapped_events(
+        name: str, log_map: Map, changed: Correcting, body: bytes, wrong: Reject | None
+    ) -> list[dict[str, Any]]:
+        from ioc.gateway import mapped
+
+        if wrong is None:
+            found = await asyncio.to_thread(mapped.messages, body, name, log_map)
+            wrong = found.wrong
+        if wrong is not None:
+            return (await delivered([mapped.unread(body, log_map, wrong)], in_words))[0]
+        events, words = [made.outgoing for made in found.made], found.in_own_words(log_map)
+        if log_map.on_change == "refuse":
+            told, _ = await delivered([(event.value, ()) for event in events], words)
+            return found.told(told, name)
+        async with changed.turn:
+            try:
+                sent = await changed.correct(log_map, events)
+            except IocError as error:
+                detail = f"map {name} corrects what was said before, and that cannot be looked up now; send it again later"
+                raise HTTPException(503, detail, {"Retry-After": str(RETRY_S)}) from error
+            told, places = await delivered([(event.value, ()) for event in sent], words)
+            changed.remember(events, places)
+        return found.told(told, name)
+
+    def reply(told: list[dict[str, Any]]) -> Response:
+        for one in told:
+            counters.events.labels(one.get("reason", one["verdict"])).inc()
+        bad = any(one["verdict"] == "rejected" for one in told)
         return Response(orjson.dumps({"events": told}), 422 if bad else 202, media_type="application/json")
 
-    @app.post("/events", openapi_extra=openapi.BODY, responses=openapi.RESPONSES, status_code=202)
-    async def events(request: Request) -> Response:
-        """Hand over one event or a batch. 202: all are in Kafka. 422: some were refused; those marked accepted are in Kafka."""
+    async def counted(request: Request, name: str | None = None) -> Response:
         status = 500
         try:
             with counters.seconds.time():
-                response = await answer(request)
+                response = await answer(request, name)
             status = response.status_code
             return response
         except HTTPException as refusal:
@@ -130,6 +173,17 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
             raise
         finally:
             counters.requests.labels(str(status)).inc()
+
+    @app.post("/events", openapi_extra=openapi.BODY, responses=openapi.RESPONSES, status_code=202)
+    async def events(request: Request) -> Response:
+        """Hand over one event or a batch. 202: all are in Kafka. 422: some were refused; those marked accepted are in Kafka."""
+        return await counted(request)
+
+    @app.post("/events/{map}", openapi_extra=openapi.MESSAGE, responses=openapi.MAPPED, status_code=202)
+    async def messages(request: Request, name: Annotated[str, Path(alias="map")]) -> Response:
+        """Hand over a portal's own messages. 202: all their events are in Kafka, or no map's rule wanted them. 422: some were
+        refused; those marked accepted are in Kafka."""
+        return await counted(request, name)
 
     @app.get("/health", responses=openapi.HEALTH)
     async def health() -> Response:
@@ -147,52 +201,12 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     return app
 
 
-async def judge(documents: Sequence[Document], settings: Settings, received_ms: int) -> list[Envelope[Any] | Reject]:
-    """The verdict on each event, in order."""
-    outcomes: list[Envelope[Any] | Reject] = []
-    accepted = contracts()
-    for number, (value, headers, *known) in enumerate(documents, 1):
-        outcome = known[0] if known else verdict(value, headers, accepted, received_ms, settings.first_year, settings.tolerance)
-        if not isinstance(outcome, Reject) and not outcome.entity_key:
-            outcome = Reject("unknown_type", "type", f"{outcome.type}: heartbeats are the centre's own; nobody else sends them")
-        outcomes.append(outcome)
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
-    return outcomes
+def maps_of(settings: Settings, changes: Correcting | None) -> tuple[mapped.Maps, Correcting]:
+    """The maps of messages, and what is known of what was said before; loaded with the first message."""
+    from ioc.gateway.changes import Changes
+    from ioc.gateway.mapped import Maps
 
-
-async def store(
-    sender: Sending, documents: Sequence[Document], outcomes: Sequence[Envelope[Any] | Reject], received_ms: int
-) -> list[Any]:
-    """Where Kafka put each event or the record of its reject. Raises HTTPException 503 unless all of them are stored in time.
-
-    An event in structured mode gets no header: what has none is read by the fast lane.
-    """
-    futures = []
-    try:
-        async with asyncio.timeout(STORED_S):
-            for (value, headers, *_), outcome in zip(documents, outcomes, strict=True):
-                if isinstance(outcome, Reject):
-                    record = rejects.refused(outcome, value, headers, received_ms)
-                    futures.append(await sender.send(rejects.TOPIC, record.source.encode() or None, rejects.pack(record)))
-                else:
-                    futures.append(await sender.send(outcome.topic, outcome.key(), value, headers))
-            if futures:
-                await asyncio.wait(futures)
-        return [future.result() for future in futures]
-    except (KafkaError, ServiceAway, TimeoutError) as error:
-        detail = "Kafka did not store the events in time; send them all again with the same ids: what is there twice counts once"
-        raise HTTPException(503, detail, {"Retry-After": str(RETRY_S)}) from error
-
-
-def told_of(index: int, document: Document, outcome: Envelope[Any] | Reject, place: Any) -> dict[str, Any]:
-    """What the producer is told of one event (`openapi.Told`)."""
-    if isinstance(outcome, Reject):
-        identity = rejects.claims(document[0], document[1])[1] or None
-        told = {"reason": outcome.reason, "field": outcome.field, "message": outcome.message}
-        return {"index": index, "id": identity, "verdict": "rejected", **told}
-    placed = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
-    return {"index": index, "id": outcome.id, "verdict": "accepted", **placed}
+    return Maps(settings), changes or Changes(settings)
 
 
 async def run(settings: Settings, port: int, host: str = "127.0.0.1") -> None:

@@ -29,6 +29,19 @@ async def read(request: Request, hold: Callable[[int], None]) -> list[Document]:
 
     `hold` hears of bytes as they arrive or are unpacked, and raises where they are too many.
     """
+    media, body, wrong = await unpacked(request, hold)
+    if wrong:
+        return [(body, (), wrong)]
+    plain = media not in (STRUCTURED, BATCH)
+    headers = bodies.kafka_headers(request.headers.raw) if plain else ()
+    if headers or (media != BATCH and not (plain and bodies.is_array(body))):
+        return [(body, headers)]
+    cut = bodies.elements(body, BATCH_EVENTS)
+    return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]
+
+
+async def unpacked(request: Request, hold: Callable[[int], None]) -> tuple[str, bytes, Reject | None]:
+    """The content type and the body; where it cannot be unpacked, as it came, and why. Raises as `read`."""
     media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     media, charset = media.strip(), parameters.replace('"', "").replace(" ", "").partition("charset=")[2].partition(";")[0]
     if not re.search(JSON_TYPE, media) or charset not in ("", "utf-8", "utf8", "us-ascii"):
@@ -37,19 +50,15 @@ async def read(request: Request, hold: Callable[[int], None]) -> list[Document]:
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise HTTPException(415, "send the body as it is, or packed with gzip", {"Accept-Encoding": "gzip, identity"})
     body = await limited(request, hold)
-    if encoding != "identity":
-        try:
-            unpacked = bodies.gunzip(body, BODY_BYTES)
-        except ValueError as error:
-            return [(body, (), Reject("bad_json", "", str(error)))]
-        body = unpacked if unpacked is not None else too_large()
-        hold(len(body))
-    plain = media not in (STRUCTURED, BATCH)
-    headers = bodies.kafka_headers(request.headers.raw) if plain else ()
-    if headers or (media != BATCH and not (plain and bodies.is_array(body))):
-        return [(body, headers)]
-    cut = bodies.elements(body, BATCH_EVENTS)
-    return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]
+    if encoding == "identity":
+        return media, body, None
+    try:
+        found = bodies.gunzip(body, BODY_BYTES)
+    except ValueError as error:
+        return media, body, Reject("bad_json", "", str(error))
+    body = found if found is not None else too_large()
+    hold(len(body))
+    return media, body, None
 
 
 async def limited(request: Request, hold: Callable[[int], None]) -> bytes:

@@ -18,7 +18,10 @@ DESCRIPTION = """Events are CloudEvents 1.0. Send one (structured), a batch, or 
 
 **202**: every event is stored in Kafka. **422**: at least one was refused; each event has its own verdict, those marked
 *accepted* are stored, those marked *rejected* are kept with the reason. After **503** send everything again with the same
-ids: an event that is there twice counts once. Bodies may be packed with gzip."""
+ids: an event that is there twice counts once. Bodies may be packed with gzip.
+
+A portal's own messages go to `/events/{map}`, where a map makes events of them. Of a message only what its map reads is kept;
+of a body that cannot be read, its length and its SHA-256."""
 
 
 class Told(BaseModel):
@@ -26,12 +29,13 @@ class Told(BaseModel):
 
     index: int = Field(description="position in the batch, from 0")
     id: str | None = Field(description="the event's id; null where the bytes have none")
-    verdict: Literal["accepted", "rejected"]
+    verdict: Literal["accepted", "rejected", "unwanted"] = Field(description="unwanted: a message that no rule of its map wants")
+    document: int | None = Field(None, description="of a portal's own message: position of the document in the body, from 0")
     topic: str | None = Field(None, description="accepted: where it is stored")
     partition: int | None = None
     offset: int | None = None
     reason: str | None = Field(None, description="rejected: bad_json, not_cloudevent, unknown_type, schema, unit_mismatch, ...")
-    field: str | None = Field(None, description="rejected: dotted path of the field, empty for the whole event")
+    field: str | None = Field(None, description="rejected: path of the field, empty for the whole event; a message's own field")
     message: str | None = Field(None, description="rejected: what is right")
 
 
@@ -65,6 +69,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     429: _retry("Too many requests from this address."),
     503: _retry("Kafka is away or too slow; nothing is certain: send everything again with the same ids."),
 }
+MAPPED: dict[int | str, dict[str, Any]] = {
+    **RESPONSES,
+    404: {"model": Problem, "description": "There is no such map for messages; the answer names those there are."},
+    503: _retry("Kafka is away or too slow, or the map cannot be used now (the answer says why): send it again later."),
+}
 HEALTH: dict[int | str, dict[str, Any]] = {200: {"description": "Kafka can be reached."}, 503: {"description": "Kafka is away."}}
 _EVENT = {"$ref": "#/components/schemas/Event"}
 BODY: dict[str, Any] = {
@@ -75,6 +84,12 @@ BODY: dict[str, Any] = {
             BATCH: {"schema": {"type": "array", "items": _EVENT}},
             JSON: {"schema": {"description": "one event, a batch, or `data` alone in binary mode"}},
         },
+    }
+}
+MESSAGE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": {"description": "the portal's own document, an array of them, or one a line"}}},
     }
 }
 

@@ -15,10 +15,11 @@ from typing import Any
 import orjson
 
 from ioc.events.exact_lane import Reject, verdict
-from ioc.importing.columns import Statistics, text_reader
+from ioc.importing.columns import Nulls, Statistics, text_reader
 from ioc.importing.mapping import COLUMN, EventMap, Map, Value
 from ioc.importing.mapping_check import kinds
 from ioc.importing.paths import EVERY
+from ioc.importing.rows import Fields
 from ioc.importing.shift import shifted
 from ioc.importing.sources import read_rows
 from ioc.importing.translate import Made, made_of
@@ -137,11 +138,10 @@ def blamed(log_map: Map, made: Made, reject: Reject) -> tuple[str, str]:
     if found is None:
         return reject.field, reject.message
     value, kind, given = found
-    fields = made.row.fields
-    columns = list(dict.fromkeys(name for text in value.texts() for name in COLUMN.findall(text)))
+    fields, nulls = made.row.fields, frozenset({None, *log_map.input.null})
+    columns = _columns(value, fields, nulls)
     if not columns:
         return reject.field, reject.message
-    nulls = frozenset({None, *log_map.input.null})
     text = text_reader(value, nulls)(fields)
     if text is None:  # those that are empty; of several that may stand in for each other, all are
         columns = [column for column in columns if fields.get(column) in nulls]
@@ -153,6 +153,15 @@ def blamed(log_map: Map, made: Made, reject: Reject) -> tuple[str, str]:
     shown = f"{name} `{text[:_CUT]}`"
     wrong = _unread(log_map, value, kind, given)
     return name, f"{shown} {wrong}" if wrong else f"{shown}: {reject.message}"
+
+
+def _columns(value: Value, fields: Fields, nulls: Nulls) -> list[str]:
+    """The columns of a value: of several texts of which the first counts, those of that one."""
+    listed = [list(dict.fromkeys(COLUMN.findall(text))) for text in value.texts()]
+    if not value.join:
+        taken = [columns for columns in listed if columns and all(fields.get(name) not in nulls for name in columns)]
+        listed = taken[:1] or listed
+    return list(dict.fromkeys(name for columns in listed for name in columns))
 
 
 def _stated(log_map: Map, event: EventMap, document: Any, place: str) -> tuple[Value, str, Any] | None:

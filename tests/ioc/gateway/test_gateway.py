@@ -26,7 +26,7 @@ from ioc.cli.asyncapi import examples
 from ioc.errors import ServiceAway, UsageError
 from ioc.events import rejects
 from ioc.gateway import app as gateway
-from ioc.gateway import connections, intake
+from ioc.gateway import connections, intake, verdicts
 from ioc.settings import Settings
 from ioc.times import to_ms
 
@@ -294,7 +294,7 @@ async def test_too_many_requests_are_told_when_to_come_back(client: httpx.AsyncC
 async def test_without_kafka_it_answers_503_in_time(
     client: httpx.AsyncClient, log: Log, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
-    monkeypatch.setattr(gateway, "STORED_S", 0.1)
+    monkeypatch.setattr(verdicts, "STORED_S", 0.1)
     log.silent, log.fails = silent, None if silent else ServiceAway("away")
     for body in (RECEIVED, 7):  # a reject that cannot be kept is not answered 422 either
         answer = await client.post("/events", json=body, headers=ONE)

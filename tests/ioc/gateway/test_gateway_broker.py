@@ -16,6 +16,7 @@ from ioc.cli.asyncapi import examples
 from ioc.events import rejects
 from ioc.events.murmur import partitions
 from ioc.gateway import app as gateway
+from ioc.gateway import verdicts
 from ioc.gateway.outlet import Outlet
 from ioc.kafka import TopicPartition, create_topics, read_at
 from ioc.settings import Settings
@@ -85,7 +86,7 @@ async def test_a_batch_lies_where_the_answer_says_and_a_reject_keeps_its_bytes(s
 async def test_it_starts_without_a_broker_and_outlives_its_restart(
     place: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "STORED_S", 2.0)
+    monkeypatch.setattr(verdicts, "STORED_S", 2.0)
     folder, port = place
     settings = Settings(kafka_bootstrap=f"127.0.0.1:{port}")
 
