@@ -86,11 +86,16 @@ def speed_of(text: str) -> float | None:
 
 def validate_file(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="One event, a JSON array, or JSON lines; - is standard input.")],
+    mapping: Annotated[
+        str | None,
+        typer.Option("--map", metavar="NAME|FILE", help="The file holds a portal's own messages; this map reads them."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell a producer what is wrong with events, without a centre. Exits 1 when one would be rejected.
 
     Example: ioc validate schemas/examples/dossier_received_online.json
+    With `--map` the verdicts are those of `POST /events/NAME`, in the words of the message.
     """
     from ioc.gateway import validate
 
@@ -101,7 +106,8 @@ def validate_file(
         raise UsageError(f"{file}: {error.strerror}") from None
     if len(contents) > VALIDATED:
         raise UsageError(f"{file}: more than {VALIDATED >> 20} MiB; validate a part of it: head -n 1000 FILE | ioc validate -")
-    found = validate.verdicts(contents, settings_of(), time.time_ns() // 1_000_000)
+    now, settings = time.time_ns() // 1_000_000, settings_of()
+    found = validate.verdicts(contents, settings, now) if mapping is None else validate.mapped(contents, mapping, settings, now)
     if as_json:
         dump(validate.as_dicts(found))
     else:

@@ -93,8 +93,8 @@ class Messages:
     def told(self, events: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
         """What is told of the events, with the document each comes from, and of what no [[event]] wants; in their order."""
         placed = [{**one, "document": made.row.number - 1} for one, made in zip(events, self.made, strict=True)]
-        why = f"no [[event]] of map {name} wants it; nothing of it is kept"
-        placed += [{"id": None, "verdict": "unwanted", "message": why, "document": place} for place in self.unwanted]
+        others = {"id": None, "verdict": "unwanted", "message": unwanted(name)}
+        placed += [{**others, "document": place} for place in self.unwanted]
         placed.sort(key=lambda one: one["document"])
         return [{**one, "index": index} for index, one in enumerate(placed)]
 
@@ -115,6 +115,11 @@ def messages(body: bytes, name: str, log_map: Map) -> Messages:
         return Messages(wrong=Reject("too_large", "", f"more than {BATCH_EVENTS} documents; send several messages"))
     found.unwanted = [number - 1 for number in range(1, statistics.rows + 1) if number not in wanted]
     return found
+
+
+def unwanted(name: str) -> str:
+    """What is told of a message of which no event is made."""
+    return f"no [[event]] of map {name} wants it; nothing of it is kept"
 
 
 def unread(body: bytes, log_map: Map, reject: Reject) -> Document:

@@ -1,18 +1,19 @@
 """Validate: what the centre would say of the events in a file, before anything is sent. Pure but for `render`.
 
-A file holds one event (also over several lines), a JSON array of events, or one event a line.
+A file holds one event (also over several lines), a JSON array of events, or one event a line; with a map, messages of a portal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic_core import from_json
 from rich.table import Table
 from rich.text import Text
 
+from ioc.errors import UsageError
 from ioc.events import rejects
 from ioc.events.exact_lane import Reject, verdict
 from ioc.gateway import bodies
@@ -47,6 +48,33 @@ def verdicts(contents: bytes, settings: Settings, now_ms: int) -> list[Verdict]:
     [('bad_json', 'nothing here; an event is a JSON document')]
     """
     return [_judged(index, line, value, settings, now_ms) for index, (line, value) in enumerate(documents(contents))]
+
+
+def mapped(contents: bytes, name: str, settings: Settings, now_ms: int) -> list[Verdict]:
+    """The verdict on each event that a map makes of a portal's messages, as `POST /events/NAME` would give it.
+
+    Raises UsageError for a map that is none, or that hashes without a key.
+    """
+    from ioc.gateway.mapped import for_files, messages, unwanted
+    from ioc.importing.maps import load_map
+    from ioc.importing.personal import keyed
+
+    log_map = keyed(load_map(name, settings.maps_dir), settings, name)
+    if why := for_files(log_map):
+        raise UsageError(f"map {name} is for files: {why}; see `ioc import --check`")
+    found = messages(contents, name, log_map)
+    if found.wrong:
+        return [_judged(0, None, found.wrong, settings, now_ms)]
+    words, told = found.in_own_words(log_map), list[tuple[int, Verdict]]()
+    for n, made in enumerate(found.made):
+        one = _judged(n, made.row.line or None, made.outgoing.value, settings, now_ms)
+        if not one.accepted:
+            said = words(n, Reject(one.reason, one.field, one.message))
+            one = replace(one, field=said.field, message=said.message)
+        told.append((made.row.number - 1, one))
+    told += [(place, Verdict(0, None, "", True, note=unwanted(name))) for place in found.unwanted]
+    told.sort(key=lambda pair: pair[0])
+    return [replace(one, index=index) for index, (_, one) in enumerate(told)]
 
 
 def documents(contents: bytes) -> Iterator[tuple[int | None, bytes | Reject]]:
@@ -97,16 +125,20 @@ def as_dicts(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
 
 def render(judged: Sequence[Verdict]) -> Table:
     """The verdicts as a table for rich. Foreign text is plain text: neither `[red]` nor an escape in an id does anything."""
-    rejected = sum(not one.accepted for one in judged)
-    table = Table(title=f"{len(judged) - rejected} accepted, {rejected} rejected", title_justify="left")
+    rejected, unwanted = sum(not one.accepted for one in judged), sum(one.accepted and not one.topic for one in judged)
+    title = f"{len(judged) - rejected - unwanted} accepted, {rejected} rejected" + (f", {unwanted} unwanted" if unwanted else "")
+    table = Table(title=title, title_justify="left")
     for heading in ("where", "id", "verdict", "topic, key or what is right"):
         table.add_column(heading, overflow="fold")
     for one in judged:
         where = f"line {one.line}" if one.line else f"event {one.index}"
-        if one.accepted:
+        if one.accepted and not one.topic:
+            said = one.note
+        elif one.accepted:
             said = f"topic: {one.topic}, key: {one.key} ({one.note})" if one.key else f"topic: {one.topic} ({one.note})"
         else:
-            said = f"{one.field}: {one.message}" if one.field else one.message
-        state = Text("accepted", style="green") if one.accepted else Text(one.reason, style="red")
+            said = one.message if one.message.startswith(one.field) else f"{one.field}: {one.message}"
+        good = Text("accepted", style="green") if one.topic else Text("unwanted")
+        state = good if one.accepted else Text(one.reason, style="red")
         table.add_row(where, Text(visible(one.id, keep="")), state, Text(visible(said)))
     return table

@@ -150,7 +150,7 @@ class _Pieces:
                 raise self._wrong("nested too deep") from None
             except ValueError as error:
                 if not self._more():
-                    raise self._wrong(getattr(error, "msg", str(error))) from None
+                    raise self._wrong(getattr(error, "msg", str(error)).removesuffix(" at")) from None
                 continue
             if end < len(self._text) or not self._more():  # a number may go on
                 line = self._line

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from ioc.cli.asyncapi import examples
+from ioc.errors import UsageError
 from ioc.events.exact_lane import REASONS
-from ioc.gateway.validate import Verdict, as_dicts, render, verdicts
+from ioc.gateway.validate import Verdict, as_dicts, mapped, render, verdicts
 from ioc.settings import Settings
 from ioc.times import to_ms
 
@@ -132,3 +133,24 @@ def test_the_table_shows_foreign_text_as_text() -> None:
 
 def test_json_leaves_empty_columns_out() -> None:
     assert as_dicts(judged("null"))[0].keys() == {"index", "line", "accepted", "reason", "message"}
+
+
+def test_messages_of_a_portal_are_judged_as_they_would_be_if_they_were_posted() -> None:
+    now = to_ms("2025-04-01T12:00:00+07:00")
+    dossier = {"MaHoSo": "G1", "NgayTiepNhan": "2025-03-10 08:00:00", "TrangThaiHoSo": 10, "NgayTra": "12/03/2025"}
+    body = json.dumps([dossier, {"MaHoSo": "G2"}])
+    received, returned, other = mapped(body.encode(), "dvc_sync", Settings(), now)
+    assert (received.accepted, received.id, received.key, received.index) == (True, "G1/2", "G1", 0)
+    assert (returned.accepted, returned.field, returned.index) == (False, "NgayTra", 1)
+    assert returned.message == "NgayTra `12/03/2025` does not match `iso`"
+    assert (other.accepted, other.note, other.index) == (True, "no [[event]] of map dvc_sync wants it; nothing of it is kept", 2)
+    console = Console(width=200, record=True)
+    console.print(render([received, returned, other]))
+    text = console.export_text()
+    assert "1 accepted, 1 rejected, 1 unwanted" in text
+    assert "NgayTra: NgayTra" not in text
+    (unread,) = mapped(b'{"MaHoSo": "G1', "dvc_sync", Settings(), now)
+    assert unread.reason == "bad_json"
+    assert unread.message == "the body, in what begins in line 1: not JSON: Unterminated string starting"
+    with pytest.raises(UsageError, match="map receipt is for files: it takes the first or last row"):
+        mapped(body.encode(), "receipt", Settings(), now)
