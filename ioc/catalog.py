@@ -14,6 +14,7 @@ from ioc import declared
 from ioc.errors import DeclarationError, UsageError
 from ioc.events import rejects
 from ioc.text import nfc
+from ioc.units import rollups
 from ioc.vocabulary import Indicator, Stream
 from schemas import Contract, contracts
 from schemas.heartbeat import Heartbeat
@@ -113,11 +114,17 @@ class Catalog:
         return [i for s in self.streams for i in s.indicators]
 
     def units(self) -> dict[str, str]:
-        """The names of dimensions' values (agencies, procedures, sites) by code, as far as they are declared."""
+        """The names of dimensions' values (agencies, procedures, sites, units) by code, as far as they are declared, and of
+        groups by `rollup=group`: one that has none is called by itself."""
         found: dict[str, str] = {}
         for path in dict.fromkeys(path for stream in self.streams for path in stream.units):
             for rows in tomllib.loads(path.read_text(encoding="utf-8")).values():
                 found |= dict((row["code"], row["name"]) if isinstance(row, dict) else row[:2] for row in rows)
+        for stream in self.streams:
+            for rollup in stream.rollups:
+                tree = rollups.tree_of(stream, rollup.of)
+                found |= tree.names() if tree is not None else {}
+                found |= {f"{rollup.name}={group}": group for group in rollups.groups(rollup).values()} | rollups.names(rollup)
         return {nfc(code): nfc(name) for code, name in found.items()}
 
 

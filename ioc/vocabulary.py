@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims", "Fold",
-    "Indicator", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Stream", "above",
+    "Indicator", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Rollup", "Stream", "above",
 ]  # fmt: skip
 
 Dims = tuple[str, ...]
@@ -115,24 +115,34 @@ class Indicator:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
             raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
-        if self.alert is None:
-            return
-        if not self.level:
+        if self.alert is not None and not self.level:
             raise DeclarationError(f"{self.name}: an alert is judged at every step of a level; declare level=True, or no alert")
-        if self.alert.by not in self.groupings:
-            there = ", ".join(map(str, self.groupings))
-            raise DeclarationError(
-                f"{self.name}: its alert is judged by {self.alert.by}, which is not rolled; groupings are {there}"
-            )
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """Groups of the values of a dimension, joined when numbers are read: for them nothing more is counted, and nothing stored.
+
+    `of`: the dimension. Either `tree`, a folder of units (`ioc.units`): the group is the unit's ancestor on the level that `name`
+    names; or `file`, a TOML file with a row for each value, as those of `Stream.units`: the group is what the row says under
+    `key` or, without one, the name of the list it stands in. `names`: what people call groups that are words of ours.
+    """
+
+    name: str
+    of: str
+    tree: Path | None = None
+    file: Path | None = None
+    key: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Board:
-    """The board of a stream, and what of it stands on the overview; indicators and dimensions by name.
+    """The board of a stream, and what of it stands on the overview; indicators, dimensions and rollups by name.
 
-    `names`: titles of dimensions (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension. `rankings`:
-    (indicator, dimension), the highest first. `lines`: indicators of one unit over time in one panel, levels by themselves.
-    `ahead`: levels shown for the coming working days. `overview_...`: what the overview takes of these.
+    `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension.
+    `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
+    levels by themselves. `ahead`: levels shown for the coming working days. `overview_...`: what the overview takes of these.
     """
 
     name: str
@@ -181,6 +191,7 @@ class Stream:
     history of an entity keeps of an event (times as ms). `rank` orders events of one entity that have the same time and sequence.
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
     `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
+    `rollups`: groups of the dimensions' values, for values, boards and alerts.
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
     """
@@ -200,6 +211,16 @@ class Stream:
     data_files: tuple[Path, ...] = ()
     units: tuple[Path, ...] = ()
     board: Board | None = None
+    rollups: tuple[Rollup, ...] = ()
+
+    def rollup(self, name: str) -> Rollup | None:
+        """The rollup of that name, if there is one."""
+        return next((rollup for rollup in self.rollups if rollup.name == name), None)
+
+    def leaves(self, names: Sequence[str]) -> Dims:
+        """The dimensions that a grouping by dimensions and rollups needs, in the order they are declared."""
+        needed = {rollup.of if (rollup := self.rollup(name)) else name for name in names}
+        return tuple(name for name in self.dimensions if name in needed)
 
     @cached_property
     def widths(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ and if not, the others are looked at, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -79,7 +79,7 @@ def _entities(store: Store, asked: Scope) -> Iterator[Found]:
     touches, left, told = _touches(asked), sums(store, asked), set[tuple[str, int]]()
     last = "ORDER BY entity, partition, offset DESC LIMIT 1 BY entity, partition"
     looks = []
-    for where in (f"({touches}) AND ({_group(asked)})", touches) if asked.where else (touches,):
+    for where in (f"({touches}) AND ({_group(asked)})", touches) if asked.asked_for else (touches,):
         those = f"SELECT entity FROM entities WHERE {own} AND {where}"  # by any of their rows; of each, the last one is judged
         looks.append((f"{columns}, {where} FROM entities WHERE {own} AND entity IN ({those})", last))
     for look in (*looks, whole):  # each holds the one before: between two looks an event may move an entity from one to the other
@@ -103,8 +103,7 @@ def _touches(asked: Scope) -> str:
 
 def _group(asked: Scope) -> str:
     """Entities that were of the group asked for at last."""
-    names = asked.stream.dimensions
-    return " AND ".join(f"dims[{names.index(d) + 1}] = {literal(v)}" for d, v in asked.where.items()) or "true"
+    return " AND ".join(asked.groups()) or "true"
 
 
 def _looked_at(store: Store, asked: Scope, sql: str, order: str) -> Iterator[Found]:
@@ -132,10 +131,11 @@ def _begun(asked: Scope) -> str:
 def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> Found | None:
     names, wanted = asked.stream.dimensions, asked.indicator.name
     own = [(names.index(d), v) for d, v in asked.where.items()]
+    joined = [(names.index(join.of), join.group, wanted) for join, wanted in asked.joins.asked()]
     total = [0] * len(asked.indicator.value.measures)
     dims: Dims = ()
     for indicator, row_dims, at, measures in history.contributions():
-        if indicator == wanted and _within(asked, at) and all(row_dims[i] == v for i, v in own):
+        if indicator == wanted and _within(asked, at) and _of_group(row_dims, own, joined):
             total = [a + b for a, b in zip(total, measures, strict=True)]
             dims = row_dims
     if not any(total):
@@ -144,6 +144,10 @@ def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> F
     what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}
     given, added = dict(zip(names, dims, strict=True)), tuple(total)
     return Found(what, given, added, _weight(asked.indicator.value, added), asked.stream.topic, partition, history.offsets)
+
+
+def _of_group(dims: Dims, own: Sequence[tuple[int, str]], joined: Sequence[tuple[int, Callable[[str], str], str]]) -> bool:
+    return all(dims[i] == v for i, v in own) and all(group(dims[i]) == wanted for i, group, wanted in joined)
 
 
 def _within(asked: Scope, at: int) -> bool:
@@ -216,6 +220,9 @@ def _of_events(asked: Scope, decoder: Decoder, batch: Batch) -> Iterator[Found]:
     kept = kept.filter(pl.col("_pane") >= asked.start) if asked.start is not None else kept
     for dimension, wanted in asked.where.items():
         kept = kept.filter(pl.col(dimension) == wanted)
+    for join, group in asked.joins.asked():
+        of = {value for value in kept[join.of].unique() if join.group(value) == group}
+        kept = kept.filter(pl.col(join.of).is_in(of))
     who = frame.select("_i", "_source", "_id", "_time", _entity=pl.col(stream.contract.entity_key))
     joined = kept.join(who, on="_i", maintain_order="left")
     columns = ["_i", "_source", "_id", "_time", "_entity", *names, *measures]

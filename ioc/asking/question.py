@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ioc.asking.joined import NOTHING, Joins, joins
 from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog
 from ioc.errors import IocError, UsageError
@@ -43,6 +44,7 @@ class Scope:
     kind: str
     where: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    joins: Joins = NOTHING
 
     def condition(self, alias: str = "") -> str:
         """The scope as SQL over `panes`, in the order of its sort key; without `known`."""
@@ -50,8 +52,18 @@ class Scope:
         parts = [f"{p}generation = {literal(self.generation)}", f"{p}indicator = {literal(self.indicator.name)}"]
         parts += [f"{p}at >= {moment(self.start)}"] if self.start is not None else []
         parts += [f"{p}at < {moment(self.until)}"]
-        names = self.stream.dimensions
-        return " AND ".join(parts + [f"{p}dims[{names.index(d) + 1}] = {literal(v)}" for d, v in self.where.items()])
+        return " AND ".join([*parts, *self.groups(alias)])
+
+    def groups(self, alias: str = "") -> list[str]:
+        """What `where` and the wanted groups ask of the dimensions, as SQL: more may be read (`Joins.holds`), none is missed."""
+        names, p = self.stream.dimensions, f"{alias}." if alias else ""
+        fixed = [f"{p}dims[{names.index(d) + 1}] = {literal(v)}" for d, v in self.where.items()]
+        return [*fixed, *self.joins.conditions(self.stream, p)]
+
+    @property
+    def asked_for(self) -> dict[str, str]:
+        """Dimensions and rollups by name with the value or group asked for."""
+        return {**self.where, **self.joins.wanted}
 
 
 def moment(ms: int) -> str:
@@ -79,8 +91,10 @@ def scope(
     where: Mapping[str, str] | None = None,
     first: bool = False,
     known: int | None = None,
+    units: str | None = None,
 ) -> Scope:
     """What is asked. Without `at`: as known at `known`, else now. A dimension of which all (`*`) are asked for is not restricted.
+    `units`: "today" groups all by the units of today, else each contribution is grouped by those of its own time.
 
     Raises UsageError naming what there is.
     """
@@ -112,15 +126,16 @@ def scope(
         notes.append("nothing has been counted yet")
     start = None if window == EVERYTHING else window_start(window, at)
     limit = at if first else known
-    return Scope(stream, indicator, generation, window, start, until, at, limit, kind, where, tuple(notes))
+    joined, where = joins(stream, where, until, units, notes)
+    return Scope(stream, indicator, generation, window, start, until, at, limit, kind, where, tuple(notes), joined)
 
 
 def checked_by(stream: Stream, by: list[str], where: Mapping[str, str]) -> list[str]:
-    """The dimensions to group by.  Raises UsageError for one there is not, or one that is fixed."""
+    """The dimensions and rollups to group by.  Raises UsageError for one there is not, or one that is fixed."""
     _dimensions(stream, by)
     if fixed := [d for d in by if d in where]:
         raise UsageError(f"{fixed[0]} is given by --where {fixed[0]}={where[fixed[0]]}; leave it out of --by")
-    return [d for d in stream.dimensions if d in by]
+    return [d for d in (*stream.dimensions, *(r.name for r in stream.rollups)) if d in by]
 
 
 def _window(indicator: Indicator, window: str | None) -> str:
@@ -135,8 +150,9 @@ def _window(indicator: Indicator, window: str | None) -> str:
 
 def _dimensions(stream: Stream, names: object) -> None:
     for name in names:  # type: ignore[attr-defined]
-        if name not in stream.dimensions:
-            raise UsageError(f"no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
+        if name not in stream.dimensions and stream.rollup(name) is None:
+            there = ", ".join([*stream.dimensions, *(f"{rollup.name} (of {rollup.of})" for rollup in stream.rollups)])
+            raise UsageError(f"no dimension {name!r}; {stream.name} has {there}")
 
 
 def _stands(store: Store, catalog: Catalog, stream: Stream) -> tuple[int | None, str, list[str]]:

@@ -19,15 +19,16 @@ from ioc.catalog import Catalog
 from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
+from ioc.units.tree import NONE
 from ioc.values import Matrix
-from ioc.vocabulary import ALL, Stream
+from ioc.vocabulary import ALL, UNKNOWN, Stream
 
 __all__ = ["Answer", "answers", "now", "value"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One value. `dims`: the stream's dimensions, `*` where they are summed over.
+    """One value. `dims`: the stream's dimensions, `*` where they are summed over, and the rollups that were asked for.
 
     `value` lies in [lo, hi] (exact: all the same; None: no data, or `hi` without a bound); `n`: how many events or entities
     stand behind it; `stats`: all quantiles by name, `bounds`: the [lo, hi] of each. `at`: the step, `until`: the instant it
@@ -63,21 +64,24 @@ def value(
     by: Sequence[str] = (),
     first: bool = False,
     known: int | None = None,
+    units: str | None = None,
 ) -> list[Answer]:
-    """The value, or one for each combination of the dimensions `by` that has ever counted in the window. Times in ms.
+    """The value, or one for each combination of the dimensions and rollups `by` that has ever counted in the window. Times in ms.
+    `units`: "today" groups all by the units of today.
 
     Raises UsageError for what does not exist, ServiceAway, StoreError.
     """
-    return answers(store, scope(store, catalog, indicator, at=at, window=window, where=where, first=first, known=known), by)
+    asked = scope(store, catalog, indicator, at=at, window=window, where=where, first=first, known=known, units=units)
+    return answers(store, asked, by)
 
 
 def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = True) -> list[Answer]:
     """The values of a scope. `compare=False` saves the look at the first finals: `restated` is None."""
-    groups = checked_by(asked.stream, list(by), asked.where)
+    groups = checked_by(asked.stream, list(by), asked.asked_for)
     passed = _passed(store, asked) if compare or asked.kind == "first" else []
     with ThreadPoolExecutor(1) as aside:  # what the log begins with never changes, so it is asked for beside the sums
         begun = aside.submit(_begun, store, asked, passed) if passed else None
-        rows = store.rows(_sql(asked, groups, bool(passed)))
+        rows = _rows(store, asked, groups, bool(passed))
         finals = begun is not None and begun.result()
     if asked.kind == "first" and not finals:
         why = "not every partition's watermark has passed it, or it lies before their first reception"
@@ -85,7 +89,7 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
         empty = _answer(asked, {}, [], [])
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
     found = [_answer(asked, {d: row[d] for d in groups}, row["sums"], _first(row) if finals else None) for row in rows]
-    if compare and asked.where and not any(answer.n for answer in found):
+    if compare and asked.asked_for and not any(answer.n for answer in found):
         notes = (*asked.notes, *_unheard_of(store, asked))
         return [replace(answer, notes=notes) for answer in found]
     return found
@@ -98,12 +102,24 @@ def _unheard_of(store: Store, asked: Scope) -> Iterator[str]:
         had = f"generation = {literal(asked.generation)} AND dims[{place}] = {literal(wanted)}"
         if not store.rows(f"SELECT 1 AS had FROM panes WHERE {had} LIMIT 1"):
             yield f"nothing was ever counted with {name}={wanted}; --by {name} shows what there is"
+    for name, wanted in asked.joins.wanted.items():
+        join = asked.joins.by_name[name]
+        if wanted not in (UNKNOWN, NONE, *join.groups.values()):
+            yield f"nothing that is known is in {name}={wanted}; --by {name} shows what there is"
 
 
 def sums(store: Store, asked: Scope) -> list[int]:
     """The summed measures of a scope."""
-    (row,) = store.rows(_sql(asked, (), False))
+    (row,) = _rows(store, asked, (), False)
     return row["sums"] or [0] * len(asked.indicator.value.measures)
+
+
+def _rows(store: Store, asked: Scope, groups: Sequence[str], finals: bool) -> list[dict[str, Any]]:
+    """The sums of each group; those of rollups are folded from the sums of what was counted."""
+    if not asked.joins.wanted and asked.joins.by_name.keys().isdisjoint(groups):
+        return store.rows(_sql(asked, groups, finals))
+    leaves = asked.joins.leaves(asked.stream, groups)
+    return asked.joins.folded(groups, store.rows(_sql(asked, leaves, finals)), ("sums", "late") if finals else ("sums",))
 
 
 def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
@@ -133,7 +149,7 @@ def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: S
     empty = asked.until == 0
     return Answer(
         indicator=indicator.name,
-        dims={d: dims.get(d, asked.where.get(d, ALL)) for d in asked.stream.dimensions},
+        dims={**dict.fromkeys(asked.stream.dimensions, ALL), **asked.asked_for, **dims},
         value=columns[0],
         lo=columns[1],
         hi=columns[2],

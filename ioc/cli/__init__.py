@@ -23,6 +23,7 @@ COMMANDS = {
     "feed": ("demo", "import", "validate"),
     "numbers": ("value", "evidence", "indicators", "sql"),
     "alerts": ("alerts",),
+    "units": ("units",),
     "refused": ("rejects",),
     "replay": ("replay",),
     "project": ("derive", "check", "rebuild", "topics"),

@@ -36,6 +36,10 @@ def wrong(root: Path) -> list[str]:
     found = declarations()
     if not found:  # boards and schemas are derived from the declarations
         catalog = load()
+        try:
+            catalog.units()  # the files of rollups: trees of units hold together, every value has a group
+        except IocError as error:
+            return str(error).splitlines()
         found += faults(boards(catalog), board_views(catalog))
         found += [f"{path} is not what is derived; run `ioc derive`" for path in differences(root)]
     for name in shipped():

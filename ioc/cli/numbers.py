@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from ioc.times import iso
 if TYPE_CHECKING:
     from ioc.asking.evidence import Found
     from ioc.asking.read import Answer
+    from ioc.catalog import Catalog
     from ioc.vocabulary import Indicator, Stream
 
 Name = Annotated[str, typer.Argument(metavar="INDICATOR", help="See `ioc indicators`.")]
@@ -29,7 +31,15 @@ Window = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="DIM=VALUE", help="Only this value of a dimension (* is all); once for each dimension."),
+    typer.Option(
+        "--where",
+        metavar="DIM=VALUE",
+        help="Only this value of a dimension (* is all), or this group of a rollup; once for each.",
+    ),
+]
+Units = Annotated[
+    str | None,
+    typer.Option("--units", metavar="today", help="Group all by the units of today; else all by those of its own time."),
 ]
 
 
@@ -46,9 +56,12 @@ def value(
     at: At = None,
     window: Window = None,
     where: Where = None,
-    by: Annotated[list[str] | None, typer.Option("--by", metavar="DIM", help="One value for each; may be repeated.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="DIM", help="One value for each; a dimension or rollup, repeatable.")
+    ] = None,
     first: Annotated[bool, typer.Option("--first", help="As the wall showed it at that time (first final).")] = False,
     known: Annotated[str | None, typer.Option("--known", metavar="TIME", help="From what was known at this time.")] = None,
+    units: Units = None,
     run: Run = None,
     data: Data = None,
     as_json: Json = False,
@@ -61,9 +74,8 @@ def value(
     from ioc.cli.later import catalog
 
     _, store = reader(data, run)
-    found = read.value(
-        store, catalog(), indicator, moment(at), window, pairs(where or []), by or [], first, moment(known, "--known")
-    )
+    known_at, declared, by = moment(known, "--known"), catalog(), by or []
+    found = read.value(store, declared, indicator, moment(at), window, pairs(where or []), by, first, known_at, units)
     if as_json:
         shown = [asdict(answer) | {"at": utc(answer.at), "until": utc(answer.until)} for answer in found]
         dump(shown if by else shown[0])
@@ -71,13 +83,34 @@ def value(
     for note in dict.fromkeys(n for answer in found for n in answer.notes):
         say(f"note: {note}")
     if by:
+        named = _named(declared, indicator, by)
         rows = [
-            (*(answer.dims[d] for d in by), number(answer.value), answer.n)
+            (
+                *(answer.dims[d] for d in by),
+                number(answer.value),
+                answer.n,
+                *(named(d, answer.dims[d]) for d in by if named(d, "*")),
+            )
             for answer in sorted(found, key=lambda a: -(a.value or 0))
         ]
-        show(table("", (*by, found[0].unit if found else "value", "n"), rows))
+        show(table("", (*by, found[0].unit if found else "value", "n", *(named(d, "*") for d in by if named(d, "*"))), rows))
         return
     show(" ".join([number(found[0].value), *_extra(found[0])]))
+
+
+def _named(catalog: Catalog, indicator: str, by: list[str]) -> Callable[[str, str], str]:
+    """What people call a unit or a group of a rollup, where that is another name; of `*` the title of their column, if any."""
+    stream = catalog.stream_of(indicator)
+    units = {rollup.of for rollup in stream.rollups if rollup.tree}
+    names = catalog.units() if any(stream.rollup(d) or d in units for d in by) else {}
+
+    def name(dimension: str, value: str) -> str:
+        rollup = stream.rollup(dimension)
+        if value == "*":
+            return "tên / name" if dimension in units or (rollup and (rollup.tree or rollup.names)) else ""
+        return names.get(f"{dimension}={value}" if rollup else value, "")
+
+    return name
 
 
 def _extra(answer: Answer) -> list[str]:
@@ -96,6 +129,7 @@ def show_evidence(
     at: At = None,
     window: Window = None,
     where: Where = None,
+    units: Units = None,
     limit: Annotated[int, typer.Option(min=0, help="How many are shown; the count is always complete.")] = 50,
     run: Run = None,
     data: Data = None,
@@ -111,7 +145,7 @@ def show_evidence(
 
     settings, store = reader(data, run)
     catalog = load()
-    asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []))
+    asked = scope(store, catalog, indicator, at=moment(at), window=window, where=pairs(where or []), units=units)
     for note in asked.notes:
         say(f"note: {note}")
     count = listed = 0
@@ -167,7 +201,8 @@ def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
     return {
         "name": indicator.name, "vi": indicator.vi, "en": indicator.en, "unit": indicator.unit, "rule": indicator.rule,
         "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
-        "dimensions": list(stream.dimensions), "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
+        "dimensions": list(stream.dimensions), "rollups": [f"{r.name} (of {r.of})" for r in stream.rollups],
+        "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
         "measures": list(indicator.value.measures), "alert": str(indicator.alert or ""),
         "legal basis": indicator.legal, "stream": stream.name, "topic": stream.topic,
     }  # fmt: skip

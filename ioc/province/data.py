@@ -28,10 +28,12 @@ class Agency:
 
 @dataclass(frozen=True)
 class Procedure:
-    """An administrative procedure (thủ tục hành chính). `at`: "commune" or an agency code; `days`: working days."""
+    """An administrative procedure (thủ tục hành chính). `field`: lĩnh vực; `at`: "commune" or an agency code; `days`: working
+    days."""
 
     code: str
     name: str
+    field: str
     at: str
     days: int
     fee: bool

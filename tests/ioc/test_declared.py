@@ -21,7 +21,8 @@ from ioc.counting.samples import fault
 from ioc.declared import check
 from ioc.errors import DeclarationError, UsageError
 from ioc.units.identity import Editions
-from ioc.vocabulary import Count, Quantiles, Ratio
+from ioc.units.reading import home
+from ioc.vocabulary import Count, Quantiles, Ratio, Rollup, above
 from streams import dossiers
 from streams.dossiers import STREAM
 from tests.streams_queue import QUEUE
@@ -42,6 +43,13 @@ class Unknown(NamedTuple):
 
     time: int
     due: int
+
+
+HERE = Path(__file__)
+
+
+def _rolled(*rollups: Rollup) -> Any:
+    return replace(QUEUE, rollups=rollups)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +75,33 @@ class Unknown(NamedTuple):
         (replace(QUEUE, grain=7 * 60_000), "an hour is no whole number of grains of 420000 ms"),
         (replace(QUEUE, grain=2 * 3_600_000), "an hour is no whole number of grains"),
         (replace(QUEUE, data_files=(Path("nowhere.toml"),)), "nowhere.toml is not there"),
+        (
+            replace(QUEUE, indicators=(replace(ONE, alert=above(1, by=("floor",))),)),
+            r"judged by \('floor',\), .*groupings are \(\)",
+        ),
+        (_rolled(Rollup("Tầng", of="desk", file=HERE)), "small letters"),
+        (_rolled(Rollup("floor", of="desk", file=HERE), Rollup("floor", of="desk", file=HERE)), "each name once"),
+        (_rolled(Rollup("window", of="desk", file=HERE)), "is a dimension, a column or a measure already"),
+        (_rolled(Rollup("desk", of="desk", file=HERE)), "is a dimension, a column or a measure already"),
+        (_rolled(Rollup("floor", of="room", file=HERE)), "no dimension 'room'; there are desk"),
+        (_rolled(Rollup("floor", of="desk")), "declare either tree="),
+        (_rolled(Rollup("floor", of="desk", tree=home())), "names a level of it: central, province, district, commune"),
+        (_rolled(Rollup("floor", of="desk", file=Path("nowhere.toml"))), "nowhere.toml is not there"),
+        (_rolled(Rollup("district", of="desk", tree=HERE.parent)), "ioc is not there"),
+        (
+            replace(
+                _rolled(Rollup("floor", of="desk", file=HERE)),
+                indicators=(replace(ONE, groupings=((),), alert=above(1, by=("floor",))),),
+            ),
+            r"judged by \('floor',\), which, or \('desk',\) below it, is not rolled",
+        ),
+        (
+            replace(
+                _rolled(Rollup("floor", of="desk", file=HERE)),
+                indicators=(replace(ONE, value=Ratio("a", "b"), alert=above(1, by=("floor",))),),
+            ),
+            "only a count is the sum of its parts",
+        ),
     ],
 )
 def test_a_declaration_that_does_not_hold_together_says_what_is_right(stream: Any, says: str) -> None:

@@ -114,7 +114,6 @@ def test_a_threshold_of_0_resolves_at_0() -> None:
         (lambda: above(200, clear=201), "at most 200"),
         (lambda: above(200, by="agency"), r"by=\('agency',\)"),
         (lambda: Indicator("x", "x", "x", "1", "r", alert=above(1)), "declare level=True"),
-        (lambda: Indicator("x", "x", "x", "1", "r", level=True, alert=above(1, by=("agency",))), r"groupings are \(\)"),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_is_told_what_is_right(declare: object, says: str) -> None:
