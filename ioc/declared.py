@@ -124,6 +124,8 @@ def _check_alert(stream: Stream, indicator: Indicator) -> None:
         raise DeclarationError(
             f"{indicator.name}: its alert is judged by {rule.by}, which{of} is not rolled; groupings are {there}"
         )
+    if len(stream.leaves(rule.by)) < len(rule.by):
+        raise DeclarationError(f"{indicator.name}: its alert is judged by {rule.by}, which names a dimension twice")
     if rollups and not isinstance(indicator.value, Count):
         raise DeclarationError(f"{indicator.name}: its alert is judged by {rule.by}, and only a count is the sum of its parts")
 

@@ -110,7 +110,7 @@ def towns(folder: Path, world: World, *, rollups: bool = True, by: Dims = ("dist
     (tree / "units.csv").write_text("\n".join(world.units()))
     (tree / "successors.csv").write_text("\n".join(world.successors()))
     kinds.write_text("\n".join(f'[[kind]]\ncode = "{code}"\nname = "{code}"\nsort = "{sort}"' for code, sort in KINDS.items()))
-    groupings = ((), ("kind",), ("unit",))
+    groupings = ((), ("kind",), ("unit",), ("kind", "unit"))
     flow = {"windows": ("1d", "7d", "month", "year"), "groupings": groupings}
     return Stream(
         name="towns",
@@ -122,7 +122,7 @@ def towns(folder: Path, world: World, *, rollups: bool = True, by: Dims = ("dist
         lifecycle=lifecycle,
         indicators=(
             Indicator("towns.open", "Đang mở", "Open", "1", "+1 while it is open", level=True, groupings=groupings,
-                      alert=above(3, by=by, clear=2) if rollups else None),
+                      alert=above(3, hold="2m", by=by, clear=2) if rollups else None),
             Indicator("towns.opened", "Đã mở", "Opened", "1", "+1 when it is opened", **flow),  # type: ignore[arg-type]
             Indicator("towns.quick", "Nhanh", "Quick", "%", "closed within 5 days / closed", Ratio("quick", "closed"), **flow),  # type: ignore[arg-type]
             Indicator("towns.days", "Số ngày", "Days", "ngày", "days it was open", DAYS_OPEN, **flow),  # type: ignore[arg-type]

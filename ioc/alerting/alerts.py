@@ -8,10 +8,11 @@ stream is removed, or is grouped otherwise, is over, with that as its reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from ioc.alerting.judge import CALM, FIRING, Removal, State, judge_on, look_back, looks_back_to, silenced
-from ioc.alerting.removed import ALERT, Ended, end, end_streams, grouped, orphans, removals, rules
+from ioc.alerting.leaves import Held, Rows, by_rollup, grouped, grouping, summed, total
+from ioc.alerting.removed import ALERT, Ended, end, end_streams, orphans, removals, rules
 from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
@@ -24,9 +25,6 @@ from ioc.vocabulary import ALL, Above, Dims, Indicator, Stream
 
 PORTION = 30 * DAY
 """Steps of so much time at most are judged at once."""
-
-Rows = Mapping[Dims, list[tuple[int, float | None]]]
-"""Of each group (step, first final), in order."""
 
 
 class Alerter:
@@ -43,6 +41,8 @@ class Alerter:
         self._begins: dict[str, int] = {}
         """Where streams begin to be judged: until they are rolled up to there nothing is asked."""
         self._states: dict[str, dict[Dims, State]] = {}
+        self._leaves: dict[str, tuple[Callable[[Dims], Dims], Held]] = {}
+        """Of indicators with a rule by a rollup: the group of a leaf, and what the leaves hold where they are judged up to."""
         self._orphans: dict[str, tuple[int, list[Ended]]] = {}
         self._removals: dict[str, dict[tuple[str, Dims], list[Removal]]] = {}
         self._knows_removed = False
@@ -57,6 +57,7 @@ class Alerter:
         self._judged.clear()
         self._begins.clear()
         self._states.clear()
+        self._leaves.clear()
         self._orphans.clear()
         self._removals.clear()
         self._knows_removed = False
@@ -111,7 +112,12 @@ class Alerter:
         states, found = self._states[indicator.name], []
         rows = _finals(self.store, stream, generation, indicator, rule, after, until)
         quiet = self._quiet(stream, generation, after, until)
-        held = _held(self.store, stream, generation, indicator, rule, after) if quiet else {}
+        if by_rollup(stream, rule):
+            group, leaves = self._leaves[indicator.name]
+            held = total(group, leaves) if quiet else {}
+            rows = summed(group, leaves, rows)
+        else:
+            held = _held(self.store, stream, generation, indicator, rule, after) if quiet else {}
         for dims in sorted(states.keys() | rows.keys() | held.keys()):
             heard = rows.get(dims, [])
             if quiet:
@@ -129,6 +135,10 @@ class Alerter:
         back = looks_back_to(rule, stream.grain, step)
         held = _held(self.store, stream, generation, indicator, rule, back)
         rows = _finals(self.store, stream, generation, indicator, rule, back, step)
+        if by_rollup(stream, rule):
+            group, leaves = grouping(stream, rule), dict(held)
+            held, rows = total(group, leaves), summed(group, leaves, rows)
+            self._leaves[indicator.name] = group, leaves
         firing = self.store.query(
             f"SELECT dims FROM alerts WHERE generation = {literal(generation)} AND rule = {literal(indicator.name)} "
             f"AND at <= fromUnixTimestamp64Milli({reached}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
@@ -199,7 +209,7 @@ def _finals(store: Store, stream: Stream, generation: str, indicator: Indicator,
     return found
 
 
-def _held(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, at: int) -> dict[Dims, float | None]:
+def _held(store: Store, stream: Stream, generation: str, indicator: Indicator, rule: Above, at: int) -> Held:
     """The first finals that hold at a step: of each group the last row up to there."""
     frame = store.query(
         "SELECT dims, first_value FROM indicators FINAL "
@@ -210,8 +220,9 @@ def _held(store: Store, stream: Stream, generation: str, indicator: Indicator, r
 
 
 def _of(stream: Stream, generation: str, indicator: Indicator, rule: Above) -> str:
-    """A condition: final rows of the grouping the rule is for."""
-    groups = [f"dims[{i + 1}] {'!=' if name in rule.by else '='} {literal(ALL)}" for i, name in enumerate(stream.dimensions)]
+    """A condition: final rows of the grouping the rule is for, or of the leaves below it."""
+    leaves = stream.leaves(rule.by)
+    groups = [f"dims[{i + 1}] {'!=' if name in leaves else '='} {literal(ALL)}" for i, name in enumerate(stream.dimensions)]
     return " AND ".join(
         [
             f"generation = {literal(generation)} AND indicator = {literal(indicator.name)} AND window = {literal(LEVEL)}",

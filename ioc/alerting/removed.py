@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ioc.alerting.judge import FIRING, REMOVED, RESOLVED, Removal
+from ioc.alerting.leaves import grouped
 from ioc.catalog import Catalog
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
-from ioc.vocabulary import ALL, Above, Dims, Indicator, Stream
+from ioc.vocabulary import Above, Dims, Indicator, Stream
 
 ALERT = "alert"
 """The stage under which is kept up to which step a stream's alerts are judged."""
@@ -19,11 +20,6 @@ Ended = tuple[str, Dims, float, float, float]
 def rules(stream: Stream) -> list[tuple[Above, Indicator]]:
     """The rules a stream declares."""
     return [(i.alert, i) for i in stream.indicators if i.alert is not None]
-
-
-def grouped(stream: Stream, rule: Above, dims: Dims) -> bool:
-    """Whether a group is of the grouping the rule is for."""
-    return [d != ALL for d in dims] == [name in rule.by for name in stream.dimensions]
 
 
 def orphans(store: Store, catalog: Catalog, stream: str, generation: str, done: Mapping[str, int]) -> list[Ended]:

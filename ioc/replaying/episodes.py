@@ -11,7 +11,8 @@ import polars as pl
 
 from ioc.alerting.alerts import begins
 from ioc.alerting.judge import FIRING, RESOLVED
-from ioc.alerting.removed import ALERT, grouped
+from ioc.alerting.leaves import grouped
+from ioc.alerting.removed import ALERT
 from ioc.asking.question import moment
 from ioc.calendar.windows import LEVEL
 from ioc.replaying.compared import Side
