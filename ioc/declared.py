@@ -22,7 +22,7 @@ from ioc.units.identity import editions
 from ioc.units.tree import LEVELS
 from ioc.vocabulary import UNITS, Count, Indicator, Quantiles, Stream
 
-DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
+DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*"
 RESERVED = frozenset(
     ("_i", "at", "as_of", "coverage", "day", "dims", "first_value", "hi", "lo", "n", "restated", "until", "value", "window")
 )

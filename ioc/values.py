@@ -21,6 +21,11 @@ class Count:
     measures: tuple[str, ...] = ("count",)
     names: tuple[str, ...] = ()
 
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return f"sum({self.measures[0]})"
+
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
         return sums[:, 0]
@@ -46,6 +51,12 @@ class Ratio:
         """Part, whole and the count of events."""
         return (self.part, self.whole, "n")
 
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        ratio = f"sum({self.part}) / sum({self.whole})"
+        return f"{self.scale:g} x " + (f"(1 - {ratio})" if self.complement else ratio)
+
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
         return sums[:, 2]
@@ -64,6 +75,11 @@ class Mean:
     scale: float = 1.0
     measures: tuple[str, ...] = ("sum", "weight", "n")
     names: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return "sum(value x weight) / sum(weight)" + (f", kept in steps of 1/{self.scale:g}" if self.scale != 1 else "")
 
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
@@ -94,6 +110,11 @@ class Quantiles:
     def names(self) -> tuple[str, ...]:
         """Names of all quantiles: p50, p90. The first is the value."""
         return tuple(f"p{q * 100:g}" for q in self.quantiles)
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return f"{', '.join(self.names)} of the counts by bucket, exact to the bucket"
 
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
@@ -127,7 +148,49 @@ class Quantiles:
         return tuple(int(i == bucket) for i in range(len(self.edges)))
 
 
-Value = Count | Ratio | Mean | Quantiles
+@dataclass(frozen=True)
+class Within:
+    """The value over a calendar period is part over whole, of what belongs to that very period; NaN where the whole is 0.
+
+    What belongs to a month may not belong to its day: a pair of measures for each kind of period; a window takes its own.
+    """
+
+    windows: tuple[str, ...] = ("month", "quarter", "year")
+    scale: float = 100.0
+    complement: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """A part and a whole for each kind of period."""
+        return tuple(f"{what}_{window}" for window in self.windows for what in ("part", "whole"))
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        ratio = "sum(part) / sum(whole)"
+        return f"{self.scale:g} x " + (f"(1 - {ratio})" if self.complement else ratio) + ", of what belongs to the period"
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many belong to the period."""
+        return sums[:, 1]
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row of `within`."""
+        part = sums[:, 1] - sums[:, 0] if self.complement else sums[:, 0]
+        value = _over(part, sums[:, 1]) * self.scale
+        return value, value, value
+
+
+Value = Count | Ratio | Mean | Quantiles | Within
+
+
+def within(value: Value, window: str, sums: Matrix) -> Matrix:
+    """The sums as `n` and `bounds` take them for a window: the pair of its own kind of period, if the value has pairs."""
+    if not isinstance(value, Within):
+        return sums
+    at = 2 * value.windows.index(window)
+    return sums[:, at : at + 2]
 
 
 def _over(part: Matrix, whole: Matrix) -> Floats:

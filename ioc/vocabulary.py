@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
-from ioc.values import Count, Mean, Measures, Quantiles, Ratio, Value
+from ioc.values import Count, Mean, Measures, Quantiles, Ratio, Value, Within
 from schemas import Contract
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims", "Fold",
-    "Indicator", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Rollup", "Stream", "above",
+    "Indicator", "Legal", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Rollup", "Stream", "Within", "above",
 ]  # fmt: skip
 
 Dims = tuple[str, ...]
@@ -34,7 +34,7 @@ Said = TypeVar("Said", covariant=True)
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
-UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây")
+UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc")
 """All units an indicator may have; a new one is drawn as `ioc.boards.build.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", "day", "week", "month", "quarter", "year")
 UNKNOWN = "?"
@@ -86,6 +86,28 @@ def above(threshold: float, *, hold: str = "0s", clear: float | None = None, by:
 
 
 @dataclass(frozen=True)
+class Legal:
+    """What a rule rests on: a law, a standard or our own choice, and the days it is in effect (`until`: the last one).
+
+    >>> print(Legal("Quyết định 766/QĐ-TTg", "2022-06-23").effect)
+    from 2022-06-23
+    """
+
+    text: str
+    since: str
+    until: str = ""
+
+    def __str__(self) -> str:
+        """The source."""
+        return self.text
+
+    @property
+    def effect(self) -> str:
+        """The dates of effect, for people."""
+        return f"from {self.since}" + (f" to {self.until}" if self.until else "")
+
+
+@dataclass(frozen=True)
 class Indicator:
     """A number on the wall: its titles, unit, rule, and how its value comes from summed measures.
 
@@ -103,7 +125,7 @@ class Indicator:
     level: bool = False
     windows: tuple[str, ...] = WINDOWS
     groupings: tuple[Dims, ...] = ((),)
-    legal: str = ""
+    legal: Legal | None = None
     alert: Above | None = None
 
     @property
@@ -115,6 +137,10 @@ class Indicator:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
             raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
+        if isinstance(self.value, Within) and (self.level or set(self.windows) - set(self.value.windows)):
+            raise DeclarationError(
+                f"{self.name}: it is told of {', '.join(self.value.windows)}: declare windows of these, no level"
+            )
         if self.alert is not None and not self.level:
             raise DeclarationError(f"{self.name}: an alert is judged at every step of a level; declare level=True, or no alert")
 

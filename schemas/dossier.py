@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.envelope import Code, Envelope, Strict, Text, Timestamp
+from schemas.envelope import Code, Envelope, Strict, Text, Timestamp, Whole
 
 STATES: dict[str, tuple[int, str]] = {
     "registered": (1, "Mới đăng ký"),
@@ -32,21 +32,46 @@ ServiceLevel = Literal["level_1", "level_2", "level_3", "level_4", "information"
 """Mức 1-4 before Decree 42/2022/NĐ-CP; cung cấp thông tin, một phần, toàn trình since."""
 
 
+PaidOnline = Literal["national", "own"]
+"""DuocThanhToanTrucTuyen: 1 through the national portal (Cổng DVCQG), 2 through the province's own payment gateway."""
+
+
 class Dossier(Strict):
-    """What a dossier event says. A field holds from the event that states it; what is not stated stays as it was."""
+    """What a dossier event says. A field holds from the event that states it; what is not stated stays as it was.
+
+    A source that states any of the last seven fields states them for all of its dossiers: what is left out then means no.
+    """
 
     dossier: Annotated[Code, Field(description="mã hồ sơ, e.g. H56.20-20221006-0001")]
     state: Annotated[State, Field(description="; ".join(f"{name} = {code} {vi}" for name, (code, vi) in STATES.items()))]
     agency: Annotated[Code, Field(description="cơ quan giải quyết, e.g. 000.00.20.H56")] | None = None
     procedure: Annotated[Code, Field(description="mã thủ tục hành chính, e.g. 1.004194")] | None = None
     channel: (
-        Annotated[Channel, Field(description="kênh thực hiện: trực tiếp, trực tuyến, bưu chính, điện thoại, khác")] | None
+        Annotated[
+            Channel, Field(description="kênh thực hiện: trực tiếp, trực tuyến, bưu chính, điện thoại, khác; not stated: counter")
+        ]
+        | None
     ) = None
     service_level: Annotated[ServiceLevel, Field(description="mức độ dịch vụ công trực tuyến")] | None = None
     unit: Annotated[Code, Field(description="mã đơn vị hành chính (xã, phường)")] | None = None
     due_at: Annotated[Timestamp, Field(description="ngày hẹn trả")] | None = None
     department: Annotated[Text, Field(description="phòng ban xử lý")] | None = None
     activity: Annotated[Text, Field(description="nội dung xử lý")] | None = None
+    fee: (
+        Annotated[Whole, Field(ge=0, le=10**12, description="tổng phí, lệ phí phải nộp, đồng; 0: the whole list is free")] | None
+    ) = None
+    paid_online: Annotated[PaidOnline, Field(description="thanh toán trực tuyến: qua Cổng DVCQG, qua cổng của tỉnh")] | None = (
+        None
+    )
+    e_result: Annotated[bool, Field(description="có kết quả điện tử (tệp kết quả được đính kèm)")] | None = None
+    digitised: Annotated[bool, Field(description="thành phần hồ sơ được số hóa (có tệp đính kèm)")] | None = None
+    reused: (
+        Annotated[bool, Field(description="khai thác, sử dụng lại dữ liệu: at least one paper was not asked for again")] | None
+    ) = None
+    from_store: Annotated[bool, Field(description="có giấy tờ lấy từ, hoặc kết quả lưu vào kho dữ liệu của công dân")] | None = (
+        None
+    )
+    identified: Annotated[bool, Field(description="tài khoản được xác thực qua VNeID (CSDL quốc gia về dân cư)")] | None = None
 
 
 class DossierChanged(Envelope[Dossier]):

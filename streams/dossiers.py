@@ -1,158 +1,107 @@
 """Dossiers (hồ sơ thủ tục hành chính): backlog, overdue, handling time, from the life of each dossier.
 
-A dossier is received at its first `received` (2) and ends at its first end state (9 completed, 10 returned, 3 refused,
-7 withdrawn, 8 stopped; at equal times in this order). An end before the reception counts at the reception. Only `received` opens
-an ended dossier again, from that moment on; its first end stays counted, and its next one counts, too. What else comes after an
-end opens nothing and is counted as such. Due time, agency, procedure and channel hold from the event that states them.
+What a dossier's life is stands in `streams.lifecycle` (its rules: docs/dossiers.md); here stands what it adds to each indicator.
 """
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from pathlib import Path
-from typing import NamedTuple
 
-from ioc.times import DAY, HOUR
-from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Fold, Indicator, Lifecycle, Quantiles, Ratio, Stream, above
-from schemas.dossier import STATES, DossierChanged
+from ioc.calendar.workdays import calendar
+from ioc.times import DAY, OFFSET, floor
+from ioc.vocabulary import Board, Contribution, Dims, Fold, Indicator, Legal, Lifecycle, Quantiles, Ratio, Rollup, Stream, above
+from schemas.dossier import DossierChanged
+from streams.index766 import INDICATORS, RESULTS, indexed
+from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Life, Opening, Span, Step, advance, overdue, rules
 
-ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
-TURNS = ENDS | {"received"}
-"""States that may open or end a dossier; the others only state something."""
-RANK = {name: (1, 2, 5, 6, 4, 9, 10, 3, 7, 8).index(code) for name, (code, _) in STATES.items()}
-SOON = 72 * HOUR
-"""A dossier is due soon in the 72 hours before its due time."""
 ONE = (1,)
 TAKE = (-1,)
 """One dossier less."""
 DAYS = Quantiles((*range(0, 60), *range(60, 120, 5), *range(120, 361, 15)), (0.5, 0.9))
 
 
-class Step(NamedTuple):
-    """What the history keeps of an event; times in ms."""
-
-    time: int
-    state: str
-    agency: str | None
-    procedure: str | None
-    channel: str | None
-    due_at: int | None
-
-
-class Span(NamedTuple):
-    """A stretch [start, end) of an open dossier's life with one set of dimensions and one due time; no end: still open."""
-
-    start: int
-    end: int | None
-    dims: Dims
-    due: int | None
-
-
-Late = tuple[int, Dims]
-"""When something came after the end, and under which dimensions the dossier had ended."""
-
-
-class Life(NamedTuple):
-    """A dossier so far: what its events state, and the stretches of its life that follow from it."""
-
-    dims: Dims = (UNKNOWN, UNKNOWN, UNKNOWN)
-    due: int | None = None
-    ended: str | None = None
-    """The state it ended in, also before it was received; none while it is open."""
-    found: tuple[tuple[Span, ...], ...] = ()
-    """The spans from reception to end, then those of each time it was opened again. Empty: never received."""
-    late: tuple[Late, ...] = ()
-    """What came after an end."""
-
-
-def advance(life: Life, step: Step) -> Life:
-    """The life after one more event; the same one where it changes nothing, as most events do: this is the engine's hottest code."""
-    time, state, agency, procedure, channel, due = step
-    dims, due_before, ended, found, late = life
-    moved = False
-    if due is None:
-        due = due_before
-    elif due != due_before:
-        moved = True
-    if agency is not None or procedure is not None or channel is not None:
-        stated = _dims(agency or dims[0], procedure or dims[1], channel or dims[2])
-        if stated != dims:
-            dims, moved = stated, True
-    elif ended is None and not moved and state not in TURNS:
-        return life
-    if found and ended is None:
-        spans = found[-1]
-        if moved:
-            spans = (*spans[:-1], _until(spans[-1], time), Span(time, None, dims, due))
-        if state in ENDS:
-            ended, spans = state, (*spans[:-1], _until(spans[-1], time))
-        found = (*found[:-1], spans) if moved or ended else found
-    elif state == "received":
-        early = not found and ended is not None
-        found, ended = (*found, (Span(time, time if early else None, dims, due),)), ended if early else None
-    elif not found:
-        ended = ended or (state if state in ENDS else None)
-    elif state == "returned" and ended == "completed":
-        ended = state  # 9, then 10: as it should be
-    else:
-        late = (*late, (time, found[-1][-1].dims))
-    same = not moved and ended == life.ended and found is life.found and late is life.late
-    return life if same else Life(dims, due, ended, found, late)
-
-
-@lru_cache(maxsize=1 << 16)
-def _dims(agency: str, procedure: str, channel: str) -> Dims:
-    """One object for all dossiers that share them: a million lives are in memory."""
-    return agency, procedure, channel
-
-
-def _until(span: Span, end: int) -> Span:
-    return Span(span.start, end, span.dims, span.due)
-
-
 def contributed(life: Life) -> list[Contribution]:
     """What a dossier adds to each indicator, and when. Levels get +1 where a state begins and -1 where it ends."""
-    found, late = life.found, life.late
-    if not found:
-        return []
-    first = found[0][0]
-    online = int(first.dims[2] == "online")
-    rows: list[Contribution] = [
-        ("dossier.received", first.dims, first.start, ONE),
-        ("dossier.online_share", first.dims, first.start, (online, 1, 1)),
-    ]
-    for spans in found:
-        if spans[0] is not first:
-            rows.append(("dossier.reopened", spans[0].dims, spans[0].start, ONE))
-        for span in spans:
-            _on(rows, "dossier.backlog", span, span.start, span.end)
-            if span.due is not None:
-                due_or_end = span.due if span.end is None else min(span.due, span.end)
-                _on(rows, "dossier.overdue", span, max(span.due, span.start), span.end)
-                _on(rows, "dossier.due_soon", span, max(span.start, span.due - SOON), due_or_end)
-        _ended(rows, spans[0].start, spans[-1])
-    if late:
-        rows += [("dossier.after_end", dims, time, ONE) for time, dims in late]
+    rows: list[Contribution] = []
+    for n, opening in enumerate(life.found):
+        first = opening.spans[0]
+        if n:
+            rows.append(("dossier.reopened", first.dims, first.start, ONE))
+        else:
+            online = int(first.dims[2] == "online")
+            rows.append(("dossier.received", first.dims, first.start, ONE))
+            rows.append(("dossier.online_share", first.dims, first.start, (online, 1, 1)))
+        for span in opening.spans:
+            _open(rows, span)
+        if opening.ended is not None:
+            _ended(rows, life, n, opening)
+    for time, dims in life.wrong:
+        rows.append(("dossier.violations", dims, time, ONE))
+    for time, dims in life.late:
+        rows.append(("dossier.after_end", dims, time, ONE))
+    for time, dims in life.asked:
+        rows.append(("dossier.supplements", dims, time, ONE))
+    for n, (time, dims) in enumerate(life.moved):
+        rows.append(("dossier.reappointed", dims, time, ONE))
+        if n >= rules()["reappointments"]:
+            rows.append(("dossier.reappointed_again", dims, time, ONE))
+    indexed(rows, life)
     return rows
 
 
-def _ended(rows: list[Contribution], start: int, last: Span) -> None:
-    if last.end is None:
-        return
-    late = int(last.due is not None and last.end > last.due)
-    rows.append(("dossier.resolved", last.dims, last.end, ONE))
+def _open(rows: list[Contribution], span: Span) -> None:
+    """The levels of a stretch of an open dossier's life."""
+    start, end, dims, due, paused, _, _ = span
+    _on(rows, "dossier.backlog", dims, start, end)
+    if (late := overdue(span)) is not None:
+        _on(rows, "dossier.overdue", dims, *late)
+    if paused is not None:
+        _on(rows, "dossier.paused", dims, start, end)
+    elif due is not None and due > start:
+        before, today = nearing(due)
+        until = due if end is None or end > due else end
+        _on(rows, "dossier.due_soon", dims, max(start, before), until)
+        _on(rows, "dossier.due_today", dims, max(start, today), until)
+
+
+def _ended(rows: list[Contribution], life: Life, n: int, opening: Opening) -> None:
+    """The flows of an end of processing, and the level of results nobody has taken yet."""
+    start, last = opening.spans[0].start, opening.spans[-1]
+    dims, end = last.dims, last.end
+    assert end is not None
+    late = int(last.late)
+    rows.append(("dossier.resolved", dims, end, ONE))
     if late:
-        rows.append(("dossier.resolved_late", last.dims, last.end, ONE))
-    rows.append(("dossier.on_time_share", last.dims, last.end, (late, 1, 1)))
-    rows.append(("dossier.handling_days", last.dims, last.end, handled((last.end - start) / DAY)))
+        rows.append(("dossier.resolved_late", dims, end, ONE))
+    rows.append(("dossier.on_time_share", dims, end, (late, 1, 1)))
+    rows.append(("dossier.handling_days", dims, end, handled((end - start) / DAY)))
+    if opening.ended in UNFINISHED:
+        rows.append((f"dossier.{opening.ended}", dims, end, ONE))
+    elif opening.ended == "completed":
+        _on(rows, "dossier.uncollected", dims, end, opening.taken)
+    wrong = int(any(time <= end for time, _ in life.wrong))
+    rows.append(("dossier.conformance", dims, end, (wrong, 1, 1)))
 
 
-def _on(rows: list[Contribution], indicator: str, span: Span, start: int, end: int | None) -> None:
+def _on(rows: list[Contribution], indicator: str, dims: Dims, start: int, end: int | None) -> None:
     """The level is 1 in [start, end)."""
-    if end is None or start < end:
-        rows.append((indicator, span.dims, start, ONE))
-        if end is not None:
-            rows.append((indicator, span.dims, end, TAKE))
+    if end is None:
+        rows.append((indicator, dims, start, ONE))
+    elif start < end:
+        rows += ((indicator, dims, start, ONE), (indicator, dims, end, TAKE))
+
+
+@lru_cache(maxsize=1 << 14)
+def nearing(due: int) -> tuple[int, int]:
+    """From when on (ms) a dossier with this due time is due soon, and from when on it is due today.
+
+    Where the calendar has no days it is never due soon.
+    """
+    try:
+        soon = calendar().add_days(due, -rules()["due_soon_days"])
+    except ValueError:
+        soon = due
+    return soon, floor(due - 1, DAY, OFFSET)
 
 
 @cache
@@ -168,58 +117,109 @@ def handled(days: float) -> tuple[int, ...]:
 def spanned(life: Life) -> Lifecycle:
     """(opened_at, ended_at, due_at, dims) of a dossier."""
     if not life.found:
-        return None, None, None, (UNKNOWN, UNKNOWN, UNKNOWN)
-    last = life.found[-1][-1]
-    return life.found[0][0].start, last.end, last.due, last.dims
+        return None, None, None, Life().dims
+    last = life.found[-1].spans[-1]
+    return life.found[0].spans[0].start, last.end, last.due, last.dims
 
 
 contributions = Fold(Life, advance, contributed)
 lifecycle = Fold(Life, advance, spanned)
 
+AGENCIES, LEVELS = DATA / "agencies.toml", DATA / "service_levels.toml"
 BY = ((), ("agency",), ("procedure",), ("channel",))
-C3 = "Từ vựng tồn đọng của bộ phận một cửa; Nghị định 61/2018/NĐ-CP, 107/2021/NĐ-CP"
+PLACES = (*BY, ("service_level",), ("unit",))
+UNFINISHED = ("refused", "withdrawn", "stopped")
+ONE_STOP = Legal(
+    "Từ vựng tồn đọng của bộ phận một cửa: Nghị định 61/2018/NĐ-CP, 107/2021/NĐ-CP; Nghị định 118/2025/NĐ-CP, "
+    "367/2025/NĐ-CP từ 1/7/2025",
+    "2018-06-21",
+)
+INDEX = Legal("Quyết định 766/QĐ-TTg", "2022-06-23")
+OWN = Legal("project's own", "2026-11-24")
+SLIP = Legal("Phiếu xin lỗi và hẹn lại ngày trả kết quả: Nghị định 61/2018/NĐ-CP, 107/2021/NĐ-CP; 118/2025/NĐ-CP", "2018-06-21")
 
 STREAM = Stream(
     name="dossiers",
     contract=DossierChanged,
-    dimensions=("agency", "procedure", "channel"),
+    dimensions=("agency", "procedure", "channel", "service_level", "unit"),
     item=Step,
     rank=lambda step: RANK[step.state],
     contributions=contributions,
     lifecycle=lifecycle,
     indicators=(
         Indicator("dossier.received", "Hồ sơ tiếp nhận", "Dossiers received", "hồ sơ",
-                  "+1 at the first event of state received", groupings=BY, legal=C3),
+                  "+1 at the first event of state received", groupings=PLACES, legal=ONE_STOP),
         Indicator("dossier.reopened", "Hồ sơ mở lại", "Dossiers opened again", "hồ sơ",
                   "+1 at each event of state received after an end; the backlog is received + reopened - resolved", groupings=BY,
-                  legal="project's own"),
+                  legal=OWN),
         Indicator("dossier.after_end", "Bước sau khi kết thúc", "Steps after the end", "1",
                   "+1 at each event after an end that opens nothing: any state but received, and returned after completed",
-                  groupings=BY, legal="project's own"),
+                  groupings=BY, legal=OWN),
+        Indicator("dossier.violations", "Bước chuyển trạng thái sai quy trình", "Moves that are not allowed", "1",
+                  "+1 at each event that changes the state otherwise than docs/dossiers.md allows", groupings=BY, legal=OWN),
+        Indicator("dossier.conformance", "Tỷ lệ hồ sơ đúng quy trình", "Share that moved only as allowed", "%",
+                  "1 - ended with a move that is not allowed before / ended", Ratio("violating", "resolved", complement=True),
+                  groupings=BY, legal=OWN),
         Indicator("dossier.resolved", "Hồ sơ đã giải quyết", "Dossiers resolved", "hồ sơ",
-                  "+1 at each end of processing (completed, returned, refused, withdrawn, stopped)", groupings=BY, legal=C3),
+                  "+1 at each end of processing (completed, returned, refused, withdrawn, stopped)", groupings=PLACES,
+                  legal=ONE_STOP),
         Indicator("dossier.resolved_late", "Hồ sơ giải quyết trễ hạn", "Dossiers resolved late", "hồ sơ",
-                  "+1 at the end of processing if it comes after the due time", groupings=BY, legal=C3),
+                  "+1 at the end of processing if it comes after the due time; while a supplement is waited for: if it was asked for "
+                  "after the due time, or twice", groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.refused", "Hồ sơ không được tiếp nhận, từ chối", "Dossiers refused", "hồ sơ",
+                  "+1 at an end in state refused", groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.withdrawn", "Hồ sơ công dân rút", "Dossiers withdrawn", "hồ sơ",
+                  "+1 at an end in state withdrawn", groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.stopped", "Hồ sơ dừng xử lý", "Dossiers stopped", "hồ sơ",
+                  "+1 at an end in state stopped", groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.supplements", "Lượt yêu cầu bổ sung", "Supplements asked for", "lượt",
+                  "+1 at each event that brings an open dossier to state supplement", groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.reappointed", "Hồ sơ hẹn lại ngày trả", "New due times with an apology", "lượt",
+                  "+1 at each event that moves the due time of an open dossier to a later one while no supplement is waited for",
+                  groupings=BY, legal=SLIP),
+        Indicator("dossier.reappointed_again", "Hồ sơ hẹn lại quá số lần cho phép", "New due times above what is allowed", "lượt",
+                  "+1 at each such event of a dossier after the first `reappointments` of streams/data/dossiers.toml", groupings=BY,
+                  legal=SLIP),
         Indicator("dossier.backlog", "Hồ sơ đang tồn", "Backlog", "hồ sơ",
-                  "+1 at reception and when opened again, -1 at each end of processing", level=True, groupings=BY, legal=C3,
-                  alert=above(200, hold="5m", clear=180, by=("agency",))),
+                  "+1 at reception and when opened again, -1 at each end of processing", level=True, groupings=PLACES,
+                  legal=ONE_STOP, alert=above(200, hold="5m", clear=180, by=("agency",))),
         Indicator("dossier.overdue", "Hồ sơ quá hạn đang tồn", "Overdue dossiers", "hồ sơ",
-                  "with a = max(due, reception or opening again): +1 at a, -1 at the end if it is missing or later than a", level=True, groupings=BY, legal=C3),
-        Indicator("dossier.due_soon", "Hồ sơ sắp đến hạn (72 giờ)", "Dossiers due within 72 h", "hồ sơ",
-                  "with a = max(reception or opening again, due - 72 h), b = min(due, end): +1 at a, -1 at b if a < b", level=True, groupings=BY, legal=C3),
+                  "open and past its due time, but for a supplement that was asked for in time; open and waiting for a second "
+                  "supplement; the due time is the one stated last, else the legal limit of the procedure, and moves by the working "
+                  "time of an answered supplement", level=True, groupings=PLACES, legal=INDEX),
+        Indicator("dossier.due_soon", "Hồ sơ sắp đến hạn", "Dossiers due soon", "hồ sơ",
+                  "open, not waiting for a supplement, and at most `due_soon_days` (3) working days before its due time",
+                  level=True, groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.due_today", "Hồ sơ đến hạn hôm nay", "Dossiers due today", "hồ sơ",
+                  "open, not waiting for a supplement, and due later today", level=True, groupings=BY, legal=ONE_STOP),
+        Indicator("dossier.paused", "Hồ sơ chờ bổ sung", "Dossiers that wait for a supplement", "hồ sơ",
+                  "open and in state supplement (and payment, where streams/data/dossiers.toml says so)", level=True, groupings=BY,
+                  legal=ONE_STOP),
+        Indicator("dossier.uncollected", "Hồ sơ có kết quả, chưa trả", "Results not yet collected", "hồ sơ",
+                  "+1 at an end in state completed, -1 when returned or opened again", level=True, groupings=BY, legal=ONE_STOP),
         Indicator("dossier.online_share", "Tỷ lệ hồ sơ trực tuyến", "Share received online", "%",
-                  "received through channel online / received", Ratio("online", "received"), groupings=BY,
-                  legal="Quyết định 766/QĐ-TTg, nhóm 3 (without the rule of e-results and the sync ratio)"),
+                  "received through channel online / received", Ratio("online", "received"), groupings=BY, legal=ONE_STOP),
         Indicator("dossier.on_time_share", "Tỷ lệ giải quyết đúng hạn", "Share resolved on time", "%",
-                  "1 - resolved late / resolved", Ratio("late", "resolved", complement=True), groupings=BY, legal=C3),
+                  "1 - resolved late / resolved", Ratio("late", "resolved", complement=True), groupings=PLACES, legal=ONE_STOP),
         Indicator("dossier.handling_days", "Thời gian giải quyết (ngày)", "Handling time", "ngày",
-                  "days from reception, or from opening again, to the end of processing; p50 and p90, exact to the bucket", DAYS, groupings=BY,
-                  legal="Quyết định 766/QĐ-TTg, 2.2 (here over all procedures, calendar days)"),
+                  "days from reception, or from opening again, to the end of processing; p50 and p90, exact to the bucket", DAYS,
+                  groupings=BY, legal=OWN),
+        *INDICATORS,
     ),
-    units=tuple(Path(__file__).parent / "data" / name for name in ("agencies.toml", "procedures.toml")),
+    data_files=(*FILES, RESULTS),
+    units=(AGENCIES, PROCEDURES, LEVELS),
+    rollups=(
+        Rollup("agency_level", of="agency", file=AGENCIES, names={"departments": "Sở, ngành", "communes": "UBND xã, phường"}),
+        Rollup("field", of="procedure", file=PROCEDURES, key="field"),
+        Rollup("service", of="service_level", file=LEVELS, key="service",
+               names={"information": "Cung cấp thông tin", "partial": "Một phần", "full": "Toàn trình"}),
+        Rollup("district", of="unit", tree=DATA / "units"),
+        Rollup("province", of="unit", tree=DATA / "units"),
+    ),
     board=Board(
         "dossiers", "Hồ sơ", "Dossiers",
-        names={"agency": ("Đơn vị", "Agency"), "procedure": ("Thủ tục", "Procedure"), "channel": ("Kênh", "Channel")},
+        names={"agency": ("Cơ quan", "Agency"), "procedure": ("Thủ tục", "Procedure"), "channel": ("Kênh", "Channel"),
+               "service_level": ("Mức độ dịch vụ", "Service level"), "unit": ("Xã, phường", "Commune")},
         tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share", "dossier.handling_days"),
         rankings=(("dossier.backlog", "agency"), ("dossier.overdue", "procedure")),
         lines=(("dossier.backlog", "dossier.overdue", "dossier.due_soon"), ("dossier.received", "dossier.resolved"),

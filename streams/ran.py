@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ioc.vocabulary import Board, Indicator, Mean, Ratio, Stream
+from ioc.vocabulary import Board, Indicator, Legal, Mean, Ratio, Stream
 from schemas.ran import RanMeasured
 
 SCALE = {"DRB.UEThpDl": 10, "DRB.UEThpUl": 10, "RSRP": 100, "RRU.PrbTotDl": 100}
@@ -57,6 +57,10 @@ def columns(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return result | {"ran.nr_share": share, "ran.suspect_seconds": suspect}
 
 
+def _ts(clause: str) -> Legal:
+    return Legal(f"3GPP TS {clause} (Rel-18)", "2023-06-30")
+
+
 BY = ((), ("site",), ("site", "cell"))
 WINDOWS = ("1h", "1d", "7d", "day")
 
@@ -67,19 +71,19 @@ STREAM = Stream(
     columns=columns,
     indicators=(
         Indicator("ran.dl_throughput", "Tốc độ tải xuống", "Downlink throughput", "kbit/s",
-                  "sum(DRB.UEThpDl x seconds) / sum(seconds)", Mean(10), windows=WINDOWS, groupings=BY, legal="3GPP TS 28.554 6.3"),
+                  "sum(DRB.UEThpDl x seconds) / sum(seconds)", Mean(10), windows=WINDOWS, groupings=BY, legal=_ts("28.554 6.3")),
         Indicator("ran.ul_throughput", "Tốc độ tải lên", "Uplink throughput", "kbit/s",
-                  "sum(DRB.UEThpUl x seconds) / sum(seconds)", Mean(10), windows=WINDOWS, groupings=BY, legal="3GPP TS 28.554 6.3"),
+                  "sum(DRB.UEThpUl x seconds) / sum(seconds)", Mean(10), windows=WINDOWS, groupings=BY, legal=_ts("28.554 6.3")),
         Indicator("ran.rsrp", "Cường độ tín hiệu (RSRP)", "Signal strength (RSRP)", "dBm",
-                  "sum(RSRP x seconds) / sum(seconds), in dB", Mean(100), windows=WINDOWS, groupings=BY, legal="3GPP TS 38.215 5.1.1"),
+                  "sum(RSRP x seconds) / sum(seconds), in dB", Mean(100), windows=WINDOWS, groupings=BY, legal=_ts("38.215 5.1.1")),
         Indicator("ran.prb_used", "Tải khối tài nguyên (PRB)", "Resource blocks in use", "%",
-                  "sum(RRU.PrbTotDl x seconds) / sum(seconds)", Mean(100), windows=WINDOWS, groupings=BY, legal="3GPP TS 28.554 6.4"),
+                  "sum(RRU.PrbTotDl x seconds) / sum(seconds)", Mean(100), windows=WINDOWS, groupings=BY, legal=_ts("28.554 6.4")),
         Indicator("ran.nr_share", "Tỷ lệ thời gian dùng 5G", "Share of time on 5G", "%",
                   "seconds measured with rat = NR / seconds measured with a known rat", Ratio("nr", "all"), windows=WINDOWS, groupings=BY,
-                  legal="project's own"),
+                  legal=Legal("project's own", "2026-11-24")),
         Indicator("ran.suspect_seconds", "Thời gian đo bị nghi ngờ", "Time of doubted measurements", "giây",
                   "seconds measured with suspect = true; their values enter no average", windows=WINDOWS, groupings=BY,
-                  legal="3GPP TS 32.435"),
+                  legal=_ts("32.435")),
     ),
     units=(Path(__file__).parent / "data" / "sites.toml",),
     board=Board(

@@ -1,44 +1,31 @@
 """Brute force: from a list of log records the verdicts, panes and values that must come out. Plain Python, no code of the engine.
 
-Own JSON parse, own clock, own rules of dossiers and radio measurements, own murmur2; everything is counted anew for every event.
+Own JSON parse, own clock, own rules of dossiers (`tests.brute_dossiers`) and radio measurements, own murmur2; everything is
+counted anew for every event.
 Checks of the contracts are only as fine as the generated logs (`tests.logs`) need.
 """
 
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from tests.brute_dossiers import EDGES, ENDS, LEVELS, ORDER, Event, Rows, contributions, in_order, levels, state_before
+from tests.brute_worktime import ms
+
+__all__ = ["EDGES", "ENDS", "LEVELS", "ORDER", "Event", "Rows", "contributions", "in_order", "levels", "ms", "state_before"]
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
-ENDS = ("completed", "returned", "refused", "withdrawn", "stopped")
-ORDER = (
-    "registered",
-    "received",
-    "supplement",
-    "payment",
-    "processing",
-    "completed",
-    "returned",
-    "refused",
-    "withdrawn",
-    "stopped",
-)
-EDGES = (*range(60), *range(60, 120, 5), *range(120, 361, 15))
 COUNTERS = {
     "DRB.UEThpDl": ("ran.dl_throughput", "kbit/s", 10),
     "DRB.UEThpUl": ("ran.ul_throughput", "kbit/s", 10),
     "RSRP": ("ran.rsrp", "dBm", 100),
     "RRU.PrbTotDl": ("ran.prb_used", "%", 100),
 }
-LEVELS = ("dossier.backlog", "dossier.overdue", "dossier.due_soon")
 
-Event = dict[str, Any]
-Rows = dict[tuple[str, tuple[str, ...], int], tuple[int, ...]]
 PaneKey = tuple[str, tuple[str, ...], int, int, str, int]
 
 
@@ -73,11 +60,6 @@ class Truth:
         return sum(
             m[0] for (i, _, a, k, *_), (_, m) in self.panes.items() if i == indicator and a < at and (known is None or k < known)
         )
-
-
-def ms(text: str) -> int:
-    """Milliseconds of an RFC 3339 time."""
-    return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def partition_of(key: bytes, count: int) -> int:
@@ -177,6 +159,7 @@ def _judge(record: Record, received: int, partitions: int, tolerance_ms: int, fi
 
 def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bool, tolerance_ms: int, first: int) -> None:
     counted: dict[Any, tuple[int, Any]] = {}
+    rows_before: dict[str, Rows] = {}
     times = clock(log, sealed, tolerance_ms)
     for record, (received, before) in zip(log, times, strict=True):
         place = (record.topic, record.partition, record.offset)
@@ -198,10 +181,11 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
         result.verdicts[place] = ("accepted", "")
         if dossier:
             history = result.histories.setdefault((record.topic, record.partition, data["dossier"]), [])
-            old = contributions(history)
+            old = rows_before.get(data["dossier"], {})
             history.append(event)
             result.counted.setdefault((record.topic, record.partition, data["dossier"]), []).append(record.offset)
-            rows = minus(contributions(history), old)
+            rows_before[data["dossier"]] = contributions(history)
+            rows = minus(rows_before[data["dossier"]], old)
         else:
             rows = radio(event)
         known = max(at, before - MINUTE) // MINUTE * MINUTE
@@ -234,110 +218,6 @@ def minus(after: Rows, before: Mapping[Any, tuple[int, ...]]) -> Rows:
     rows = {
         key: plus(after.get(key), tuple(-m for m in before[key])) if key in before else after[key] for key in {**after, **before}
     }
-    return {key: measures for key, measures in rows.items() if any(measures)}
-
-
-# ---- dossiers: what is true just before an instant, from the events before it
-
-
-def in_order(events: Sequence[Event]) -> list[Event]:
-    """Without the replaced, by (time, sequence, state rank, source, id)."""
-    gone = {(e["source"], e["replaces"]) for e in events if e.get("replaces") is not None}
-    left = [e for e in events if (e["source"], e["id"]) not in gone]
-    return sorted(
-        left, key=lambda e: (ms(e["time"]), int(e.get("sequence") or 0), ORDER.index(e["data"]["state"]), e["source"], e["id"])
-    )
-
-
-@dataclass
-class State:
-    """A dossier as its events tell, one after the other. `since`: open since then, or None. `ends`: (opened, end, dims, due)."""
-
-    since: int | None = None
-    end_state: str = ""
-    said: dict[str, Any] = field(default_factory=dict)
-    openings: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
-    ends: list[tuple[int, int, tuple[str, ...], int | None]] = field(default_factory=list)
-    after: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
-
-    @property
-    def dims(self) -> tuple[str, ...]:
-        return tuple(self.said.get(n) or "?" for n in ("agency", "procedure", "channel"))
-
-    @property
-    def due(self) -> int | None:
-        return ms(self.said["due_at"]) if self.said.get("due_at") else None
-
-
-def state_before(events: Sequence[Event], instant: int) -> State:
-    """The state from the events before the instant (in order, corrections done)."""
-    s = State()
-    for event in [e for e in events if ms(e["time"]) < instant]:
-        at, data = ms(event["time"]), event["data"]
-        what = data["state"]
-        s.said |= {k: v for k, v in data.items() if v is not None}
-        ends = what in ENDS
-        if s.since is None and what == "received":  # the reception, or opened again
-            s.since, ends = at, not s.openings and s.end_state != ""  # an end from before the reception holds now
-            s.openings.append((at, s.dims))
-            what = s.end_state
-        elif s.since is None and not s.openings:
-            s.end_state, ends = s.end_state or (what if ends else ""), False
-        elif s.since is None:
-            if (s.end_state, what) == ("completed", "returned"):
-                s.end_state = "returned"
-            else:
-                s.after.append((at, s.ends[-1][2]))
-            continue
-        if ends and s.since is not None:
-            s.ends.append((s.since, at, s.dims, s.due))
-            s.since, s.end_state = None, what
-    return s
-
-
-def levels(events: Sequence[Event], instant: int) -> dict[str, tuple[str, ...] | None]:
-    """The dimensions under which a dossier counts in each level at the instant, or None."""
-    s = state_before(events, instant)
-    due = s.due
-    return {
-        "dossier.backlog": s.dims if s.since is not None else None,
-        "dossier.overdue": s.dims if s.since is not None and due is not None and due < instant else None,
-        "dossier.due_soon": s.dims if s.since is not None and due is not None and due - 72 * HOUR < instant <= due else None,
-    }
-
-
-def contributions(history: Sequence[Event]) -> Rows:
-    """All rows of a dossier: levels by their changes at every instant that could matter, flows by their rules."""
-    events = in_order(history)
-    rows: Rows = {}
-
-    def add(indicator: str, dims: tuple[str, ...], at: int, measures: tuple[int, ...]) -> None:
-        rows[indicator, dims, at] = plus(rows.get((indicator, dims, at)), measures)
-
-    dues = [ms(e["data"]["due_at"]) for e in events if e["data"].get("due_at")]
-    for t in sorted({*(ms(e["time"]) for e in events), *dues, *(d - 72 * HOUR for d in dues)}):
-        was, becomes = levels(events, t), levels(events, t + 1)
-        for level in LEVELS:
-            if was[level] != becomes[level]:
-                for dims, sign in ((was[level], -1), (becomes[level], 1)):
-                    if dims is not None:
-                        add(level, dims, t, (sign,))
-    s = state_before(events, 1 << 60)
-    for at, dims in s.openings[:1]:
-        add("dossier.received", dims, at, (1,))
-        add("dossier.online_share", dims, at, (int(dims[2] == "online"), 1, 1))
-    for at, dims in s.openings[1:]:
-        add("dossier.reopened", dims, at, (1,))
-    for at, dims in s.after:
-        add("dossier.after_end", dims, at, (1,))
-    for opened, at, dims, due in s.ends:
-        late = int(due is not None and at > due)
-        add("dossier.resolved", dims, at, (1,))
-        if late:
-            add("dossier.resolved_late", dims, at, (1,))
-        add("dossier.on_time_share", dims, at, (late, 1, 1))
-        bucket = bisect_right(EDGES, (at - opened) // DAY) - 1
-        add("dossier.handling_days", dims, at, tuple(int(i == bucket) for i in range(len(EDGES))))
     return {key: measures for key, measures in rows.items() if any(measures)}
 
 

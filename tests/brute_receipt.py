@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
+from tests.brute_worktime import days_before, local, midnight
 from tests.made_receipt import made
 
 DATA = Path(os.environ.get("IOC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -25,6 +26,8 @@ RECEIPT = REAL if REAL.exists() else made()
 """The real log, else one made by chance in its form: the brute force takes either."""
 UCC5G = DATA / "ran" / "ucc5g" / "5G-production-dataset.zip"
 DAY = 86_400_000
+SOON = 3
+"""Working days before its due time from which on a dossier is due soon."""
 CHANNELS = {"Internet": "online", "e-mail": "online", "Desk": "counter", "Intern": "counter", "Post": "post"}
 
 
@@ -70,6 +73,44 @@ def after_end(path: Path = RECEIPT) -> int:
     return sum(name in ends and at > ends[name] for name, at in rows)
 
 
+@cache
+def moves(path: Path = RECEIPT) -> dict[str, tuple[int, ...]]:
+    """When each dossier made a move that is not allowed: to be worked on before it was received, or after its end; to be received
+    again then, or after an end; to end before all. Rows after an end leave the state alone but for the first of them."""
+    steps: dict[str, list[int]] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            steps.setdefault(row["case:concept:name"], []).append(ms(row["time:timestamp"]))
+    return {case.name: tuple(_wrong(case, path, sorted(steps[case.name]))) for case in cases(path)}
+
+
+def _wrong(case: Case, path: Path, steps: list[int]) -> list[int]:
+    """At the very start a row belongs to the open dossier, at the very end, too: 2, then 4, then 9."""
+    end = closed(path)[case.name]
+    told = [(case.start, 0, "received"), *((at, 1, "processing") for at in steps)]
+    told += [(end, 2, "completed")] if end is not None else []
+    state, wrong = "", []
+    for at, _, to in sorted(told):
+        allowed = (state, to) in {
+            ("", "received"),
+            ("received", "processing"),
+            ("received", "completed"),
+            ("processing", "completed"),
+        }
+        if to != state and not allowed:
+            wrong.append(at)
+        state = to
+    return wrong
+
+
+@cache
+def closed(path: Path = RECEIPT) -> dict[str, int | None]:
+    """When each dossier was closed by its row, also where that is before it was received."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = {row["case:concept:name"]: row["case:enddate"] for row in csv.DictReader(file)}
+    return {name: ms(end) if end else None for name, end in rows.items()}
+
+
 def part(path: Path, every: int) -> Path:
     """A log of every so many-th dossier, written to the path: as hard, and sooner counted."""
     chosen = {case.name for case in cases()[::every]}
@@ -100,6 +141,40 @@ def overdue(at_ms: int, agency: str | None = None, among: Sequence[Case] | None 
         since = max(c.due, c.start)
         count += since < at_ms and (c.end is None or (c.end > since and c.end >= at_ms))
     return count
+
+
+def due_soon(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers of the backlog that are due at `at_ms` or later, and less than three working days later."""
+    found = [c for c in _of(agency, among) if c.start < at_ms <= c.due and (c.end is None or c.end >= at_ms)]
+    return sum(days_before(c.due, SOON) < at_ms for c in found)
+
+
+def due_today(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers of the backlog that are due at `at_ms` or later, on a day of the province that began before."""
+    found = [c for c in _of(agency, among) if c.start < at_ms <= c.due and (c.end is None or c.end >= at_ms)]
+    return sum(midnight(local(c.due - 1)[0]) < at_ms for c in found)
+
+
+def paused(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """None: the log knows no supplements."""
+    return 0
+
+
+def uncollected(at_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Dossiers resolved before `at_ms`: the log never says that a result was handed over."""
+    return sum(c.end is not None and c.end < at_ms for c in _of(agency, among))
+
+
+def violations(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:
+    """Moves that are not allowed in [from, to)."""
+    return sum(from_ms <= at < to_ms for c in _of(agency, among) for at in moves()[c.name])
+
+
+def conforming(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> float | None:
+    """Percent of the dossiers resolved in [from, to) without such a move up to their end; None where none was resolved."""
+    ended = [c for c in _of(agency, among) if c.end is not None and from_ms <= c.end < to_ms]
+    right = sum(all(at > (c.end or 0) for at in moves()[c.name]) for c in ended)
+    return 100 * right / len(ended) if ended else None
 
 
 def received(from_ms: int, to_ms: int, agency: str | None = None, among: Sequence[Case] | None = None) -> int:

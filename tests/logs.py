@@ -12,6 +12,8 @@ from ioc.events.batch import Batch
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE, ORDER, RAN, Record, ms, partition_of
 
 START = ms("2022-10-06T00:00:00Z")
+JULY = ms("2025-06-30T00:00:00Z")
+"""A day before the communes of today begin."""
 
 
 def text(at: int) -> str:
@@ -113,27 +115,72 @@ def by_place(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
     return places
 
 
-def random_history(rng: random.Random, name: str, size: int) -> list[dict[str, Any]]:
-    """Events of one dossier with few times, so that ties, early ends and early dues are common."""
+PROCEDURES = ("2.000815", "1.004873", "none.1", "none.2")
+"""With a time limit of 1 and of 3 working days (streams/data/procedures.toml), and two that are not in the file."""
+NEXT = {
+    "registered": ("received", "received", "supplement", "withdrawn", "refused"),
+    "received": ("supplement", "supplement", "processing", "payment", "completed"),
+    "processing": ("supplement", "supplement", "payment", "completed", "stopped"),
+    "supplement": ("processing", "processing", "received", "stopped"),
+    "payment": ("processing", "completed"),
+    "completed": ("returned", "returned", "received", "processing"),
+}
+"""What mostly follows a state; the rest is chance."""
+
+
+def random_data(rng: random.Random, start: int) -> dict[str, Any]:
+    """What an event of a dossier may state besides its state."""
+    more: dict[str, Any] = {}
+    if rng.random() < 0.4:
+        more["agency"] = rng.choice("ABC")
+    if rng.random() < 0.3:
+        more["procedure"] = rng.choice(PROCEDURES)
+    if rng.random() < 0.3:
+        more["channel"] = rng.choice(("online", "counter"))
+    if rng.random() < 0.1:
+        more["service_level"] = rng.choice(("level_4", "full"))
+    if rng.random() < 0.2:
+        more["unit"] = rng.choice(("14758", "15061"))
+    if rng.random() < 0.35:
+        more["due_at"] = start + rng.randrange(-4, 16) * DAY // 2
+        more["due_at"] += rng.choice((0, 0, 10 * HOUR, 16 * HOUR, 17 * HOUR))  # START is 07:00: at 17:00, 23:00, midnight
+    if rng.random() < 0.3:
+        facts = {"fee": (0, 0, 30_000), "paid_online": ("national", "own")}
+        for name in (*facts, "e_result", "digitised", "reused", "from_store", "identified"):
+            if rng.random() < 0.4:
+                more[name] = rng.choice(facts.get(name, (True, True, False)))
+    return more
+
+
+def random_history(rng: random.Random, name: str, size: int, start: int = START) -> list[dict[str, Any]]:
+    """Events of one dossier with few times, so that ties, early ends and early dues are common; in the order of their ids, most
+    go where a dossier may go, and some anywhere."""
     events: list[dict[str, Any]] = []
+    at, state, stated = start, "", rng.random() < 0.6
+    orderly, slips = rng.random() < 0.5, rng.random() < 0.2
     for i in range(size):
-        more: dict[str, Any] = {}
-        if rng.random() < 0.5:
-            more["agency"] = rng.choice("ABC")
-        if rng.random() < 0.3:
-            more["channel"] = rng.choice(("online", "counter"))
-        if rng.random() < 0.5:
-            more["due_at"] = START + rng.randrange(-4, 14) * DAY // 2
+        more = random_data(rng, start)
+        if slips and rng.random() < 0.7:
+            more["due_at"] = start + (i + 1) * DAY  # a new appointment, and another
+        if not stated:
+            more.pop("due_at", None)
         if rng.random() < 0.2:
             more["sequence"] = str(rng.randrange(3))
         if rng.random() < 0.2:
             more["source"] = "/other"
-        if rng.random() < 0.15:
+        if rng.random() < (0.04 if orderly else 0.15):
             more["replaces"] = f"e{rng.randrange(size)}"
             if more["replaces"] == f"e{i}":
                 del more["replaces"]
-        state = "received" if i == 0 and rng.random() < 0.8 else rng.choice(ORDER)
-        events.append(dossier(name, f"e{i}", state, START + rng.randrange(0, 16) * 6 * HOUR, **more))
+        if i == 0 and rng.random() < 0.8:
+            state = rng.choice(("received", "received", "received", "registered"))
+        else:
+            state = rng.choice(NEXT.get(state, ORDER) if rng.random() < (0.9 if orderly else 0.5) else ORDER)
+        at = at + rng.choice((0, 1, 1, 2, 3)) * 6 * HOUR if orderly else start + rng.randrange(0, 16) * 6 * HOUR
+        if rng.random() < 0.3:
+            at += rng.choice((2 * HOUR, 2 * HOUR + MINUTE, 5 * HOUR))  # 09:00, 15:00, 15:01, 18:00 and more
+        at = min(at, start + 10 * DAY)
+        events.append(dossier(name, f"e{i}", state, at, **more))
         if rng.random() < 0.15:  # the same half a minute later: what moves within a minute cancels in its pane
             again = {k: v for k, v in rng.choice(events).items() if k != "replaces"}
             events[-1] = again | {"id": f"e{i}", "time": text(ms(again["time"]) + 30_000)}

@@ -61,7 +61,7 @@ def rows(store: Store, window: str, indicator: str = RECEIVED) -> pl.DataFrame:
     """The rows of the province as a whole, in order, as readers see them."""
     return store.query(
         f"SELECT toUnixTimestamp64Milli(at) AS step, value, first_value FROM v_{indicator.replace('.', '_')} "
-        f"WHERE window = '{window}' AND agency = '*' AND procedure = '*' AND channel = '*' ORDER BY step"
+        f"WHERE window = '{window}' AND dims = ['*', '*', '*', '*', '*'] ORDER BY step"
     ).rename({"step": "at"})
 
 

@@ -15,6 +15,7 @@ from ioc.errors import IocError, UsageError
 from ioc.store.clickhouse import Store, literal
 from ioc.text import nfc
 from ioc.times import DAY, floor, iso
+from ioc.values import Within
 from ioc.vocabulary import ALL, WINDOWS, Indicator, Stream
 
 EVERYTHING = "all"
@@ -145,6 +146,13 @@ def _window(indicator: Indicator, window: str | None) -> str:
         if window not in (None, EVERYTHING):
             raise UsageError(f"{indicator.name} is a level, the running sum of everything before T: it has no window {window}")
         return EVERYTHING
+    if isinstance(indicator.value, Within):
+        if window is not None and window not in indicator.value.windows:
+            there = ", ".join(indicator.value.windows)
+            raise UsageError(
+                f"{indicator.name} is told of {there} only, not of {window}: it counts what belongs to one such period"
+            )
+        return window or indicator.value.windows[0]
     return window or "1d"
 
 

@@ -20,7 +20,7 @@ from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
 from ioc.units.tree import NONE
-from ioc.values import Matrix
+from ioc.values import Matrix, within
 from ioc.vocabulary import ALL, UNKNOWN, Stream
 
 __all__ = ["Answer", "answers", "now", "value"]
@@ -141,10 +141,14 @@ def _first(row: Mapping[str, Any]) -> list[int]:
 
 def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: Sequence[int] | None) -> Answer:
     indicator = asked.indicator
-    matrix = _matrix(asked, sums)
+    matrix = within(indicator.value, asked.window, _matrix(asked, sums))
     columns = [_number(column[0]) for column in indicator.value.bounds(matrix)]
     names = indicator.value.names
-    first_value = None if first is None else _number(indicator.value.bounds(_matrix(asked, first))[0][0])
+    first_value = (
+        None
+        if first is None
+        else _number(indicator.value.bounds(within(indicator.value, asked.window, _matrix(asked, first)))[0][0])
+    )
     compared = first is not None and asked.kind in ("latest", "first")
     empty = asked.until == 0
     return Answer(

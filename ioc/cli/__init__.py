@@ -22,6 +22,7 @@ COMMANDS = {
     "centre": ("up", "down", "status", "doctor", "worker", "gateway", "wall", "live", "store"),
     "feed": ("demo", "import", "validate"),
     "numbers": ("value", "evidence", "indicators", "sql"),
+    "index": ("index",),
     "alerts": ("alerts",),
     "units": ("units",),
     "refused": ("rejects",),

@@ -200,11 +200,13 @@ def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
 
     return {
         "name": indicator.name, "vi": indicator.vi, "en": indicator.en, "unit": indicator.unit, "rule": indicator.rule,
+        "formula": indicator.value.formula,
         "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
         "dimensions": list(stream.dimensions), "rollups": [f"{r.name} (of {r.of})" for r in stream.rollups],
         "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
         "measures": list(indicator.value.measures), "alert": str(indicator.alert or ""),
-        "legal basis": indicator.legal, "stream": stream.name, "topic": stream.topic,
+        "legal basis": str(indicator.legal or ""), "in effect": indicator.legal.effect if indicator.legal else "",
+        "stream": stream.name, "topic": stream.topic,
     }  # fmt: skip
 
 
@@ -215,7 +217,7 @@ def sql(
 ) -> None:
     """Ask the store in SQL; tab-separated with a header, unless the query names a FORMAT of its own.
 
-    Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE dims = ['*', '*', '*'] ORDER BY at DESC LIMIT 5"
+    Example: ioc sql "SELECT at, value FROM v_dossier_backlog WHERE dims = ['*', '*', '*', '*', '*'] ORDER BY at DESC LIMIT 5"
     """
     from ioc.embedded.store_sql import read
 

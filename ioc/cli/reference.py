@@ -68,7 +68,7 @@ def indicators() -> str:
 
 def _indicator(one: Indicator) -> tuple[str, ...]:
     kind = "level" if one.level else "flow"
-    return f"`{one.name}`", kind, one.vi, one.en, one.unit, one.rule, one.legal
+    return f"`{one.name}`", kind, one.vi, one.en, one.unit, one.rule, f"{one.legal} ({one.legal.effect})" if one.legal else ""
 
 
 def _alerts(stream: Stream) -> str:

@@ -104,7 +104,7 @@ class History:
                     return id_reused(first.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
         if self._size >= LIMIT:
             return Reject("too_many", "", f"its entity has {LIMIT} events already, as many as one may have; begin another one")
-        row, fold = [*item[:8], [*item.step]], self.stream.contributions
+        row, fold = [*item[:8], _stated(item.step)], self.stream.contributions
         try:
             if self._plain and item.replaces is None and isinstance(fold, Fold) and self._is_last(row):
                 return self._append(row, item.step, fold)
@@ -174,7 +174,8 @@ class History:
     def _made(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         assert self.stream.item is not None
         new, step = tuple.__new__, self.stream.item  # as `_make`, in half the time
-        return [new(step, row[8]) for row in rows]
+        unsaid = (None,) * len(step._fields)  # type: ignore[attr-defined]
+        return [new(step, (*row[8], *unsaid[len(row[8]) :])) for row in rows]
 
     def _all(self) -> list[Row]:
         if self._rows is None:
@@ -211,6 +212,14 @@ class History:
     def unpack(cls, stream: Stream, text: str | bytes) -> History:
         """The history of a row of `entities`."""
         return cls(stream, orjson.loads(text), text.encode() if isinstance(text, str) else text)
+
+
+def _stated(step: tuple[Any, ...]) -> list[Any]:
+    """The step's fields but for the last ones that state nothing: most events state few of them."""
+    size = len(step)
+    while step[size - 1] is None:  # the first field is the time
+        size -= 1
+    return [*step[:size]]
 
 
 def _written(rows: list[Row]) -> bytes:

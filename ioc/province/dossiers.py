@@ -14,7 +14,8 @@ from ioc.calendar.workfile import Shape
 from ioc.province.data import Agency, Procedure, communes, departments, procedures
 from ioc.province.incidents import Shortages, dice
 from ioc.province.life import Step, Work
-from ioc.province.text import day_text
+from ioc.province.service import Service
+from ioc.province.text import Said, day_text
 from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND
 
 A_DAY = 900
@@ -72,7 +73,7 @@ class Desks:
     def _life(self, rng: Random, date: str, number: int, arrival: int, online: bool, procedure: Procedure, place: Agency) -> Life:
         agency = place if procedure.at == "commune" else self._departments[procedure.at]
         steps: list[Step] = []
-        about: dict[str, str | int] = {
+        about: dict[str, Said] = {
             "agency": agency.code,
             "procedure": procedure.code,
             "channel": "online" if online else "post" if rng.random() < 0.06 else "counter",
@@ -92,8 +93,9 @@ class Desks:
         if received:
             steps.append(Step(received, "received", about | {"due_at": self.hours.due(received, procedure.days)}))
             Work(rng, self.hours, self.shortages, steps, agency, procedure).run(online)
-        limit = arrival + LIFE
-        return Life(f"{agency.short}-{date}-{number:04}", [step for step in steps if step.time < limit])
+        limit, dossier = arrival + LIFE, f"{agency.short}-{date}-{number:04}"
+        service = Service(self._seed, dossier, procedure, online)
+        return Life(dossier, [service.told(step) for step in steps if step.time < limit])
 
 
 def _clock(rng: Random, open_at: Shape, online: bool) -> int:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ioc.calendar.workdays import WorkCalendar
 from ioc.province.data import Agency, Procedure, communes
 from ioc.province.incidents import DAY_OF_WORK, Shortages
+from ioc.province.text import Said
 from ioc.times import HOUR, MINUTE, SECOND
 
 ENDS = frozenset({"refused", "withdrawn", "stopped", "completed"})
@@ -20,7 +21,7 @@ class Step(NamedTuple):
 
     time: int
     state: str
-    says: dict[str, str | int]
+    says: dict[str, Said]
 
 
 def pace(rng: Random, days: int) -> float | None:
@@ -41,7 +42,7 @@ class Work:
     ) -> None:
         self._rng, self._hours, self._shortages, self._steps = rng, hours, shortages, steps
         self._agency, self._procedure = agency, procedure
-        self._says: dict[str, str | int] = {"department": agency.department or procedure.department}
+        self._says: dict[str, Said] = {"department": agency.department or procedure.department}
         self._code = agency.code
         self._begin = hours.at(steps[-1].time)
         self._due = hours.due_work(steps[-1].time, procedure.days)
@@ -49,7 +50,7 @@ class Work:
         self._span = int((self._due - self._begin) * (self._pace or 1.5))
         self._waited = 0
 
-    def _step(self, w: int, state: str, says: dict[str, str | int]) -> int:
+    def _step(self, w: int, state: str, says: dict[str, Said]) -> int:
         """Add a step at working time `w`, or when a shortage of staff allows it; returns its working time."""
         w = max(w, self._hours.at(self._steps[-1].time) + MINUTE)
         w = self._shortages.hold(self._code, w, self._rng.random())

@@ -42,14 +42,22 @@ def local(ms: int) -> str:
     return f"{day_text(day)}T{hour:02}:{minute:02}:{second:02}{f'.{fraction:03}' if fraction else ''}+07:00"
 
 
+Said = str | int | bool
+"""What a field of an event may say."""
+
+
+def _json(said: Said) -> str:
+    return _quoted(said) if isinstance(said, str) else str(said).lower()
+
+
 @cache
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def changed(dossier: str, number: int, time: int, state: str, says: dict[str, str | int]) -> Outgoing:
-    """The event of a dossier's step; `number` counts its steps. Integers in `says` are times in ms."""
-    more = "".join(f',"{k}":"{local(v)}"' if isinstance(v, int) else f',"{k}":{_quoted(v)}' for k, v in says.items())
+def changed(dossier: str, number: int, time: int, state: str, says: dict[str, Said]) -> Outgoing:
+    """The event of a dossier's step; `number` counts its steps. `due_at` is a time in ms."""
+    more = "".join(f',"{k}":"{local(int(v))}"' if k == "due_at" else f',"{k}":{_json(v)}' for k, v in says.items())
     text = (
         f'{{"specversion":"1.0","id":"{dossier}/{number}","source":"{SOURCE}","type":"vn.ioc.dossier.changed.v1",'
         f'"time":"{local(time)}","sequence":"{number}","data":{{"dossier":"{dossier}","state":"{state}"{more}}}}}'

@@ -152,7 +152,7 @@ def _differing(left: pl.DataFrame, right: pl.DataFrame, indicator: Indicator, wi
     values = [c for c in left.columns if c not in (*names, "at")]
     sides = [frame.with_columns(pl.col(values).cast(pl.Float64).fill_null(NOTHING)) for frame in (left, right)]
     both = sides[0].join(sides[1], on=[*names, "at"], how="full", coalesce=True, suffix="_right").sort(*names, "at")
-    empty = _empty(indicator)
+    empty = _empty(indicator, window)
     filled = both.with_columns(
         pl.col(f"{c}{side}").forward_fill().over(names).fill_null(empty[c]) for c in values for side in ("", "_right")
     )
@@ -168,8 +168,8 @@ def _differing(left: pl.DataFrame, right: pl.DataFrame, indicator: Indicator, wi
     )
 
 
-def _empty(indicator: Indicator) -> dict[str, float]:
+def _empty(indicator: Indicator, window: str) -> dict[str, float]:
     """The values where nothing was counted and no row is written."""
-    row = measured(indicator, np.zeros((1, len(indicator.value.measures)), np.int64)).row(0, named=True)
+    row = measured(indicator, window, np.zeros((1, len(indicator.value.measures)), np.int64)).row(0, named=True)
     filled = {name: NOTHING if value is None else float(value) for name, value in row.items()}
     return {"first": filled["value"], "latest": filled["value"], **{f"latest {name}": value for name, value in filled.items()}}

@@ -86,7 +86,7 @@ def provisional(stream: Stream, indicator: Indicator, found: Sequence[Opened], n
     )
     ends = [floor(now - 1, size) + size for size in (step(one.window, stream.grain) for one in found)]
     sizes = [len(one.groups) for one in found]
-    return dims.hstack(measured(indicator, np.concatenate([one.sums for one in found]))).with_columns(
+    return dims.hstack(pl.concat([measured(indicator, one.window, one.sums) for one in found])).with_columns(
         window=pl.Series([one.window for one, n in zip(found, sizes, strict=True) for _ in range(n)], dtype=pl.String),
         at=pl.Series(np.repeat(ends, sizes), dtype=pl.Int64),
         indicator=pl.lit(indicator.name),

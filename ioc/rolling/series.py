@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ioc.calendar.windows import LEVEL, Ints, changes, enters, leaves
-from ioc.values import Matrix
+from ioc.values import Matrix, within
 from ioc.vocabulary import Indicator
 
 
@@ -55,10 +55,10 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     )
     full = np.zeros((len(sums), entries.sums.shape[1]), np.int64)
     full[:, used] = sums[:, :width]
-    now = then = measured(indicator, full)
+    now = then = measured(indicator, window, full)
     if len(late):
         full[:, used] -= sums[:, width:]
-        then = measured(indicator, full)
+        then = measured(indicator, window, full)
     frame = names[of].with_columns(at=pl.Series(at, dtype=pl.Int64)).hstack(now)
     return frame.with_columns(first_value=then["value"], first_n=then["n"])
 
@@ -74,8 +74,9 @@ def numbered(groups: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     return groups[rows], numbers
 
 
-def measured(indicator: Indicator, sums: Matrix) -> pl.DataFrame:
+def measured(indicator: Indicator, window: str, sums: Matrix) -> pl.DataFrame:
     """Columns value, lo, hi, n, and one for each further name (p90, ...); null where there is no value."""
+    sums = within(indicator.value, window, sums)
     columns = indicator.value.bounds(sums)
     named = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
     high = np.where(np.isposinf(columns[2]), np.nan, columns[2])  # an open bucket has no upper bound

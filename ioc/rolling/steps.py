@@ -99,14 +99,14 @@ def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame | None
         opening = found.filter((pl.col("at") == span.first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
     if opening is not None and len(opening):
         there = pl.concat([there, opening.select(*dims, at=pl.lit(span.first + size, pl.Int64))]).unique()
-    result = _at_stored(found, span.first, there, dims, _nothing(indicator))
+    result = _at_stored(found, span.first, there, dims, _nothing(indicator, span.window))
     if span.groups is not None:
         result = result.join(span.groups, on=dims, how="semi")
     return result.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(span.window), until=pl.col("at"))
 
 
-def _nothing(indicator: Indicator) -> pl.DataFrame:
-    zero = measured(indicator, np.zeros((1, len(indicator.value.measures)), np.int64))
+def _nothing(indicator: Indicator, window: str) -> pl.DataFrame:
+    zero = measured(indicator, window, np.zeros((1, len(indicator.value.measures)), np.int64))
     return zero.with_columns(first_value="value", first_n="n")
 
 

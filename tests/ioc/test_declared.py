@@ -124,14 +124,23 @@ def _only(state: str, rows: Any) -> Callable[[Any], Any]:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"contributions": lambda history: [("dossier.received", ("a", "b", "c"), history[0].time, (1,))]}, "IndexError"),
+        (
+            {"contributions": lambda history: [("dossier.received", ("a", "b", "c", "d", "e"), history[0].time, (1,))]},
+            "IndexError",
+        ),
         ({"contributions": lambda history: None}, r"contributions\(\[\]\) must be \[\]"),
         (
-            {"contributions": _only("stopped", [("dossier.recieved", ("a", "b", "c"), 0, (1,))])},
+            {"contributions": _only("stopped", [("dossier.recieved", ("a", "b", "c", "d", "e"), 0, (1,))])},
             "no indicator 'dossier.recieved'",
         ),
-        ({"contributions": _only("payment", [("dossier.received", ("a", "b", "c"), 0, (1, 2))])}, "2 measures; it has 1"),
-        ({"contributions": _only("returned", [("dossier.received", ("a", "b", "c"), 0, (1.5,))])}, "a measure is an integer"),
+        (
+            {"contributions": _only("payment", [("dossier.received", ("a", "b", "c", "d", "e"), 0, (1, 2))])},
+            "2 measures; it has 1",
+        ),
+        (
+            {"contributions": _only("returned", [("dossier.received", ("a", "b", "c", "d", "e"), 0, (1.5,))])},
+            "a measure is an integer",
+        ),
         ({"rank": lambda step: {"received": 1}[step.state]}, "KeyError"),
         ({"lifecycle": lambda history: (None, None, None)}, "lifecycle gives"),
     ],

@@ -11,22 +11,25 @@ from ioc.counting.history import History
 from streams.dossiers import DAYS, STREAM, handled
 from tests import brute
 from tests.ioc.counting.test_history import item, play
-from tests.logs import START, dossier, random_history
+from tests.logs import JULY, START, dossier, random_history
 
 DAY, HOUR = brute.DAY, brute.HOUR
 
 
-@given(st.integers(0, 10**9), st.integers(1, 9))
-def test_levels_at_any_instant_are_those_of_the_events_before_it(seed: int, size: int) -> None:
+STARTS = st.sampled_from((START, JULY))
+
+
+@given(st.integers(0, 10**9), st.integers(1, 9), STARTS)
+def test_levels_at_any_instant_are_those_of_the_events_before_it(seed: int, size: int, start: int) -> None:
     rng = random.Random(seed)
-    events = random_history(rng, "D", size)
+    events = random_history(rng, "D", size, start)
     total = play(events)[1]
     ordered = brute.in_order(events)
     for _ in range(20):
         instant = (
-            START + rng.randrange(-5 * DAY, 9 * DAY)
+            start + rng.randrange(-5 * DAY, 9 * DAY)
             if rng.random() < 0.5
-            else START + rng.randrange(-8, 20) * 6 * HOUR + rng.randrange(2)
+            else start + rng.randrange(-8, 40) * 6 * HOUR + rng.choice((0, 1, 2 * HOUR, 2 * HOUR + 1))
         )
         for level, dims in brute.levels(ordered, instant).items():
             found: dict[tuple[str, ...], int] = {}
@@ -37,12 +40,14 @@ def test_levels_at_any_instant_are_those_of_the_events_before_it(seed: int, size
             assert {d: n for d, n in found.items() if n} == ({dims: 1} if dims else {})
 
 
-@given(st.integers(0, 10**9), st.integers(0, 8), st.integers(1, 20 * DAY))
-def test_an_event_later_than_all_of_the_history_never_changes_what_was_before_it(seed: int, size: int, later: int) -> None:
+@given(st.integers(0, 10**9), st.integers(0, 8), st.integers(1, 20 * DAY) | st.integers(1, DAY), STARTS)
+def test_an_event_later_than_all_of_the_history_never_changes_what_was_before_it(
+    seed: int, size: int, later: int, start: int
+) -> None:
     rng = random.Random(seed)
-    events = random_history(rng, "D", size)
+    events = random_history(rng, "D", size, start)
     history = play(events)[0]
-    at = max((brute.ms(e["time"]) for e in events), default=START) + later
+    at = max((brute.ms(e["time"]) for e in events), default=start) + later
     (last,) = random_history(rng, "D", 1)
     last = {k: v for k, v in last.items() if k != "replaces"} | {"id": "last", "time": brute_text(at)}
     change = history.add(item(last, size))
@@ -69,19 +74,21 @@ def test_overdue_begins_at_the_due_time_without_any_event_and_is_taken_back_by_a
     assert rows(received, dossier("D", "b", "completed", START + 6 * DAY))["dossier.overdue"] == {5: 1, 6: -1}
 
 
-def test_due_soon_is_the_72_hours_before_the_due_time() -> None:
-    received = dossier("D", "a", "received", START, due_at=START + 5 * DAY)
-    assert rows(received)["dossier.due_soon"] == {2: 1, 5: -1}
-    assert rows(received, dossier("D", "b", "completed", START + 3 * DAY))["dossier.due_soon"] == {2: 1, 3: -1}
-    assert "dossier.due_soon" not in rows(received, dossier("D", "b", "completed", START + 2 * DAY))
+def test_due_soon_is_the_three_working_days_before_the_due_time() -> None:
+    monday = START + 11 * DAY  # at 07:00: Wednesday to Friday are the three days
+    received = dossier("D", "a", "received", START, due_at=monday)
+    assert rows(received)["dossier.due_soon"] == {6: 1, 11: -1}
+    assert rows(received, dossier("D", "b", "completed", START + 7 * DAY))["dossier.due_soon"] == {6: 1, 7: -1}
+    assert "dossier.due_soon" not in rows(received, dossier("D", "b", "completed", START + 6 * DAY))
 
 
 def test_a_moved_due_time_moves_overdue_with_it() -> None:
     found = rows(
         dossier("D", "a", "received", START, due_at=START + 2 * DAY),
-        dossier("D", "b", "supplement", START + DAY, due_at=START + 9 * DAY),
+        dossier("D", "b", "processing", START + DAY, due_at=START + 9 * DAY),
     )
     assert found["dossier.overdue"] == {9: 1}
+    assert found["dossier.reappointed"] == {1: 1}
 
 
 def test_a_change_of_agency_moves_the_backlog_and_leaves_what_was_received() -> None:
@@ -148,8 +155,27 @@ def test_the_lifecycle_of_a_dossier_opened_again_has_no_end() -> None:
     assert history.lifecycle()[:2] == (START, None)
 
 
-def test_a_dossier_that_is_never_received_counts_nothing() -> None:
-    assert rows(dossier("D", "a", "registered", START), dossier("D", "b", "refused", START + DAY)) == {}
+def test_a_dossier_that_is_never_received_counts_nothing_but_moves_that_are_not_allowed() -> None:
+    registered = dossier("D", "a", "registered", START, due_at=START + DAY)
+    assert rows(registered, dossier("D", "b", "refused", START + DAY)) == {}
+    assert rows(registered, dossier("D", "b", "completed", START + DAY)) == {"dossier.violations": {1: 1}}
+
+
+def test_before_the_calendar_begins_a_dossier_counts_and_no_working_time_is_known() -> None:
+    old = brute.ms("1985-03-04T02:00:00Z")
+    total = play(
+        [
+            dossier("D", "a", "received", old, due_at=old + 4 * DAY, procedure="2.000815"),
+            dossier("D", "b", "supplement", old + DAY),
+            dossier("D", "c", "processing", old + 3 * DAY),
+            dossier("D", "d", "completed", old + 5 * DAY),
+            dossier("D", "e", "received", old + 6 * DAY),
+        ]
+    )[1]
+    overdue = {(at - old) / DAY: m[0] for (name, _, at), m in total.items() if name == "dossier.overdue"}
+    assert overdue == {4: 1, 5: -1, 6: 1}
+    assert not any(name == "dossier.due_soon" for name, _, _ in total)
+    assert play([dossier("D", "a", "received", old, procedure="2.000815")])[0].lifecycle()[2] is None
 
 
 def test_the_handling_time_falls_into_the_bucket_of_its_days() -> None:
@@ -163,8 +189,8 @@ def test_the_handling_time_falls_into_the_bucket_of_its_days() -> None:
 
 def test_the_lifecycle_tells_reception_end_due_time_and_dimensions() -> None:
     history = History(STREAM)
-    assert history.lifecycle() == (None, None, None, ("?", "?", "?"))
+    assert history.lifecycle() == (None, None, None, ("?", "?", "counter", "?", "?"))
     history.add(item(dossier("D", "a", "received", START, agency="A", due_at=START + DAY), 0))
-    assert history.lifecycle() == (START, None, START + DAY, ("A", "?", "?"))
+    assert history.lifecycle() == (START, None, START + DAY, ("A", "?", "counter", "?", "?"))
     history.add(item(dossier("D", "b", "withdrawn", START + 2 * DAY), 1))
-    assert history.lifecycle() == (START, START + 2 * DAY, START + DAY, ("A", "?", "?"))
+    assert history.lifecycle() == (START, START + 2 * DAY, START + DAY, ("A", "?", "counter", "?", "?"))

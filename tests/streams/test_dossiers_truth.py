@@ -15,7 +15,7 @@ from ioc.catalog import Catalog, load
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.store.tables import migrate
-from ioc.times import HOUR, MINUTE, floor, iso, to_ms
+from ioc.times import MINUTE, floor, iso, to_ms
 from tests import brute_receipt as brute
 from tests.receipt import batches, count, counted, needs_receipt
 
@@ -36,20 +36,21 @@ def instants() -> list[int]:
 INSTANTS = instants()
 
 
-def due_soon(at: int, agency: str | None = None) -> int:
-    """Brute force: dossiers open before `at`, not due before it, and due within 72 hours (what happens at `at` is not seen)."""
-    total = 0
-    for case in brute.cases():
-        if agency is not None and case.agency != agency:
-            continue
-        begins = max(case.start, case.due - 72 * HOUR)
-        ends = case.due if case.end is None else min(case.due, case.end)
-        total += begins < ends and begins < at <= ends
-    return total
-
-
-LEVELS = {"dossier.backlog": brute.backlog, "dossier.overdue": brute.overdue, "dossier.due_soon": due_soon}
-FLOWS = {"dossier.received": brute.received, "dossier.resolved": brute.resolved, "dossier.resolved_late": brute.late}
+LEVELS = {
+    "dossier.backlog": brute.backlog,
+    "dossier.overdue": brute.overdue,
+    "dossier.due_soon": brute.due_soon,
+    "dossier.due_today": brute.due_today,
+    "dossier.paused": brute.paused,
+    "dossier.uncollected": brute.uncollected,
+}
+FLOWS = {
+    "dossier.received": brute.received,
+    "dossier.resolved": brute.resolved,
+    "dossier.resolved_late": brute.late,
+    "dossier.violations": brute.violations,
+    "dossier.conformance": brute.conforming,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_on_the_first_of_june_197_dossiers_are_open_and_45_of_them_overdue(centr
 
 @needs_receipt
 def test_the_whole_log_gives_the_known_totals(centre):
-    total = {name: one(centre, name, window="all").value for name in FLOWS}
+    total = {name: one(centre, name, window="all").value for name in list(FLOWS)[:3]}
     assert total == {"dossier.received": 1434, "dossier.resolved": 1329, "dossier.resolved_late": 377}
     in_time = one(centre, "dossier.on_time_share", window="all")
     assert (in_time.value, in_time.n) == (pytest.approx(100 * 952 / 1329), 1329)
@@ -99,7 +100,7 @@ def test_the_median_handling_time_is_50_6_days_within_its_bucket(centre):
 
 def test_the_whole_log_gives_the_totals_of_the_brute_force(centre):
     for name, truth in FLOWS.items():
-        assert one(centre, name, window="all").value == truth(0, 1 << 60), name
+        assert one(centre, name, window="all").value == pytest.approx(truth(0, 1 << 60)), name
     assert one(centre, "dossier.after_end", window="all").value == brute.after_end() > 20
     days = one(centre, "dossier.handling_days", window="all")
     assert days.lo <= brute.handling_days(0, 1 << 60) < days.hi
@@ -124,7 +125,8 @@ def test_a_flow_is_right_over_every_window(centre, indicator, window):
         answer = one(centre, indicator, at=at, window=window)
         assert answer.at == floor(at, MINUTE)
         assert bool(answer.notes) == (answer.at != at) or answer.at > to_ms("2012-01-23T00:00:00Z")
-        assert answer.value == FLOWS[indicator](window_start(window, answer.at), answer.at), (iso(at), window)
+        truth = FLOWS[indicator](window_start(window, answer.at), answer.at)
+        assert answer.value == (truth if truth is None else pytest.approx(truth)), (iso(at), window)
 
 
 def test_a_log_loaded_in_order_has_first_finals_that_are_never_restated(centre):

@@ -18,6 +18,7 @@ from tests.counting import CATALOG, count, pipeline, real_store
 from tests.logs import START, beat, dossier, ran, record
 
 T0 = START + 4 * DAY
+DIMENSIONS = CATALOG.stream_of("dossier.backlog").dimensions
 """When the small log begins; the centre is live."""
 
 
@@ -131,9 +132,13 @@ def test_values_by_a_dimension_add_up_and_where_fixes_one(store: Store) -> None:
     by = {a.dims["agency"]: a.value for a in value(store, CATALOG, "dossier.backlog", by=["agency"])}
     assert by == {"X": 2, "Y": 1}
     answer = one(store, "dossier.backlog", where={"agency": "X"})
-    assert (answer.value, answer.dims) == (2, {"agency": "X", "procedure": "*", "channel": "*"})
+    assert (answer.value, answer.dims) == (2, dict.fromkeys(DIMENSIONS, "*") | {"agency": "X"})
     both = value(store, CATALOG, "dossier.backlog", by=["channel", "agency"])
-    assert [(a.dims["agency"], a.dims["channel"], a.value) for a in both] == [("X", "?", 1), ("X", "online", 1), ("Y", "?", 1)]
+    assert [(a.dims["agency"], a.dims["channel"], a.value) for a in both] == [
+        ("X", "counter", 1),
+        ("X", "online", 1),
+        ("Y", "counter", 1),
+    ]
     assert one(store, "dossier.backlog", where={"agency": "it's"}).value == 0
 
 
@@ -195,7 +200,7 @@ def test_an_empty_store_has_no_now_and_says_so(store_url: str) -> None:
 def test_readers_follow_the_generation_the_store_names(store: Store, store_url: str) -> None:
     other = real_store(store_url, "read_other")
     other.command("INSERT INTO generations (stream, generation, since) VALUES ('dossiers', 'old', now64(3) + INTERVAL 1 MINUTE)")
-    row = "'dossier.backlog', ['X', '?', '?'], toDateTime64(1000, 3, 'UTC'), toDateTime64(1000, 3, 'UTC'), 't', 0, 1"
+    row = "'dossier.backlog', ['X', '?', '?', '?', '?'], toDateTime64(1000, 3, 'UTC'), toDateTime64(1000, 3, 'UTC'), 't', 0, 1"
     other.command(f"INSERT INTO panes VALUES ('old', {row}, [7])")
     answer = one(other, "dossier.backlog", at=T0)
     assert answer.value == 7

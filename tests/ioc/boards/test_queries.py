@@ -138,7 +138,9 @@ def test_a_ranking_without_groups_has_a_row_that_says_so_and_long_names_keep_the
 
 @pytest.mark.parametrize("agency", ["*", "A", "nobody"])
 def test_the_coming_days_are_the_next_five_working_days_as_known_now(store: Store, agency: str) -> None:
-    frame = store.query(f"SELECT day, at, value FROM v_dossier_overdue_ahead WHERE dims = ['{agency}', '*', '*'] ORDER BY day")
+    frame = store.query(
+        f"SELECT day, at, value FROM v_dossier_overdue_ahead WHERE dims = ['{agency}', '*', '*', '*', '*'] ORDER BY day"
+    )
     days = [date(2026, 4, 29), date(2026, 5, 4), date(2026, 5, 5), date(2026, 5, 6), date(2026, 5, 7)]
     assert frame["day"].to_list() == ([] if agency == "nobody" else [date(1970, 1, 1), *days])
     for at, value in frame.select("at", "value").rows():
@@ -158,7 +160,7 @@ def test_the_last_row_of_a_group_is_the_highest_count_at_the_highest_step_and_no
         times = f"fromUnixTimestamp64Milli({at}), fromUnixTimestamp64Milli({until})"
         store.command(
             f"INSERT INTO indicators ({columns}) VALUES ('{generation}', 'dossier.backlog', 'level', "
-            f"['{group}', '*', '*'], {times}, {value}, 1, {as_of})"
+            f"['{group}', '*', '*', '*', '*'], {times}, {value}, 1, {as_of})"
         )
 
     before, after = NOW - MINUTE, NOW + MINUTE

@@ -121,7 +121,7 @@ def test_value_as_json_says_what_it_is(ioc: Ioc, centre: Settings) -> None:
     expected = {"value": BACKLOG, "lo": BACKLOG, "hi": BACKLOG, "n": BACKLOG, "at": JUNE, "until": JUNE}
     expected |= {"kind": "latest", "restated": False}
     assert {name: found[name] for name in expected} == expected
-    assert found["dims"] == {"agency": "*", "procedure": "*", "channel": "*"}
+    assert found["dims"] == dict.fromkeys(("agency", "procedure", "channel", "service_level", "unit"), "*")
     days = json.loads(ioc("value", "dossier.handling_days", "--window", "all", "--json").out)
     assert days["lo"] <= (brute_receipt.handling_days(0, 1 << 60) or 0) < days["hi"]
     assert set(days["stats"]) == {"p50", "p90"}
@@ -251,12 +251,12 @@ def replayed_compared_listed_and_removed(ioc: Ioc, centre: Settings) -> None:
         database = run_names("morning")[0]
         Store(centre, database).command(
             "INSERT INTO indicators SELECT * REPLACE (first_value + 1 AS first_value, as_of + 1 AS as_of) FROM indicators FINAL "
-            "WHERE indicator = 'dossier.backlog' AND dims = ['*', '*', '*'] AND until = at AND at > '2011-03-01' "
+            "WHERE indicator = 'dossier.backlog' AND dims = ['*', '*', '*', '*', '*'] AND until = at AND at > '2011-03-01' "
             "ORDER BY at LIMIT 1"
         )
         other = ioc("replay", "diff", "live", "morning")
         assert other.code == 1
-        assert other.out.splitlines()[1].split()[:5] == ["dossier.backlog", "level", "*", "*", "*"]
+        assert other.out.splitlines()[1].split()[:7] == ["dossier.backlog", "level", *"*****"]
         assert other.out.splitlines()[-1].startswith("1 difference in ")
         found = json.loads(ioc("replay", "diff", "live", "morning", "--json").out)
         assert (found["differences"], found["shown"][0]["what"]) == (1, "first")

@@ -29,12 +29,12 @@ def alerting(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     """One alert that is over, one that is firing, and one of a generation that is no longer read; a webhook has refused one."""
     store = real_store(store_url, "cli_alerts")
     rows = [
-        (generation, "dossier.backlog", [agency, "*", "*"], START + at * 60_000, to, value, 200.0, 180.0, "", START + at * 60_000)
+        (generation, "dossier.backlog", [agency, *"****"], START + at * 60_000, to, value, 200.0, 180.0, "", START + at * 60_000)
         for generation in (GENERATION, "old")
         for at, agency, to, value in STEPS
     ]
     store.insert("alerts", state.rows_table("alerts", rows))
-    refused = (GENERATION, "dossier.backlog", ["still", "*", "*"], START + 30 * 60_000, "firing", 404, "no such page")
+    refused = (GENERATION, "dossier.backlog", ["still", *"****"], START + 30 * 60_000, "firing", 404, "no such page")
     store.insert("notifications", state.rows_table("notifications", [refused]))
     state.save_step(store, ALERT, GENERATION, "dossiers", START + 3_600_000)
     state.save_step(store, NOTIFY, GENERATION, "dossiers", START + 30 * 60_000)
@@ -58,7 +58,7 @@ def test_alerts_are_listed_the_firing_ones_first(ioc: Ioc, alerting: Store) -> N
 
 
 def test_one_whose_rule_was_removed_is_over_for_that_reason_on_the_list_and_on_the_board(ioc: Ioc, alerting: Store) -> None:
-    end = (GENERATION, "dossier.backlog", ["still", "*", "*"], START + 3_600_000, RESOLVED, 201.0, 200.0, 180.0, REMOVED, 0)
+    end = (GENERATION, "dossier.backlog", ["still", *"****"], START + 3_600_000, RESOLVED, 201.0, 200.0, 180.0, REMOVED, 0)
     alerting.insert("alerts", state.rows_table("alerts", [end]))
     still = json.loads(ioc("alerts", "list", "--json").out)[0]
     assert (still["state"], still["reason"], still["resolved_value"]) == ("resolved", REMOVED, None)

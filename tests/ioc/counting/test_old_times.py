@@ -55,7 +55,7 @@ def test_windows_before_1970_hold_what_happened_in_them(store_url: str) -> None:
     Roller(CATALOG, store, Settings(clickhouse_url=store.settings.clickhouse_url, clickhouse_database=store.database)).step()
     rows = store.query(
         "SELECT window, toUnixTimestamp64Milli(at) AS step, value FROM indicators FINAL "
-        "WHERE indicator = 'dossier.received' AND dims = ['*', '*', '*'] AND until >= at ORDER BY window, at"
+        "WHERE indicator = 'dossier.received' AND dims = ['*', '*', '*', '*', '*'] AND until >= at ORDER BY window, at"
     )
     for window, enters, leaves in (("1h", at + 5 * MINUTE, at + HOUR + 5 * MINUTE), ("1d", at + HOUR / 2, at + DAY + HOUR / 2)):
         own = rows.filter(pl.col("window") == window)

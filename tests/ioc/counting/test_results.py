@@ -22,7 +22,7 @@ from tests.streams_queue import QUEUE, TOPIC, change
 from tests.streams_queue import record as queue_record
 
 D = brute.DOSSIER
-ONE: Any = ("?", "?", "?")
+ONE: Any = ("?",) * 5
 
 
 def counted(stream: Stream, topic: str, log: list[brute.Record]) -> tuple[dict[int, tuple[str, str]], dict[Any, Any]]:
@@ -80,8 +80,8 @@ def raising(history: Sequence[Any]) -> Any:
         ([("dossier.resolved", ONE, START, (True,))], "(True,); a measure is an integer"),
         ([("dossier.received", ONE, START, (MOST + 2,))], "a measure is an integer of at most 1e+15"),
         ([("dossier.received", ("?", "?"), START, (1,))], "2 dimensions ('?', '?'); dossiers has ('agency',"),
-        ([("dossier.received", ("?", "?", None), START, (1,))], "NoneType"),
-        ([("dossier.received", ["?", "?", "?"], START, (1,))], "TypeError"),
+        ([("dossier.received", ("?", "?", "?", "?", None), START, (1,))], "NoneType"),
+        ([("dossier.received", ["?"] * 5, START, (1,))], "TypeError"),
         ([("dossier.received", ONE, float(START + 7), (1,))], "a time is an integer of milliseconds"),
         ([("dossier.received", ONE, 1 << 60, (1,))], "between 1900 and 2299"),
         ([("dossier.received", ONE, START)], "ValueError"),

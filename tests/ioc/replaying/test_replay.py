@@ -236,12 +236,14 @@ def change(store: Store, table: str, columns: str, where: str) -> None:
 
 
 def test_one_first_final_changed_by_hand_is_named(replayed: Centre) -> None:
-    row = "indicator = 'dossier.received' AND window = '1h' AND dims = ['*', '*', '*'] AND first_value > 0 AND until = at"
+    row = (
+        "indicator = 'dossier.received' AND window = '1h' AND dims = ['*', '*', '*', '*', '*'] AND first_value > 0 AND until = at"
+    )
     at = replayed.store.query(f"SELECT toUnixTimestamp64Milli(max(at)) AS m FROM indicators FINAL WHERE {row}")["m"][0]
     change(replayed.run(), "indicators", "first_value + 1 AS first_value, as_of + 1 AS as_of", f"{row} AND at = '{iso(at)[:-1]}'")
     found = replayed.diff()
     one = found.shown[0]
-    assert (found.differences, one.indicator, one.window, one.dims) == (1, "dossier.received", "1h", ("*", "*", "*"))
+    assert (found.differences, one.indicator, one.window, one.dims) == (1, "dossier.received", "1h", ("*",) * 5)
     assert (one.at, one.what, one.right) == (at, "first", (one.left or 0.0) + 1)
 
 
@@ -275,7 +277,7 @@ def test_a_provisional_row_is_never_compared(replayed: Centre) -> None:
 
 
 def test_a_row_at_a_step_where_nothing_changes_is_no_difference(replayed: Centre) -> None:
-    backlog = "indicator = 'dossier.backlog' AND dims = ['*', '*', '*'] AND until = at"
+    backlog = "indicator = 'dossier.backlog' AND dims = ['*', '*', '*', '*', '*'] AND until = at"
     steps = replayed.store.query(f"SELECT toUnixTimestamp64Milli(at) AS step FROM indicators FINAL WHERE {backlog} ORDER BY at")
     at = next(a for a, b in itertools.pairwise(steps["step"].to_list()) if b > a + 2 * MINUTE)
     moved = f"fromUnixTimestamp64Milli({at + MINUTE})"

@@ -41,7 +41,7 @@ def shown(store: Store, window: str) -> dict[str, tuple[float | None, int]]:
     """Value and `until` of every agency's tile."""
     view = f"v_{NAME.replace('.', '_')}_now"
     frame: pl.DataFrame = store.query(
-        f"SELECT agency, value, until FROM {view} WHERE window = '{window}' AND procedure = '*' AND channel = '*'"
+        f"SELECT agency, value, until FROM {view} WHERE window = '{window}' AND arraySlice(dims, 2) = ['*', '*', '*', '*']"
     )
     return {agency: (value, from_datetime(until)) for agency, value, until in frame.rows()}
 

@@ -81,7 +81,7 @@ def test_rows_of_an_overtaken_roller_at_steps_where_nothing_of_the_group_changes
     for table, rows in late:
         insert(store, table, rows)  # type: ignore[arg-type]
     for agency in ("a", "b"):
-        frame = hours.rows(store, "dossier.received", "1d", (agency, "*", "*"))
+        frame = hours.rows(store, "dossier.received", "1d", (agency, *"****"))
         for at in range(start + HOUR, evening, HOUR):
             inside = [t for t, _, a in log.facts if a == agency and t < at]
             assert hours.held(frame, at) == (len(inside), 0), (agency, at)

@@ -1,0 +1,1 @@
+"""Scoring: packs of rules that turn indicators of a period into points."""

@@ -1,0 +1,139 @@
+"""Pack: the rules by which a period is scored, a TOML file: groups and items with points, thresholds and dates of effect.
+
+    id, version, vi, en, basis, source      # what it is, and where it comes from
+    from = 2022-06-23                       # its dates of effect; `to`: the last day, left out while it is in force
+    [[group]]                               # id, vi, en, max
+    [[item]]                                # id (the first part is its group), vi, en, max, target (%; left out: 100), and one of
+    indicator = "index766.2_1"              # a ratio in %; `factor = "1.4"`: it is multiplied by a factor of the period
+    any = { indicator, where = {}, of }     # the share of procedures (of = "online" or "fee") with at least one
+    missing = "why"                         # what no event tells
+    [factors."1.4"]                         # "2026-10" = 0.98
+
+The score of an item is min(max, ratio * max / target) (Decision 766). An item of `max = 0` is shown and gives no points.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ioc.errors import UsageError
+
+FOLDER = ("data", "packs")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+
+
+Points = Annotated[float, Field(ge=0, le=1000)]
+
+
+class Group(_Strict):
+    """A group of items and its points."""
+
+    id: str
+    vi: str
+    en: str
+    max: Points
+
+
+class Share(_Strict):
+    """The share of procedures with at least one of what an indicator counts."""
+
+    indicator: str
+    of: Literal["online", "fee"]
+    where: dict[str, str] = {}
+
+
+class Item(_Strict):
+    """An item: what is measured, and the points it can give."""
+
+    id: str
+    vi: str
+    en: str
+    max: Points
+    target: Annotated[float, Field(gt=0, le=100)] = 100
+    indicator: str | None = None
+    factor: str | None = None
+    any: Share | None = None
+    missing: str | None = None
+
+    @property
+    def group(self) -> str:
+        """The id of its group."""
+        return self.id.partition(".")[0]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Item:
+        given = [name for name in ("indicator", "any", "missing") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"item {self.id}: say one of indicator, any, missing; it says {', '.join(given) or 'none'}")
+        if self.factor is not None and self.indicator is None:
+            raise ValueError(f"item {self.id}: a factor multiplies an indicator; it names none")
+        return self
+
+
+class Pack(_Strict):
+    """The rules of one edition of an index."""
+
+    id: str
+    version: str
+    vi: str
+    en: str
+    basis: str
+    source: str
+    begins: Annotated[date, Field(alias="from")]
+    ends: Annotated[date | None, Field(alias="to")] = None
+    group: list[Group]
+    item: list[Item]
+    factors: dict[str, dict[str, float]] = {}
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Pack:
+        if self.ends is not None and self.ends < self.begins:
+            raise ValueError(f"to = {self.ends} lies before from = {self.begins}")
+        for what, ids in (("group", [g.id for g in self.group]), ("item", [i.id for i in self.item])):
+            if doubled := sorted({one for one in ids if ids.count(one) > 1}):
+                raise ValueError(f"{what} {doubled[0]} is there twice")
+        groups = {group.id: group for group in self.group}
+        for item in self.item:
+            if item.group not in groups:
+                raise ValueError(f"item {item.id}: there is no group {item.group!r}; there are {', '.join(groups)}")
+            if item.factor is not None and item.factor not in self.factors:
+                raise ValueError(f'item {item.id}: there is no [factors."{item.factor}"], though it may be empty')
+        for group in self.group:
+            points = sum(item.max for item in self.item if item.group == group.id)
+            if points != group.max:
+                raise ValueError(f"group {group.id} has {group.max:g} points, its items together {points:g}")
+        return self
+
+
+def shipped() -> dict[str, Traversable]:
+    """The packs of `streams/data/packs`, by name."""
+    folder = resources.files("streams").joinpath(*FOLDER)
+    return {path.name.removesuffix(".toml"): path for path in sorted(folder.iterdir(), key=str) if path.name.endswith(".toml")}
+
+
+def load_pack(name: str) -> Pack:
+    """A shipped pack by name, or a file.  Raises UsageError that says what is right."""
+    path: Traversable | Path = Path(name)
+    if name in shipped():
+        path = shipped()[name]
+    elif not path.is_file():
+        raise UsageError(f"no pack {name!r}: it is a file, or one of {', '.join(shipped())}")
+    try:
+        return Pack.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"pack {name}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"pack {name}: {f'{place}: ' if place else ''}{said}") from None

@@ -1,0 +1,184 @@
+"""Score: the points of a period under a pack, in all or by group of a dimension.
+
+An item without data has no points, and its points are no part of what could be reached: what is not known is neither 0 nor 100.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from ioc.asking import read
+from ioc.calendar.windows import period_end
+from ioc.catalog import Catalog
+from ioc.errors import UsageError
+from ioc.scoring.pack import Item, Pack, Share
+from ioc.store.clickhouse import Store
+from ioc.times import MINUTE, PROVINCE, floor, from_datetime, iso, to_datetime
+from ioc.values import Within
+from ioc.vocabulary import ALL
+
+ONLINE = ("partial", "full", "level_3", "level_4")
+"""Service levels that are offered online, in both vocabularies (Decree 42/2022/NĐ-CP)."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """A month, quarter or year: [start, end) in ms."""
+
+    name: str
+    window: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An item's ratio (%; a mean in its own unit), of how many (`n`), its points, or why it has none."""
+
+    item: Item
+    ratio: float | None
+    n: int
+    points: float | None
+    why: str = ""
+
+
+def period(text: str) -> Period:
+    """`2026-10`, `2026-Q3`, `2026`.  Raises UsageError.
+
+    >>> found = period("2026-Q3")
+    >>> found.window, iso(found.start), iso(found.end)
+    ('quarter', '2026-06-30T17:00:00Z', '2026-09-30T17:00:00Z')
+    """
+    found = re.fullmatch(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", text, re.ASCII)
+    if not found or not 1901 <= int(found[1]) <= 2298:
+        raise UsageError(f"--period {text!r}: write a month, a quarter or a year: 2026-10, 2026-Q3, 2026")
+    window = "quarter" if found[2] else "month" if found[3] else "year"
+    month = 3 * int(found[2]) - 2 if found[2] else int(found[3] or 1)
+    start = from_datetime(datetime(int(found[1]), month, 1, tzinfo=PROVINCE))
+    return Period(text, window, start, period_end(window, start))
+
+
+def in_effect(pack: Pack, of: Period) -> str:
+    """What to say where a pack was not in effect in all of a period; nothing where it was."""
+    first, last = (to_datetime(at, PROVINCE).date() for at in (of.start, of.end - 1))
+    if pack.begins <= first and last <= (pack.ends or date.max):
+        return ""
+    until = f" to {pack.ends}" if pack.ends else ""
+    return f"pack {pack.id} is in effect from {pack.begins}{until}, not in all of {of.name}: scored as if it were"
+
+
+def check(pack: Pack, catalog: Catalog) -> None:
+    """Whether the pack's indicators are declared.  Raises UsageError."""
+    for item in pack.item:
+        name = item.indicator or (item.any.indicator if item.any else None)
+        if name is None:
+            continue
+        stream = catalog.stream_of(name)
+        if item.indicator and not isinstance(stream.indicator(name).value, Within):
+            raise UsageError(f"pack {pack.id}, item {item.id}: {name} is no ratio of a period")
+        for dimension in (*item.any.where, "procedure") if item.any else ():
+            if dimension not in stream.dimensions:
+                raise UsageError(f"pack {pack.id}, item {item.id}: {stream.name} has no dimension {dimension!r}")
+
+
+def score(
+    store: Store,
+    catalog: Catalog,
+    pack: Pack,
+    of: Period,
+    procedures: Sequence[Mapping[str, object]],
+    by: str | None = None,
+) -> dict[str, list[Scored]]:
+    """The items of a pack over a period, by group of the dimension `by` (`*`: in all). A period that goes on is scored to now.
+
+    `procedures`: what there is, each with `code`, `level` and `fee`.  Raises UsageError, ServiceAway, StoreError.
+    """
+    check(pack, catalog)
+    now = read.now(store)
+    at = of.end if now is None else min(of.end, floor(now, MINUTE))  # a window ends on the grain
+    if at <= of.start:
+        raise UsageError(f"{of.name} begins after what is counted so far ({iso(now) if now else 'nothing'})")
+    listed = {
+        "online": {str(p["code"]) for p in procedures if p["level"] in ONLINE},
+        "fee": {str(p["code"]) for p in procedures if p["fee"]},
+    }
+    asked = [_asked(store, catalog, item, pack, of, at, listed, by) for item in pack.item]
+    groups = sorted({group for found in asked for group in found} - {ALL}) if by else [ALL]
+    return {group: [found.get(group) or _nothing(item) for item, found in zip(pack.item, asked, strict=True)] for group in groups}
+
+
+def _asked(
+    store: Store,
+    catalog: Catalog,
+    item: Item,
+    pack: Pack,
+    of: Period,
+    at: int,
+    listed: Mapping[str, set[str]],
+    by: str | None,
+) -> dict[str, Scored]:
+    """One item by group."""
+    if item.any is not None:
+        return _shares(store, catalog, item, item.any, of, at, listed[item.any.of], by)
+    if item.indicator is None:
+        return {}
+    factor = 1.0
+    if item.factor is not None:
+        stated = pack.factors[item.factor].get(of.name)
+        if stated is None:
+            return {}
+        factor = stated
+    found = read.value(store, catalog, item.indicator, at, of.window, by=[by] if by else [])
+    return {
+        answer.dims[by] if by else ALL: scored(item, None if answer.value is None else answer.value * factor, answer.n)
+        for answer in found
+    }
+
+
+def _shares(
+    store: Store,
+    catalog: Catalog,
+    item: Item,
+    share: Share,
+    of: Period,
+    at: int,
+    listed: set[str],
+    by: str | None,
+) -> dict[str, Scored]:
+    """The share of the listed procedures that have at least one, by group: all of them are everybody's."""
+    dimensions = ["procedure", *([by] if by and by != "procedure" else [])]
+    found = read.value(store, catalog, share.indicator, at, of.window, share.where, by=dimensions)
+    groups: dict[str, set[str]] = {} if by else {ALL: set()}
+    for answer in found:
+        if answer.n > 0 and answer.dims["procedure"] in listed:
+            groups.setdefault(answer.dims[by] if by else ALL, set()).add(answer.dims["procedure"])
+    total = len(listed)
+    if not found or not total:  # nothing was received at all: no data
+        return {}
+    return {group: scored(item, 100 * len(there) / total, total) for group, there in groups.items()}
+
+
+def scored(item: Item, ratio: float | None, n: int) -> Scored:
+    """The points of a ratio: min(max, ratio * max / target).
+
+    >>> item = Item(id="3.3", vi="", en="", max=12, target=50, indicator="x")
+    >>> scored(item, 50.0, 8).points, scored(item, 25.0, 8).points, scored(item, None, 0).points
+    (12.0, 6.0, None)
+    """
+    if ratio is None:
+        return _nothing(item)
+    return Scored(item, ratio, n, min(item.max, ratio * item.max / item.target))
+
+
+def _nothing(item: Item) -> Scored:
+    why = item.missing or (f"the factor {item.factor} of the period is not stated" if item.factor else "nothing was counted")
+    return Scored(item, None, 0, None, why)
+
+
+def total(items: Sequence[Scored]) -> tuple[float | None, float]:
+    """The points of what has data (None: nothing has), and how many it could give."""
+    told = [(one.points, one.item.max) for one in items if one.points is not None]
+    return (sum(points for points, _ in told) if told else None), sum(most for _, most in told)

@@ -1,0 +1,187 @@
+"""Index of Decision 766/QĐ-TTg: what a dossier adds to its indicators, and their declarations. Pure.
+
+The index asks of a month, a quarter or a year what belongs to it: what was received *and* ended in it. So a fact counts for a
+period if the dossier's base (its reception, or its end) lies in the same one; there is a pair of measures for each kind. Rules:
+docs/dossiers.md; points and thresholds: `streams/data/packs/`. What a source does not state counts nowhere: no data, not 0.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from functools import cache, lru_cache
+
+from ioc.calendar.workdays import calendar
+from ioc.times import DAY, OFFSET
+from ioc.vocabulary import Contribution, Dims, Indicator, Legal, Within
+from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Life, Opening, overdue
+
+RESULTS = DATA / "index766.toml"
+KINDS = ("month", "quarter", "year")
+FINISHED = ("completed", "returned")
+WHOLE = (0, 1) * len(KINDS)
+Facts = tuple[object, ...]
+"""The fields of a step from `fee` on: fee, paid_online, e_result, digitised, reused, from_store, identified."""
+Judge = Callable[[Facts], tuple[int, int]]
+"""(part, whole) of a dossier with these facts: whether it counts, and whether it counts as one that does."""
+
+
+def indexed(rows: list[Contribution], life: Life) -> None:
+    """Add what a dossier adds to the indicators of the index, and when."""
+    for opening in life.found:
+        _in_time(rows, opening)
+    if life.facts and life.found:
+        rows += _served(life, life.found[0])
+
+
+def _in_time(rows: list[Contribution], opening: Opening) -> None:
+    """2.1: of what was received or ended in the period, what did not end late, nor is overdue.
+
+    What was received in the period and is open counts where it is now; what ended in it counts where it ended. And 2.2: the
+    working time of what was received and finished in the period.
+    """
+    name, spans = "index766.2_1", opening.spans
+    before = spans[0]
+    received = before.start
+    rows.append((name, before.dims, received, WHOLE))
+    for span in spans:
+        if before.dims != span.dims:
+            same = same_periods(received, span.start)
+            rows.append((name, before.dims, span.start, LESS[same]))
+            rows.append((name, span.dims, span.start, MORE[same]))
+        before = span
+        if (late := overdue(span)) is not None:
+            begin, end = late
+            rows.append((name, span.dims, begin, LATE[same_periods(received, begin)]))
+            if end is not None:
+                rows.append((name, span.dims, end, NO_LONGER[same_periods(received, end)]))
+    if before.end is None:
+        return
+    same = same_periods(received, before.end)
+    if before.late or same != SAME:
+        rows.append((name, before.dims, before.end, (ENDED_LATE if before.late else ENDED)[same]))
+    if opening.ended in FINISHED and same != ANOTHER and (seconds := _seconds(received, before.end)) is not None:
+        rows.append(("index766.2_2", before.dims, before.end, _pairs((seconds * n, n) for n in same)))
+
+
+def _seconds(since: int, until: int) -> int | None:
+    """Working time in seconds; None where the calendar has no days."""
+    try:
+        return calendar().between(since, until) // 1000
+    except ValueError:
+        return None
+
+
+def _served(life: Life, opening: Opening) -> Iterator[Contribution]:
+    """How the service was given: indicators of groups 3 and 4."""
+    first, last = opening.spans[0], opening.spans[-1]
+    procedure, online = first.dims[1], first.dims[2] == "online"
+    unwritten = procedure in resultless()
+    yield from _of(life, "index766.3_3", first.dims, first.start, lambda f: (int(online and (unwritten or f[2] is True)), 1))
+    yield from _of(life, "index766.3_5", first.dims, first.start, lambda f: (int(f[1] is not None), 1) if f[0] else (0, 0))
+    if procedure in with_fee():
+        yield from _of(
+            life, "index766.3_6", first.dims, first.start, lambda f: (int(f[1] is not None), 1) if f[0] != 0 else (0, 0)
+        )
+    for name, place in (("4_3", 4), ("4_4", 5), ("4_5", 6)):
+        yield from _of(life, f"index766.{name}", first.dims, first.start, _is_true(place))
+    if opening.ended in FINISHED and last.end is not None:
+        if last.dims[1] not in resultless():
+            yield from _of(life, "index766.4_1", last.dims, last.end, _is_true(2))
+        yield from _of(life, "index766.4_2", last.dims, last.end, lambda f: (int(f[2] is True and f[3] is True), 1))
+
+
+def _of(life: Life, name: str, dims: Dims, base: int, judge: Judge) -> Iterator[Contribution]:
+    """The rows of one indicator: at the base, and whenever a fact changes the verdict in a period of the base."""
+    known = next((facts for at, facts in reversed(life.facts) if at <= base), NO_FACTS)
+    before = (0, 0)
+    for at, facts in ((base, known), *((at, facts) for at, facts in life.facts if at > base)):
+        now = (0, 0) if facts == NO_FACTS else judge(facts)
+        if now != before and any(same := same_periods(base, at)):
+            part, whole = now[0] - before[0], now[1] - before[1]
+            yield name, dims, at, _pairs((part * n, whole * n) for n in same)
+        before = now
+
+
+def _is_true(place: int) -> Judge:
+    return lambda facts: (int(facts[place] is True), 1)
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    return tuple(n for pair in pairs for n in pair)
+
+
+SAME, ANOTHER = (1, 1, 1), (0, 0, 0)
+PERIODS = (SAME, (0, 1, 1), (0, 0, 1), ANOTHER)
+"""What two instants may have in common: the month, the quarter, the year, nothing."""
+LESS = {same: _pairs((0, -n) for n in same) for same in PERIODS}
+MORE = {same: _pairs((0, n) for n in same) for same in PERIODS}
+LATE = {same: _pairs((n, 0) for n in same) for same in PERIODS}
+NO_LONGER = {same: _pairs((-n, 0) for n in same) for same in PERIODS}
+ENDED = {same: _pairs((0, 1 - n) for n in same) for same in PERIODS}
+ENDED_LATE = {same: _pairs((1, 1 - n) for n in same) for same in PERIODS}
+
+
+def same_periods(a: int, b: int) -> tuple[int, int, int]:
+    """For each kind of period (month, quarter, year): 1 where both instants (ms) lie in the same one, else 0."""
+    one, other = _month((a + OFFSET) // DAY), _month((b + OFFSET) // DAY)
+    if one == other:
+        return SAME
+    return ANOTHER if one // 12 != other // 12 else (0, int(one // 3 == other // 3), 1)
+
+
+@lru_cache(maxsize=1 << 14)
+def _month(day: int) -> int:
+    """The month of a local day, counted from the year 0."""
+    found = date(1970, 1, 1) + timedelta(days=day)
+    return found.year * 12 + found.month - 1
+
+
+@cache
+def with_fee() -> frozenset[str]:
+    """The procedures for which a fee is due (TTHC có phí, lệ phí)."""
+    return frozenset(p["code"] for p in tomllib.loads(PROCEDURES.read_text(encoding="utf-8"))["procedure"] if p["fee"])
+
+
+@cache
+def resultless() -> frozenset[str]:
+    """The procedures whose result is no written paper."""
+    return frozenset(tomllib.loads(RESULTS.read_text(encoding="utf-8"))["no_written_result"])
+
+
+BY = ((), ("agency",), ("procedure",))
+
+
+def _indicator(number: str, vi: str, en: str, rule: str, value: Within | None = None, unit: str = "%") -> Indicator:
+    legal = Legal(f"Quyết định 766/QĐ-TTg ngày 23/6/2022, chỉ số {number}", "2022-06-23")
+    name = f"index766.{number.replace('.', '_')}"
+    return Indicator(name, vi, en, unit, rule, value or Within(KINDS), windows=KINDS, groupings=BY, legal=legal)
+
+
+INDICATORS = (
+    _indicator("2.1", "Hồ sơ xử lý trước hạn, đúng hạn", "Processed early or on time",
+               "of the dossiers received or ended in the period: 1 - (ended late + received in it, open and overdue) / all of them; "
+               "late and overdue as dossier.resolved_late and dossier.overdue", Within(KINDS, complement=True)),
+    _indicator("2.2", "Thời gian giải quyết trung bình", "Mean processing time",
+               "working hours from reception to end / dossiers, of those received and finished (9, 10) in the period",
+               Within(KINDS, scale=1 / 3600), "giờ làm việc"),
+    _indicator("3.3", "Hồ sơ tiếp nhận trực tuyến", "Received online",
+               "received online (with an electronic result, where a written one is due) / received, in the period; the ratio of "
+               "synchronised dossiers (1.4) is a factor of the pack"),
+    _indicator("3.5", "Hồ sơ có nghĩa vụ tài chính được thanh toán trực tuyến", "Dossiers with a fee, paid online",
+               "paid online / received with a fee above 0, in the period; the pack counts the procedures that have one"),
+    _indicator("3.6", "Hồ sơ thanh toán trực tuyến", "Paid online",
+               "paid online (national portal or own gateway) / received for procedures with a fee, without those whose fees are "
+               "all 0, in the period"),
+    _indicator("4.1", "Cấp kết quả điện tử", "Electronic results issued",
+               "with an electronic result / finished (9, 10) of procedures with a written result, in the period"),
+    _indicator("4.2", "Số hóa hồ sơ, kết quả", "Dossiers digitised",
+               "papers digitised and an electronic result / finished (9, 10), in the period"),
+    _indicator("4.3", "Khai thác, sử dụng lại dữ liệu", "Data re-used", "with a paper that was re-used / received, in the period"),
+    _indicator("4.4", "Chia sẻ với kho dữ liệu công dân", "Shared with the citizen's store",
+               "with a paper from the citizen's store, or the result in it / received, in the period"),
+    _indicator("4.5", "Xác thực dữ liệu dân cư", "Identity checked",
+               "account checked by VNeID / received, in the period"),
+)  # fmt: skip
+"""3.2 and 3.5 of the index count procedures: the pack counts those with a dossier in dossier.received and in index766.3_5."""
