@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -189,7 +190,8 @@ class Fold(Generic[Said]):
     """A function of a history that takes its events one by one, so that no event asks for a walk through all of a life.
 
     `begin()`: the life before its first event. `advance(life, item)`: the life after one more; the very object it was given where
-    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer.
+    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer. `alike(a, b)`:
+    whether it is plain, without asking both, that two lives give the same answer.
 
     >>> longest = Fold(str, lambda life, item: item if len(item) > len(life) else life, str.upper)
     >>> longest(["a", "long", "life"])
@@ -199,6 +201,7 @@ class Fold(Generic[Said]):
     begin: Callable[[], Any]
     advance: Callable[[Any, Any], Any]
     say: Callable[[Any], Said]
+    alike: Callable[[Any, Any], bool] = is_
 
     def __call__(self, history: Sequence[Any]) -> Said:
         """The answer after all of the history."""

@@ -6,6 +6,7 @@ What a dossier's life is stands in `streams.lifecycle` (its rules: docs/dossiers
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from operator import is_
 
 from ioc.calendar.workdays import calendar
 from ioc.times import DAY, OFFSET, floor
@@ -122,7 +123,13 @@ def spanned(life: Life) -> Lifecycle:
     return life.found[0].spans[0].start, last.end, last.due, last.dims
 
 
-contributions = Fold(Life, advance, contributed)
+def alike(one: Life, other: Life) -> bool:
+    """Whether both add the same: an event that only moved the dossier from one open state to another leaves the rest as it is."""
+    return all(map(is_, one[ADDS:], other[ADDS:]))
+
+
+ADDS = Life._fields.index("found")
+contributions = Fold(Life, advance, contributed, alike)
 lifecycle = Fold(Life, advance, spanned)
 
 AGENCIES, LEVELS = DATA / "agencies.toml", DATA / "service_levels.toml"
