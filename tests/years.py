@@ -23,7 +23,7 @@ from tests.brute import COUNTERS, EDGES, MINUTE
 from tests.rolled import RESTATE, STEPS, begin
 
 MEANS = {name: scale for name, _, scale in COUNTERS.values()}
-SHARES = {"dossier.online_share": False, "dossier.on_time_share": True, "ran.nr_share": False}
+SHARES = {"dossier.online_share": False, "dossier.on_time_share": True, "dossier.conformance": True, "ran.nr_share": False}
 """Whether the share is of the others."""
 DAYS = "dossier.handling_days"
 Row = tuple[str, tuple[str, ...], int, int, tuple[int, ...]]
@@ -89,8 +89,21 @@ class Sums:
         return self._groups[grouping]
 
 
-def told(indicator: str, sums: Sequence[int]) -> Told:
+PERIODS = ("month", "quarter", "year")
+INDEX = {
+    "index766.2_1": lambda part, whole: 100 * (whole - part) / whole,
+    "index766.2_2": lambda part, whole: part / whole / 3600,
+}
+"""What the index of Decision 766 makes of part and whole of a period; the others are shares."""
+
+
+def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told:
     """What the sums of measures say; no sums are zeros."""
+    if indicator.startswith("index766."):
+        at = 2 * PERIODS.index(window or "")
+        part, whole = sums[at : at + 2] or (0, 0)
+        value = INDEX.get(indicator, lambda part, whole: 100 * part / whole)(part, whole) if whole else None
+        return Told(value, value, value, whole)
     if indicator == DAYS:
         return _median(sums)
     if indicator not in SHARES and indicator not in MEANS:
@@ -141,8 +154,8 @@ def judge_reader(store: Store, catalog: Catalog, stream: Stream, sums: Sums, ins
             answers = read.value(store, catalog, indicator.name, at, window, by=grouping)
             found = {tuple(a.dims[d] for d in stream.dimensions): Told(a.value, a.lo, a.hi, a.n) for a in answers}
             for group in found.keys() | wanted.keys():
-                expected = told(indicator.name, wanted.get(group, ()))
-                assert same(found.get(group, told(indicator.name, ())), expected), (indicator.name, window, group, at)
+                expected = told(indicator.name, wanted.get(group, ()), window)
+                assert same(found.get(group, told(indicator.name, (), window)), expected), (indicator.name, window, group, at)
                 compared += 1
     return compared
 
@@ -166,9 +179,9 @@ def judge_rolled(store: Store, stream: Stream, sums: Sums, instants: Sequence[in
                         g for g in rows if tuple(d for d, v in zip(stream.dimensions, g, strict=True) if v != "*") == grouping
                     ]
                     for group in {*latest, *first, *mine}:
-                        found, first_value = rows.get(group, (told(name, ()), told(name, ()).value))
+                        found, first_value = rows.get(group, (told(name, (), window), told(name, (), window).value))
                         where = (name, window, group, at)
-                        then, now = told(name, first.get(group, ())), told(name, latest.get(group, ()))
+                        then, now = told(name, first.get(group, ()), window), told(name, latest.get(group, ()), window)
                         assert same(then._replace(value=first_value), then), where
                         assert same(found, now) or (then != now and (indicator.level or at <= until - RESTATE)), where
                         compared += 1
