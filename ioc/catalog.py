@@ -38,11 +38,14 @@ def generation(stream: Stream) -> str:
         "rules": RULES,
         "dimensions": stream.dimensions,
         "grain": stream.grain,
-        "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators},
+        "measures": {i.name: [i.level, *i.value.measures] for i in stream.indicators if not i.looks},
         "source": [declared.code(function) for function in stream.functions],
         "contract": stream.contract.model_json_schema(),
         "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in stream.data_files],
     }
+    if looks := {i.name: [repr(look) for look in (*i.looks, i.value)] for i in stream.indicators if i.looks}:
+        # no panes follow from these, but first finals do, which never change
+        parts["looks"] = looks
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

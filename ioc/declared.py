@@ -20,7 +20,7 @@ from ioc.errors import DeclarationError
 from ioc.times import HOUR
 from ioc.units.identity import editions
 from ioc.units.tree import LEVELS
-from ioc.vocabulary import UNITS, Count, Indicator, Quantiles, Stream
+from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Stream
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*"
 RESERVED = frozenset(
@@ -35,6 +35,8 @@ UNIT_IDENTITY = "ioc.units.identity"
 LENT = CALENDAR | {UNIT_IDENTITY}
 """Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the calendar's file, the days
 on which editions of the code list begin."""
+DECLARATIONS = ("STREAM", "INDICATORS")
+"""What a module of declarations says under these names is none of the code that counts."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
 
@@ -94,6 +96,7 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
     _check_alert(stream, indicator)
     if indicator.unit not in UNITS:
         raise DeclarationError(f"{indicator.name}: no unit {indicator.unit!r}; there are {', '.join(UNITS)}")
+    _check_looks(stream, indicator)
     measures = indicator.value.measures
     if not measures or len(set(measures)) < len(measures):
         raise DeclarationError(f"{indicator.name}: measures {measures}: at least one, and each name once")
@@ -102,15 +105,27 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
         raise DeclarationError(f"{indicator.name}: the edges of a histogram rise; these are {edges}")
 
 
+def _check_looks(stream: Stream, indicator: Indicator) -> None:
+    counts = [i.name for i in stream.indicators if isinstance(i.value, Count) and len(i.value.measures) == 1 and not i.looks]
+    for look in indicator.looks:
+        if look.of not in counts:
+            there = ", ".join(counts)
+            raise DeclarationError(f"{indicator.name}: {look.of!r} cannot be looked at; counts of {stream.name}: {there}")
+    if indicator.looks and not isinstance(indicator.value, Count | Limited):
+        raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Needed or TimeToBreach")
+
+
 def check_calendar(stream: Stream) -> None:
-    """Raises DeclarationError where contributions reach working days, but the calendar's file is not among their data files;
+    """Raises DeclarationError where contributions or looks go by working days and the calendar is not among the data files;
     UsageError where that file is wrong: before anything is counted, not as a reject of every event."""
-    if any(WORKDAYS in _reached(_module(function)) for function in stream.functions):
+    counts = any(WORKDAYS in _reached(_module(function)) for function in stream.functions)
+    if counts or any(look.ahead or look.last for indicator in stream.indicators for look in indicator.looks):
         from ioc.calendar.workdays import calendar, file
 
         path = Path(str(file()))
         if path.resolve() not in [known.resolve() for known in stream.data_files]:
-            raise DeclarationError(f"stream {stream.name}: its contributions use working days; add {path} to its data_files")
+            who = "contributions" if counts else "looks"
+            raise DeclarationError(f"stream {stream.name}: its {who} use working days; add {path} to its data_files")
         calendar()
 
 
@@ -224,12 +239,12 @@ def _is_module(name: str) -> bool:
 
 @cache
 def _parts(name: str, root: str) -> tuple[str, ...]:
-    """A module of the package `root` by its code without what `STREAM = ...` declares; a foreign one by its version."""
+    """A module of the package `root` by its code without what it only declares; a foreign one by its version."""
     if not _is_ours(name, root):
         return tuple(f"{owner}=={metadata.version(owner)}" for owner in _owners(name.partition(".")[0]))
     lines = (_source(name) or "").splitlines()
     for node in ast.parse("\n".join(lines)).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id == "STREAM" for target in targets):
+        if any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets):
             lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
     return ("\n".join(line for line in lines if line.strip()), *(map(str, editions().days) if name == UNIT_IDENTITY else ()))

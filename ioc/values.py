@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Count:
-    """The value is the sum of one measure."""
+    """The value is the sum of one measure, over `per` (working hours: then it is a rate)."""
 
     measures: tuple[str, ...] = ("count",)
     names: tuple[str, ...] = ()
+    per: int = 1
 
     @property
     def formula(self) -> str:
         """How the value comes from summed measures, for people."""
-        return f"sum({self.measures[0]})"
+        return f"sum({self.measures[0]})" + (f" / {self.per}" if self.per > 1 else "")
 
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
@@ -32,7 +34,7 @@ class Count:
 
     def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
         """(value, lo, hi) of each row, each of shape (rows,)."""
-        value = sums[:, 0].astype(np.float64)
+        value = sums[:, 0] / self.per
         return value, value, value
 
 
@@ -182,7 +184,84 @@ class Within:
         return value, value, value
 
 
-Value = Count | Ratio | Mean | Quantiles | Within
+@dataclass(frozen=True)
+class Needed:
+    """How many must be finished each working day so that at no coming day's end more than the limit are overdue.
+
+    The measures are what is overdue by the end of the n-th coming working day if nothing is finished: the value is the highest
+    of (measure - limit) / n, rounded up; 0 where no day's end is above the limit.
+    """
+
+    days: tuple[int, ...]
+    limits: Mapping[tuple[str, ...], int] = field(hash=False)
+    names: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """One for each day."""
+        return tuple(f"by_day_{n}" for n in self.days)
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return f"max(ceil((by_day_n - limit) / n), 0), n = {', '.join(map(str, self.days))}"
+
+    def n(self, sums: Matrix) -> Matrix:
+        """The most dossiers that are overdue at one of the days' ends."""
+        highest: Matrix = np.abs(sums[:, : len(self.days)]).max(axis=1)
+        return highest
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row; the last column holds the limit."""
+        ahead, limit = sums[:, :-1], sums[:, -1:]
+        a_day = -((limit - ahead) // np.array(self.days, np.int64))
+        value = np.where(limit[:, 0] == NO_LIMIT, np.nan, a_day.max(axis=1).clip(min=0))
+        return value, value, value
+
+
+@dataclass(frozen=True)
+class TimeToBreach:
+    """When a stock passes its limit, in working hours, if it goes on growing as in the last `hours` working hours.
+
+    0 where it is above the limit; no value where it does not grow, for then it never is.
+    """
+
+    hours: int
+    limits: Mapping[tuple[str, ...], int] = field(hash=False)
+    measures: tuple[str, ...] = ("stock", "came", "went")
+    names: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return f"(limit - stock) / ((came - went) / {self.hours}); 0 if stock > limit"
+
+    def n(self, sums: Matrix) -> Matrix:
+        """The stock, or what came and went where that is more."""
+        highest: Matrix = np.abs(sums[:, :3]).max(axis=1)
+        return highest
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row; the last column holds the limit."""
+        stock, came, went, limit = sums.T
+        growth = came - went
+        grows = np.where(growth > 0, (limit - stock) * self.hours / np.where(growth > 0, growth, 1), np.nan)
+        value = np.where(limit == NO_LIMIT, np.nan, np.where(stock > limit, 0.0, grows))
+        return value, value, value
+
+
+Limited = Needed | TimeToBreach
+"""Values against a limit, of 0 or more: `limits` by grouping, for a province has another one than an agency."""
+NO_LIMIT = 1 << 62
+"""The limit of a group whose grouping has none: its value is no data."""
+Value = Count | Ratio | Mean | Quantiles | Within | Limited
+
+
+def limited(value: Value, sums: Matrix, limits: Sequence[int] | None = None) -> Matrix:
+    """The sums as `bounds` takes them. `limits`: of each row; without, they are 0, which sums of nothing never exceed."""
+    if not isinstance(value, Limited):
+        return sums
+    return np.column_stack([sums, np.zeros(len(sums), np.int64) if limits is None else np.array(limits, np.int64)])
 
 
 def within(value: Value, window: str, sums: Matrix) -> Matrix:

@@ -5,7 +5,7 @@ A stream with state gives `contributions(history) -> rows`; one without gives `c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import is_
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
-from ioc.values import Count, Mean, Measures, Quantiles, Ratio, Value, Within
+from ioc.values import NO_LIMIT, Count, Limited, Mean, Measures, Needed, Quantiles, Ratio, TimeToBreach, Value, Within
 from schemas import Contract
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims", "Fold",
-    "Indicator", "Legal", "Lifecycle", "Mean", "Measures", "Quantiles", "Ratio", "Rollup", "Stream", "Within", "above",
+    "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Quantiles", "Ratio", "Rollup", "Stream",
+    "TimeToBreach", "Within", "above",
 ]  # fmt: skip
 
 Dims = tuple[str, ...]
@@ -35,7 +36,7 @@ Said = TypeVar("Said", covariant=True)
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
-UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc")
+UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc")
 """All units an indicator may have; a new one is drawn as `ioc.boards.build.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", "day", "week", "month", "quarter", "year")
 UNKNOWN = "?"
@@ -109,12 +110,40 @@ class Legal:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A look at the panes of the indicator `of`, whose value is a count: what it counts at T (a flow: all it ever did).
+
+    `ahead`: what it will count at the end of the n-th coming working day, as far as it is known; the day of T counts as the first
+    if it is a working day. `last`: what it counted in the last n working hours.
+    """
+
+    of: str
+    ahead: int = 0
+    last: int = 0
+
+    def __str__(self) -> str:
+        """The look for people.
+
+        >>> print(Look("dossier.overdue", ahead=3))
+        dossier.overdue by the end of working day 3
+        """
+        where = f" by the end of working day {self.ahead}" if self.ahead else ""
+        return f"{self.of}{where}" + (f" in the last {self.last} working hours" if self.last else "")
+
+    def __post_init__(self) -> None:
+        if self.ahead < 0 or self.last < 0 or (self.ahead and self.last):
+            raise DeclarationError(f"{self}: give `ahead` (working days) or `last` (working hours), each at least 1, or neither")
+
+
+@dataclass(frozen=True)
 class Indicator:
     """A number on the wall: its titles, unit, rule, and how its value comes from summed measures.
 
     `level`: a running sum over all time (backlog), exact at any instant; else it is summed over `windows`.
     `groupings`: the sets of dimensions that are rolled into `indicators`; any other is computed on demand from panes.
     `alert`: the rule its first finals are judged by (levels only); the indicator's name is the rule's.
+    `looks`: it has no panes of its own; each of its measures is what a look at those of another indicator of the stream
+    finds. It is a level, rolled and judged once an hour.
     """
 
     name: str
@@ -128,16 +157,36 @@ class Indicator:
     groupings: tuple[Dims, ...] = ((),)
     legal: Legal | None = None
     alert: Above | None = None
+    looks: tuple[Look, ...] = ()
 
     @property
     def view(self) -> str:
         """The name of its board view, of which further views take an end."""
         return f"v_{self.name.replace('.', '_')}"
 
+    def limits(self, groups: Iterable[Dims], dimensions: Sequence[str]) -> list[int] | None:
+        """The limit of each group of the stream with these dimensions, where the value has limits."""
+        if not isinstance(self.value, Limited):
+            return None
+        fixed = (tuple(name for name, value in zip(dimensions, group, strict=True) if value != ALL) for group in groups)
+        return [self.value.limits.get(names, NO_LIMIT) for names in fixed]
+
     def __post_init__(self) -> None:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
             raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
+        if self.looks:
+            if not self.level:
+                raise DeclarationError(f"{self.name}: what looks at other indicators is a level; declare level=True")
+            if len(self.looks) != len(self.value.measures):
+                said = f"{len(self.looks)} looks, and the value takes {len(self.value.measures)}"
+                raise DeclarationError(f"{self.name}: {said}: {', '.join(self.value.measures)}")
+        if isinstance(self.value, Limited):
+            lacking = [grouping for grouping in self.groupings if self.value.limits.get(grouping, -1) < 0]
+            if lacking or not self.looks:
+                raise DeclarationError(
+                    f"{self.name}: declare looks, and a limit of 0 or more for each of its groupings {lacking}"
+                )
         if isinstance(self.value, Within) and (self.level or set(self.windows) - set(self.value.windows)):
             raise DeclarationError(
                 f"{self.name}: it is told of {', '.join(self.value.windows)}: declare windows of these, no level"
@@ -169,7 +218,8 @@ class Board:
 
     `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension.
     `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
-    levels by themselves. `ahead`: levels shown for the coming working days. `overview_...`: what the overview takes of these.
+    levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `overview_...`: what the
+    overview takes of these.
     """
 
     name: str
@@ -190,8 +240,8 @@ class Fold(Generic[Said]):
     """A function of a history that takes its events one by one, so that no event asks for a walk through all of a life.
 
     `begin()`: the life before its first event. `advance(life, item)`: the life after one more; the very object it was given where
-    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer. `alike(a, b)`:
-    whether it is plain, without asking both, that two lives give the same answer.
+    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer.
+    `alike(a, b)`: whether it is plain, without asking both, that two lives give the same answer.
 
     >>> longest = Fold(str, lambda life, item: item if len(item) > len(life) else life, str.upper)
     >>> longest(["a", "long", "life"])
@@ -253,8 +303,8 @@ class Stream:
 
     @cached_property
     def widths(self) -> dict[str, int]:
-        """How many measures each indicator has, by its name."""
-        return {i.name: len(i.value.measures) for i in self.indicators}
+        """How many measures each indicator that has panes of its own has, by its name."""
+        return {i.name: len(i.value.measures) for i in self.indicators if not i.looks}
 
     @cached_property
     def one_walk(self) -> bool:

@@ -12,6 +12,7 @@ from ioc.calendar.workdays import calendar
 from ioc.times import DAY, OFFSET, floor
 from ioc.vocabulary import Board, Contribution, Dims, Fold, Indicator, Legal, Lifecycle, Quantiles, Ratio, Rollup, Stream, above
 from schemas.dossier import DossierChanged
+from streams.foresight import INDICATORS as FORESIGHT
 from streams.index766 import INDICATORS, RESULTS, indexed
 from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Life, Opening, Span, Step, advance, overdue, rules
 
@@ -212,6 +213,7 @@ STREAM = Stream(
                   "days from reception, or from opening again, to the end of processing; p50 and p90, exact to the bucket", DAYS,
                   groupings=BY, legal=OWN),
         *INDICATORS,
+        *FORESIGHT,
     ),
     data_files=(*FILES, RESULTS),
     units=(AGENCIES, PROCEDURES, LEVELS),
@@ -227,10 +229,11 @@ STREAM = Stream(
         "dossiers", "Hồ sơ", "Dossiers",
         names={"agency": ("Cơ quan", "Agency"), "procedure": ("Thủ tục", "Procedure"), "channel": ("Kênh", "Channel"),
                "service_level": ("Mức độ dịch vụ", "Service level"), "unit": ("Xã, phường", "Commune")},
-        tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share", "dossier.handling_days"),
+        tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share", "dossier.handling_days",
+               "dossier.needed_daily", "dossier.time_to_breach"),
         rankings=(("dossier.backlog", "agency"), ("dossier.overdue", "procedure")),
         lines=(("dossier.backlog", "dossier.overdue", "dossier.due_soon"), ("dossier.received", "dossier.resolved"),
-               ("dossier.on_time_share", "dossier.online_share")),
+               ("dossier.on_time_share", "dossier.online_share"), ("dossier.arrivals", "dossier.capacity")),
         ahead=("dossier.overdue",),
         overview_tiles=("dossier.backlog", "dossier.overdue", "dossier.due_soon", "dossier.on_time_share"),
         overview_rankings=(("dossier.backlog", "agency"),),

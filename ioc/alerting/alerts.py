@@ -18,6 +18,7 @@ from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
 from ioc.rolling.reached import ROLL, beginning, watermarks
+from ioc.rolling.steps import size_of
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
@@ -109,9 +110,13 @@ class Alerter:
             self._judged[stream.name] = until
 
     def _judge(self, stream: Stream, generation: str, indicator: Indicator, rule: Above, after: int, until: int) -> None:
+        size = size_of(stream, indicator, LEVEL)
+        after, until = floor(after, size), floor(until, size)
+        if after == until:
+            return
         states, found = self._states[indicator.name], []
         rows = _finals(self.store, stream, generation, indicator, rule, after, until)
-        quiet = self._quiet(stream, generation, after, until)
+        quiet = self._quiet(stream, generation, after, until, size)
         if by_rollup(stream, rule):
             group, leaves = self._leaves[indicator.name]
             held = total(group, leaves) if quiet else {}
@@ -121,9 +126,9 @@ class Alerter:
         for dims in sorted(states.keys() | rows.keys() | held.keys()):
             heard = rows.get(dims, [])
             if quiet:
-                heard = silenced(heard, quiet, stream.grain, held.get(dims), after, until)
+                heard = silenced(heard, quiet, size, held.get(dims), after, until)
             removed = self._removals[stream.name].get((indicator.name, dims), ())
-            transitions, states[dims] = judge_on(rule, stream.grain, heard, states.get(dims, CALM), after, until, removed)
+            transitions, states[dims] = judge_on(rule, size, heard, states.get(dims, CALM), after, until, removed)
             for t in transitions:
                 found.append((generation, indicator.name, dims, t.at, t.to, t.value, rule.threshold, rule.clear, t.reason, t.at))
         self.store.insert("alerts", state.rows_table("alerts", found))
@@ -132,7 +137,9 @@ class Alerter:
         self, stream: Stream, generation: str, indicator: Indicator, rule: Above, step: int, reached: int
     ) -> dict[Dims, State]:
         """The groups' states at a step; `reached`: where the last transition that counts may lie."""
-        back = looks_back_to(rule, stream.grain, step)
+        size = size_of(stream, indicator, LEVEL)
+        step = floor(step, size)
+        back = looks_back_to(rule, size, step)
         held = _held(self.store, stream, generation, indicator, rule, back)
         rows = _finals(self.store, stream, generation, indicator, rule, back, step)
         if by_rollup(stream, rule):
@@ -144,13 +151,13 @@ class Alerter:
             f"AND at <= fromUnixTimestamp64Milli({reached}) GROUP BY dims HAVING argMax(transition, at) = {literal(FIRING)}"
         )
         fires = {tuple(dims) for dims in firing["dims"].to_list() if grouped(stream, rule, dims)}
-        quiet, grain = self._quiet(stream, generation, back, step), stream.grain
+        quiet = self._quiet(stream, generation, back, step, size)
         muted = any(begin <= back <= end for begin, end in quiet)
         return {
             d: look_back(
                 rule,
-                grain,
-                silenced(rows.get(d, []), quiet, grain, held.get(d), back, step),
+                size,
+                silenced(rows.get(d, []), quiet, size, held.get(d), back, step),
                 None if muted else held.get(d),
                 d in fires,
                 step,
@@ -166,11 +173,13 @@ class Alerter:
         at = floor(max(done.values()), stream.grain) + stream.grain
         return at, orphans(self.store, self.catalog, stream.name, generation, done)
 
-    def _quiet(self, stream: Stream, generation: str, after: int, until: int) -> list[tuple[int, int]]:
-        """While a past is imported into a live centre, nobody is alerted."""
+    def _quiet(self, stream: Stream, generation: str, after: int, until: int, size: int) -> list[tuple[int, int]]:
+        """While a past is imported into a live centre, nobody is alerted: the first and last step of each such stretch."""
         stored = state.checkpoints(self.store, MEASURE, [stream.topic])
         live = imported.lives({(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation})
-        return imported.quiet(self.store, stream, live, after, until)
+        found = imported.quiet(self.store, stream, live, after, until)
+        steps = [(-floor(-begin, size), floor(end, size)) for begin, end in found]
+        return [(begin, end) for begin, end in steps if begin <= end]
 
 
 def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int | None:

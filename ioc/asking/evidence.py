@@ -11,7 +11,7 @@ and if not, the others are looked at, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ import polars as pl
 
 from ioc.asking.question import Scope, moment
 from ioc.asking.read import sums
+from ioc.calendar.looks import NEVER
 from ioc.catalog import Catalog
 from ioc.counting.history import History
 from ioc.errors import IocError, UsageError
@@ -63,7 +64,18 @@ def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -
         raise UsageError("there is evidence for latest values only; leave out --first and --known")
     if asked.generation != catalog.generations[asked.stream.name]:
         raise IocError("the store was counted under other declarations than this program's: run `ioc rebuild`")
+    if asked.indicator.looks:
+        asked = _looked_at_by(asked)
     return _entities(store, asked) if asked.stream.contributions else _events(store, catalog, settings, asked)
+
+
+def _looked_at_by(asked: Scope) -> Scope:
+    """The scope of what an indicator sees of another."""
+    (name, since, until), *more = asked.looked
+    if more:
+        there = ", ".join(dict.fromkeys(look.of for look in asked.indicator.looks))
+        raise UsageError(f"{asked.indicator.name} is computed from several numbers: ask for the evidence of {there}")
+    return replace(asked, indicator=asked.stream.indicator(name), start=since if since > NEVER else None, until=until)
 
 
 # ---- streams with state

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ioc.asking.joined import NOTHING, Joins, joins
+from ioc.calendar.looks import NEVER, reach
 from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog
 from ioc.errors import IocError, UsageError
@@ -47,12 +48,25 @@ class Scope:
     notes: tuple[str, ...] = ()
     joins: Joins = NOTHING
 
+    @property
+    def looked(self) -> list[tuple[str, int, int]]:
+        """Of an indicator that looks at others: for each measure the other's name, and since when until when its contributions
+        count."""
+        return [(look.of, *reach(self.until, look.ahead, look.last)) for look in self.indicator.looks]
+
+    def sums(self, known: str = "") -> str:
+        """The summed measures as SQL over `panes`. `known`: of those panes only."""
+        if not self.indicator.looks:
+            return f"sumForEachIf(measures, {known})" if known else "sumForEach(measures)"
+        then = f" AND {known}" if known else ""
+        return "[" + ", ".join(f"sumIf(measures[1], {_inside('', *one)}{then})" for one in self.looked) + "]"
+
     def condition(self, alias: str = "") -> str:
         """The scope as SQL over `panes`, in the order of its sort key; without `known`."""
         p = f"{alias}." if alias else ""
-        parts = [f"{p}generation = {literal(self.generation)}", f"{p}indicator = {literal(self.indicator.name)}"]
-        parts += [f"{p}at >= {moment(self.start)}"] if self.start is not None else []
-        parts += [f"{p}at < {moment(self.until)}"]
+        own = [(self.indicator.name, NEVER if self.start is None else self.start, self.until)]
+        inside = dict.fromkeys(_inside(p, *one) for one in self.looked or own)
+        parts = [f"{p}generation = {literal(self.generation)}", f"({' OR '.join(inside)})"]
         return " AND ".join([*parts, *self.groups(alias)])
 
     def groups(self, alias: str = "") -> list[str]:
@@ -65,6 +79,11 @@ class Scope:
     def asked_for(self) -> dict[str, str]:
         """Dimensions and rollups by name with the value or group asked for."""
         return {**self.where, **self.joins.wanted}
+
+
+def _inside(p: str, name: str, since: int, until: int) -> str:
+    begun = f" AND {p}at >= {moment(since)}" if since > NEVER else ""
+    return f"({p}indicator = {literal(name)}{begun} AND {p}at < {moment(until)})"
 
 
 def moment(ms: int) -> str:

@@ -20,7 +20,7 @@ from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
 from ioc.units.tree import NONE
-from ioc.values import Matrix, within
+from ioc.values import NO_LIMIT, Limited, Matrix, limited, within
 from ioc.vocabulary import ALL, UNKNOWN, Stream
 
 __all__ = ["Answer", "answers", "now", "value"]
@@ -127,9 +127,8 @@ def _sql(asked: Scope, groups: Sequence[str], finals: bool) -> str:
     so it takes a quarter less than to add up all of the first final beside all there is."""
     names = asked.stream.dimensions
     columns = [f"dims[{names.index(d) + 1}] AS {d}" for d in groups]
-    all_or_known = "sumForEach(measures)" if asked.known is None else f"sumForEachIf(measures, known < {moment(asked.known)})"
-    columns.append(f"{all_or_known} AS sums")
-    columns += [f"sumForEachIf(measures, known >= {moment(asked.at)}) AS late"] if finals else []
+    columns.append(f"{asked.sums('' if asked.known is None else f'known < {moment(asked.known)}')} AS sums")
+    columns += [f"{asked.sums(f'known >= {moment(asked.at)}')} AS late"] if finals else []
     by = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(groups)}" if groups else ""
     return f"SELECT {', '.join(columns)} FROM panes FINAL WHERE {asked.condition()}{by}"
 
@@ -141,19 +140,18 @@ def _first(row: Mapping[str, Any]) -> list[int]:
 
 def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: Sequence[int] | None) -> Answer:
     indicator = asked.indicator
+    whole = {**dict.fromkeys(asked.stream.dimensions, ALL), **asked.asked_for, **dims}
+    limits = indicator.limits([tuple(whole.values())], list(whole))
     matrix = within(indicator.value, asked.window, _matrix(asked, sums))
-    columns = [_number(column[0]) for column in indicator.value.bounds(matrix)]
+    columns = [_number(column[0]) for column in indicator.value.bounds(limited(indicator.value, matrix, limits))]
     names = indicator.value.names
-    first_value = (
-        None
-        if first is None
-        else _number(indicator.value.bounds(within(indicator.value, asked.window, _matrix(asked, first)))[0][0])
-    )
+    then = None if first is None else within(indicator.value, asked.window, _matrix(asked, first))
+    first_value = None if then is None else _number(indicator.value.bounds(limited(indicator.value, then, limits))[0][0])
     compared = first is not None and asked.kind in ("latest", "first")
     empty = asked.until == 0
     return Answer(
         indicator=indicator.name,
-        dims={**dict.fromkeys(asked.stream.dimensions, ALL), **asked.asked_for, **dims},
+        dims=whole,
         value=columns[0],
         lo=columns[1],
         hi=columns[2],
@@ -167,8 +165,15 @@ def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: S
         first_value=first_value if compared else None,
         unit=indicator.unit,
         window=asked.window,
-        notes=asked.notes,
+        notes=(*asked.notes, *_unlimited(asked, limits)),
     )
+
+
+def _unlimited(asked: Scope, limits: Sequence[int] | None) -> Iterator[str]:
+    value = asked.indicator.value
+    if limits == [NO_LIMIT] and isinstance(value, Limited):
+        there = ", ".join(" x ".join(names) or ALL for names in value.limits)
+        yield f"{asked.indicator.name} has limits by {there} only: there is none for this group"
 
 
 def _matrix(asked: Scope, sums: Sequence[int]) -> Matrix:

@@ -64,11 +64,16 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
     "dBm": ("dBm", 1),
     "ngày": ("suffix: ngày", 1),
     "giây": ("suffix: giây", 0),
+    "giờ làm việc": ("suffix: giờ", 1),
+    "hồ sơ/giờ làm việc": ("none", 1),
+    "hồ sơ/ngày làm việc": ("none", 0),
 }
 """Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
-ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds"}
+ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds", "suffix: giờ": "suffix: hours"}
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
+AHEAD = 5
+"""Coming working days that are shown at most."""
 LETTER = 9
 """Pixels of a letter in the heading of a table."""
 NOWHERE = GridPos(x=0, y=0, w=24, h=1)
@@ -173,13 +178,18 @@ class Builder:
 
     def ahead(self, stream: Stream, indicator: Indicator) -> BarPanel:
         """A level now and at the end of the coming working days, as known now."""
+        looking = {i.looks[0].ahead: i for i in stream.indicators if len(i.looks) == 1 and i.looks[0].of == indicator.name}
+        seen = {n: one for n, one in sorted(looking.items()) if 0 < n <= AHEAD}
+        if not seen:
+            said = f"no indicator looks ahead at {indicator.name}; declare one with looks=(Look({indicator.name!r}, ahead=1),)"
+            raise DeclarationError(f"board of {stream.name}: {said}")
         title = self.title(indicator)
         return BarPanel(
             id=panel_id(f"ahead {indicator.name}"),
             title=f"{title}: {self.words.coming}",
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(sql.ahead(stream, indicator, self.words, title)),
+            targets=_table(sql.ahead(stream, indicator, seen, self.words, title)),
             options=BarOptions(xField=self.words.day),
             fieldConfig=BarFields(defaults=BarDefaults(unit="none", decimals=0, min=0, color=_fixed("orange"))),
         )

@@ -23,6 +23,8 @@ from ioc.vocabulary import ALL, Board, Indicator, Stream
 
 FOLDER = "grafana/boards"
 OVERVIEW = "overview"
+TILES = 7
+"""Tiles side by side on the board of a stream at most: a narrower one cuts its title."""
 USUAL = "1d"
 """The window a board opens with."""
 
@@ -75,7 +77,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     panels = _placed(
         [
             (2, [make.state(uid(board.name, words))]),
-            (5, [make.tile(stream, indicator) for indicator in tiles]),
+            *((5, [make.tile(stream, indicator) for indicator in tiles[n : n + TILES]]) for n in range(0, len(tiles), TILES)),
             (9, [make.lines(stream, some) for some in lines]),
             (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
         ]

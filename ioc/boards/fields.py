@@ -27,6 +27,8 @@ Unit = Literal[
     "suffix: days",
     "suffix: giây",  # seconds, as they are
     "suffix: seconds",
+    "suffix: giờ",  # hours of work
+    "suffix: hours",
     "Kbits",  # kbit/s; large ones are shown as Mbit/s
     "dBm",
     "s",  # a span in seconds, shown in the largest fitting unit

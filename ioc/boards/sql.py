@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
-from ioc.store.views import AHEAD, LAST
-from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Stream
+from ioc.store.views import LAST
+from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream
 
 NAME = 36
 """Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
@@ -40,8 +40,8 @@ def _window(indicator: Indicator) -> str:
 
 
 def _value(indicator: Indicator) -> str:
-    """The value of the one row, or of none: counts of nothing are 0, others have no value."""
-    return "ifNull(sum(value), 0)" if isinstance(indicator.value, Count) else "max(value)"
+    """The value of the one row, or of none: counts of nothing are 0, and nothing needs nobody; others have no value."""
+    return "ifNull(sum(value), 0)" if isinstance(indicator.value, Count | Needed) else "max(value)"
 
 
 def tile(stream: Stream, indicator: Indicator) -> str:
@@ -89,13 +89,16 @@ def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[
     )
 
 
-def ahead(stream: Stream, indicator: Indicator, words: Words, title: str) -> str:
-    """A level now and at the end of each coming working day, as known now."""
-    weekdays = f"transform(toDayOfWeek(day), [1, 2, 3, 4, 5], {literal(list(words.weekdays))}, '')"
+def ahead(stream: Stream, indicator: Indicator, seen: Mapping[int, Indicator], words: Words, title: str) -> str:
+    """A level now and at the end of each coming working day, as known now. `seen`: what looks ahead at it, by the number of days."""
+    days = f"transform(toDayOfWeek(day), {list(range(1, 8))}, {literal(list(words.weekdays))}, '')"
+    each = " UNION ALL ".join(
+        f"SELECT {n} AS n, value FROM {view(one)}{LAST} WHERE {chosen(stream, one)}" for n, one in {0: indicator, **seen}.items()
+    )
     return (
-        f"SELECT if(day = toDate(0), {literal(words.now)}, concat({weekdays}, formatDateTime(day, ' %d/%m'))) AS {quoted(words.day)}, "
-        f"toFloat64(sum(value)) AS {quoted(title)} FROM (SELECT day, value FROM {view(indicator)}{AHEAD} "
-        f"WHERE {chosen(stream, indicator).partition(' AND ')[2]} UNION ALL SELECT toDate(0) AS day, 0 AS value) GROUP BY day ORDER BY day"
+        f"SELECT if(n = 0, {literal(words.now)}, concat({days}, formatDateTime(day, ' %d/%m'))) AS {quoted(words.day)}, "
+        f"toFloat64(sum(value)) AS {quoted(title)} FROM (SELECT arrayJoin({[0, *seen]}) AS n, 0 AS value UNION ALL {each}) AS a "
+        f"LEFT JOIN {RUN}.v_workdays AS w ON a.n = w.n GROUP BY n, day ORDER BY n"
     )
 
 

@@ -10,7 +10,7 @@ Language = Literal["vi", "en"]
 
 @dataclass(frozen=True)
 class Words:
-    """The texts of one language. `windows`: by window; `weekdays`: Monday to Friday."""
+    """The texts of one language. `windows`: by window; `weekdays`: Monday to Sunday."""
 
     language: Language
     own_name: str
@@ -66,7 +66,7 @@ VI = Words(
     coming="hôm nay và các ngày làm việc tới",
     now="Hiện tại",
     day="Ngày",
-    weekdays=("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu"),
+    weekdays=("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật"),
     windows={
         "1h": "1 giờ qua",
         "1d": "24 giờ qua",
@@ -106,7 +106,7 @@ EN = Words(
     coming="today and in the coming working days",
     now="Now",
     day="Day",
-    weekdays=("Mon", "Tue", "Wed", "Thu", "Fri"),
+    weekdays=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     windows={
         "1h": "last hour",
         "1d": "last 24 hours",

@@ -204,10 +204,16 @@ def _described(stream: Stream, indicator: Indicator) -> dict[str, Any]:
         "kind": "level" if indicator.level else "flow", "windows": [] if indicator.level else list(indicator.windows),
         "dimensions": list(stream.dimensions), "rollups": [f"{r.name} (of {r.of})" for r in stream.rollups],
         "rolled by": [" x ".join(g) or ALL for g in indicator.groupings],
-        "measures": list(indicator.value.measures), "alert": str(indicator.alert or ""),
+        "measures": list(indicator.value.measures), "looks at": list(map(str, indicator.looks)),
+        "limits": _limits(indicator), "alert": str(indicator.alert or ""),
         "legal basis": str(indicator.legal or ""), "in effect": indicator.legal.effect if indicator.legal else "",
         "stream": stream.name, "topic": stream.topic,
     }  # fmt: skip
+
+
+def _limits(indicator: Indicator) -> list[str]:
+    limits = getattr(indicator.value, "limits", {})
+    return [f"{' x '.join(names) or '*'}: {limit}" for names, limit in limits.items()]
 
 
 def sql(

@@ -20,7 +20,7 @@ from ioc.importing import mapping
 from ioc.settings import Settings
 from ioc.store.form import TABLES
 from ioc.store.tables import board_views
-from ioc.store.views import AHEAD, DAYS, LAST, TELLS
+from ioc.store.views import LAST, TELLS
 from ioc.vocabulary import ALL, Indicator, Stream
 
 FOLDER = "docs/reference"
@@ -184,14 +184,13 @@ def views() -> str:
         + _table(("view", "what it tells", "columns"), rows)
     ]
     for stream in catalog.streams:
-        own = [f"{one.view}{end}" for one in stream.indicators for end in ("", LAST, AHEAD)]
+        own = [f"{one.view}{end}" for one in stream.indicators for end in ("", LAST)]
         shown = [(f"`{name}`", _names(columns[name])) for name in own if name in columns]
         parts.append(f"## {stream.name}\n\n" + _table(("view", "columns"), shown))
     parts.insert(
         1,
         f"Every indicator has views of its own. `v_<indicator>`: one row a change. `v_<indicator>{LAST}`: the last row of each\n"
-        f"group, as a tile shows it. `v_<level>{AHEAD}`: now (day 1970-01-01) and the ends of the next {DAYS} working days,\n"
-        "as known now, public holidays left out.\n",
+        "group, as a tile shows it.\n",
     )
     return "\n".join(parts)
 

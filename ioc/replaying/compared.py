@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ioc.asking.question import moment
-from ioc.calendar.windows import step
+from ioc.calendar.looks import reach
 from ioc.counting import from_archive
 from ioc.errors import WrongGeneration
+from ioc.rolling import looked
 from ioc.rolling.series import series
-from ioc.rolling.steps import dimensions, entries
+from ioc.rolling.steps import dimensions, entries, size_of
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store, literal
 from ioc.store.runs import LIVE, Run, run_named, run_names
@@ -65,9 +66,12 @@ def latest(
     side: Side, stream: Stream, indicator: Indicator, window: str, first: int, last: int, known: int | None
 ) -> pl.DataFrame:
     """d0, d1, ..., `at`, `latest`, `latest lo`, ...: the values from panes in (first, last], as known at `known`."""
-    size = step(window, stream.grain)
-    panes = entries(side.store, stream, side.generations[stream.name], [indicator], [window], first, last, known)
-    frame = series(indicator, window, size, panes[indicator.name, window], first, last)
+    size, generation = size_of(stream, indicator, window), side.generations[stream.name]
+    if indicator.looks:
+        panes = looked.entries(side.store, stream, generation, [indicator], first, last, known)[indicator.name]
+    else:
+        panes = entries(side.store, stream, generation, [indicator], [window], first, last, known)[indicator.name, window]
+    frame = series(indicator, window, size, panes, first, last)
     return _from_step(frame.select(*dimensions(stream), "at", *_renamed(indicator)), first + size)
 
 
@@ -84,23 +88,26 @@ def _renamed(indicator: Indicator) -> list[pl.Expr]:
 
 
 def same_panes(sides: tuple[Side, Side], stream: Stream, indicator: Indicator, high: int, known: int | None) -> bool:
-    """Whether the panes before `high`, summed over partitions and `known`, are the same: then all values are.
+    """Whether the panes before `high`, summed over partitions and `known`, are the same: then all values are. Of an indicator
+    that looks at others: theirs, as far as it looks.
 
     Raises WrongGeneration when a side was counted with other measures than this program's.
     """
     then = f"AND known < {moment(known)} " if known is not None else ""
+    reaches = [reach(high, look.ahead, look.last)[1] for look in indicator.looks]
+    names = tuple(look.of for look in indicator.looks) or (indicator.name,)
     each = [
-        f"SELECT dims, at, {measures} AS m, length(measures) AS width FROM {side.store.database}.panes FINAL "
-        f"WHERE generation = {literal(side.generations[stream.name])} AND indicator = {literal(indicator.name)} {then}"
-        f"AND at < {moment(high)}"
+        f"SELECT indicator, dims, at, {measures} AS m, length(measures) AS width FROM {side.store.database}.panes FINAL "
+        f"WHERE generation = {literal(side.generations[stream.name])} AND indicator IN {literal(names)} {then}"
+        f"AND at < {moment(max([high, *reaches]))}"
         for side, measures in zip(sides, ("measures", "arrayMap(x -> -x, measures)"), strict=True)
     ]
     frame = sides[0].store.query(
         "SELECT count() AS n, groupUniqArrayArray(widths) AS widths FROM (SELECT groupUniqArray(width) AS widths "
-        f"FROM ({' UNION ALL '.join(each)}) GROUP BY dims, at HAVING arrayExists(x -> x != 0, sumForEach(m)))"
+        f"FROM ({' UNION ALL '.join(each)}) GROUP BY indicator, dims, at HAVING arrayExists(x -> x != 0, sumForEach(m)))"
     )
     differing, widths = frame.row(0)
-    if differing and widths != [len(indicator.value.measures)]:
+    if differing and widths != [1 if indicator.looks else len(indicator.value.measures)]:
         raise WrongGeneration(f"{indicator.name} was counted with other measures than this program's: run `ioc rebuild`")
     return not differing
 

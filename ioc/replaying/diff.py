@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from ioc.calendar.windows import LEVEL, step
+from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
 from ioc.replaying import episodes
 from ioc.replaying.compared import Side, finals, latest, rejects, same_finals, same_panes
 from ioc.rolling.reached import beginning, rolled
 from ioc.rolling.series import measured
+from ioc.rolling.steps import size_of
 from ioc.settings import Settings
 from ioc.store.runs import BROKEN_OFF, IMPORT, REPLAYING
 from ioc.times import floor
@@ -130,7 +131,7 @@ def _indicator(
     same = same_panes(sides, stream, indicator, span[1], known)
     same_first = found.latest_only or same_finals(sides, stream, indicator, span[1])
     for window in (LEVEL,) if indicator.level else indicator.windows:
-        size = step(window, stream.grain)
+        size = size_of(stream, indicator, window)
         first, last = floor(span[0], size), floor(span[1], size)
         if last <= first:
             continue

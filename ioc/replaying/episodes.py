@@ -16,8 +16,10 @@ from ioc.alerting.removed import ALERT
 from ioc.asking.question import moment
 from ioc.calendar.windows import LEVEL
 from ioc.replaying.compared import Side
+from ioc.rolling.steps import size_of
 from ioc.store import state
 from ioc.store.clickhouse import literal
+from ioc.times import floor
 from ioc.vocabulary import Dims, Indicator, Stream
 
 Transitions = dict[Dims, set[tuple[int, str]]]
@@ -34,9 +36,11 @@ def differing(
     if left is None or right is None:
         return None, _frame(indicator, [])
     low, high = max(span[0], left[0], right[0]), min(span[1], left[1], right[1])
+    size = size_of(stream, indicator, LEVEL)
+    low, high = floor(low, size), floor(high, size)
     if high <= low:
         return None, _frame(indicator, [])
-    first = low + stream.grain
+    first = low + size
     each = [transitions(side, stream, indicator, first, high) for side in sides]
     earlier = None if left[0] == right[0] else 0 if left[0] < right[0] else 1
     return (low, high), _frame(indicator, compare(each[0], each[1], first, earlier))

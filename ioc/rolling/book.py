@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from ioc.calendar.looks import Shift, shifts
 from ioc.calendar.windows import Ints
 from ioc.rolling.steps import windows_of
 from ioc.store.state import Place
@@ -30,6 +31,8 @@ class Block(NamedTuple):
         return Block(self.at[low:high], self.of[low:high], self.sums[low:high])
 
 
+Pane = tuple[Dims, int, Sequence[int]]
+"""Dims, `at` and sums."""
 Fresh = tuple[Dims, int, int, Place]
 """A pane known since the mark: dims, at, known, and whose partition's it is."""
 
@@ -71,11 +74,23 @@ class Book:
             self._rows = np.array(self._places, np.int64).reshape(-1, len(self._masks))
         return self._rows
 
-    def block(self, rows: Iterable[tuple[Dims, int, Iterable[int]]]) -> Block:
+    def block(self, rows: Iterable[Pane]) -> Block:
         """Panes (dims, at, sums) as a block."""
         ordered = sorted(((at, self.pane(dims), sums) for dims, at, sums in rows), key=lambda row: row[:2])
         at, of, sums = zip(*ordered, strict=True) if ordered else ((), (), ())
         return Block(np.array(at, np.int64), np.array(of, np.int64), np.array(sums, np.int64).reshape(len(ordered), self.width))
+
+    def looked(self, panes: Mapping[tuple[Shift, str], Sequence[Pane]]) -> Block:
+        """What it sees of the panes of others, by shift and indicator; each look in its measure, at the time it counts from."""
+        return self.block(self._seen(panes))
+
+    def _seen(self, panes: Mapping[tuple[Shift, str], Sequence[Pane]]) -> Iterator[Pane]:
+        for column, look in enumerate(self.indicator.looks):
+            for shift in shifts(look.ahead, look.last):
+                own = panes[shift, look.of]
+                to = shift.to(np.array([at for _, at, _ in own], np.int64)).tolist()
+                for (dims, _, (one,)), at in zip(own, to, strict=True):
+                    yield dims, at, [shift.sign * one if n == column else 0 for n in range(self.width)]
 
     def held(self, window: str) -> Matrix:
         """The settled sums of a window, with a row for each group there is."""

@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import structlog
 
-from ioc.calendar.windows import LEVEL, leaves, step
+from ioc.calendar.looks import shifts
+from ioc.calendar.windows import LEVEL, leaves
 from ioc.events.batch import RECEIVED
 from ioc.events.decode import Clock
-from ioc.rolling.steps import Span, dimensions, rows, windows_of
+from ioc.rolling.looked import rows
+from ioc.rolling.steps import Span, dimensions, size_of, windows_of
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
@@ -75,9 +78,9 @@ def _behind(positions: Mapping[Place, int]) -> str:
 
 @dataclass
 class Job:
-    """An imported past that is being rolled: what it changed (indicator, dims, at), and how far it is (ms)."""
+    """An imported past that is being rolled: what it changed of each indicator (dims, at), and how far it is (ms)."""
 
-    changed: pl.DataFrame
+    changed: dict[str, pl.DataFrame]
     upto: dict[Place, int]
     reached: int
     end: int
@@ -146,12 +149,14 @@ class Imported:
         asked.update({place: counted[place].next for place in news})
 
     def _job(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint], end: int) -> Job:
-        changed = self.store.query(
-            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS step FROM panes "
-            f"WHERE generation = {literal(generation)} AND {_behind(self._pending[stream.name])} AND known > at "
-            f"AND at < fromUnixTimestamp64Milli({end})"
-        ).rename({"step": "at"})
-        begin = floor(int(changed["at"].min()), DAY) if len(changed) else end  # type: ignore[arg-type]
+        looked = {look.of for indicator in stream.indicators for look in indicator.looks}
+        panes = self.store.query(
+            "SELECT DISTINCT indicator, dims, toUnixTimestamp64Milli(at) AS a, toUnixTimestamp64Milli(known) AS k FROM panes "
+            f"WHERE generation = {literal(generation)} AND {_behind(self._pending[stream.name])} "
+            f"AND (known > at AND at < fromUnixTimestamp64Milli({end}) OR indicator IN {literal(tuple(looked) or ('',))})"
+        ).rename({"a": "at", "k": "known"})
+        changed = {i.name: _late(i, panes).filter(pl.col("at") < end) for i in stream.indicators}
+        begin = floor(min([end, *(int(own["at"].min()) for own in changed.values() if len(own))]), DAY)  # type: ignore[arg-type]
         upto = {place: counted[place].next for place in lives(counted)}
         log.info("an imported past is rolled", stream=stream.name, begin=iso(begin), end=iso(end))
         return Job(changed, upto, begin, end)
@@ -187,10 +192,22 @@ def underway(store: Store, generation: str) -> tuple[int, int] | None:
     return next(((reached, end) for reached, end in found if reached is not None and end is not None), None)
 
 
+def _late(indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:
+    """What came too late for an indicator's first finals: dims, and `at` from which on it counts; of another's panes, as it
+    looks at them."""
+    parts = [panes.filter(pl.col("indicator") == indicator.name)]
+    for look in indicator.looks:
+        own = panes.filter(pl.col("indicator") == look.of)
+        at = own["at"].to_numpy()
+        for shift in shifts(look.ahead, look.last):
+            parts.append(own.with_columns(at=pl.Series(np.maximum(shift.to(at), at - LONGEST), dtype=pl.Int64)))
+    return pl.concat(parts).filter(pl.col("known") > pl.col("at"))
+
+
 def _span(stream: Stream, indicator: Indicator, window: str, job: Job, after: int, began: int) -> Span | None:
     """The steps of one window in (reached, after] that the past touches: of a level all that follow it."""
-    size = step(window, stream.grain)
-    own = job.changed.filter(pl.col("indicator") == indicator.name)
+    size = size_of(stream, indicator, window)
+    own = job.changed[indicator.name]
     if own.is_empty():
         return None
     at = own["at"].to_numpy()

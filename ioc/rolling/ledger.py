@@ -8,16 +8,17 @@ ahead in blocks. The cost of a roll is that of what is new, whatever lies behind
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
+from ioc.calendar.looks import shifts
 from ioc.calendar.windows import LEVEL, ROLLING, window_start
-from ioc.rolling.book import COMING, Block, Book
+from ioc.rolling.book import COMING, Block, Book, Pane
 from ioc.rolling.open_step import Opened, opened
 from ioc.rolling.series import Entries
-from ioc.rolling.steps import NEVER, dimensions
+from ioc.rolling.steps import NEVER, dimensions, moment
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Place
 from ioc.times import DAY, MINUTE
@@ -105,27 +106,44 @@ class Ledger:
         starts = {COMING: self.mark}
         for window in {w for book in self.books.values() for w in book.sums if w in ROLLING}:
             starts[window] = self.mark - ROLLING[window][0]
+        looked = {
+            (shift, look.of): (shift.back(self.mark), shift.back(until))
+            for book in self.books.values()
+            for look in book.indicator.looks
+            for shift in shifts(look.ahead, look.last)
+        }
         ranges = [f"at >= fromUnixTimestamp64Milli({s}) AND at < fromUnixTimestamp64Milli({s + length})" for s in starts.values()]
+        ranges += [
+            f"indicator = {literal(of)} AND at >= {moment(low)} AND at < {moment(high)}"
+            for (_, of), (low, high) in looked.items()
+            if low < high
+        ]
         frame = self.store.query(
             "SELECT indicator, dims, toUnixTimestamp64Milli(at) AS a, sumForEach(measures) AS m FROM panes FINAL "
             f"WHERE generation = {literal(self.generation)} AND known < fromUnixTimestamp64Milli({self.mark}) "
             f"AND ({' OR '.join(f'({r})' for r in ranges)}) GROUP BY indicator, dims, at"
         )
-        own = frame.partition_by("indicator", as_dict=True)
+        rows: dict[str, list[Pane]] = {name: [] for name in self.books}
+        for name, dims, at, sums in frame.rows():
+            if name in rows:
+                rows[name].append((tuple(dims), at, sums))
+        coming = {(shift, of): [row for row in rows[of] if low <= row[1] < high] for (shift, of), (low, high) in looked.items()}
         for name, book in self.books.items():
-            found = own.get((name,), frame.clear())
-            rows = [(tuple(dims), at, sums) for _, dims, at, sums in found.rows()]
+            if book.indicator.looks:
+                book.blocks[COMING] = book.looked(coming)
+                continue
             for window, start in starts.items():
                 if window == COMING or window in book.sums:
-                    book.blocks[window] = book.block(r for r in rows if start <= r[1] < start + length)
+                    book.blocks[window] = book.block(r for r in rows[name] if start <= r[1] < start + length)
         self.until = until
 
     # ---- what a roller asks
 
     def open(self, now: int, here: int) -> Iterator[Opened]:
         """The sums of every window that ends at `here`, over panes with at < `now` (ms)."""
+        held = {name: [(k[0], k[1], sums) for k, (_, sums) in book.fresh.items()] for name, book in self.books.items()}
         for book in self.books.values():
-            fresh = book.block((dims, at, sums) for (dims, at, *_), (_, sums) in book.fresh.items())
+            fresh = _block(book, held)
             for window in book.sums:
                 sums = self._moved(book, window, here, now, fresh)
                 book.there[window].update(np.flatnonzero(sums.any(axis=1)).tolist())
@@ -171,9 +189,12 @@ class Ledger:
 
     def settle(self, mark: int) -> None:
         """First finals are written up to `mark` now, which it covers."""
+        passed: dict[str, list[Pane]] = {}
+        for name, book in self.books.items():
+            keys = [key for key in book.fresh if key[2] < mark]
+            passed[name] = [(key[0], key[1], book.fresh.pop(key)[1]) for key in keys]
         for book in self.books.values():
-            passed = [key for key in book.fresh if key[2] < mark]
-            gone = book.block((key[0], key[1], book.fresh.pop(key)[1]) for key in passed)
+            gone = _block(book, passed)
             came = np.concatenate([gone.of[gone.at < mark], book.blocks[COMING].between(self.mark, mark).of])
             for window in book.sums:
                 book.there[window].update(book.places[came].ravel().tolist())  # a final row may tell of them
@@ -186,3 +207,11 @@ class Ledger:
                 order = np.argsort(joined.at, kind="stable")
                 book.blocks[window] = Block(joined.at[order], joined.of[order], joined.sums[order])
         self.mark = mark
+
+
+def _block(book: Book, panes: Mapping[str, Sequence[Pane]]) -> Block:
+    """The panes of an indicator, or of those it looks at as it sees them, from panes by indicator."""
+    looks = book.indicator.looks
+    if not looks:
+        return book.block(panes[book.indicator.name])
+    return book.looked({(shift, look.of): panes[look.of] for look in looks for shift in shifts(look.ahead, look.last)})

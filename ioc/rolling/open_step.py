@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from ioc.calendar.looks import NEVER as ALWAYS
+from ioc.calendar.looks import reach
 from ioc.calendar.windows import LEVEL, step, window_start
 from ioc.rolling.series import measured
-from ioc.rolling.steps import NEVER, alike, dimensions, groups_sql, matrix
+from ioc.rolling.steps import NEVER, alike, dimensions, groups_sql, matrix, moment, size_of
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
 from ioc.values import Matrix
@@ -41,10 +43,12 @@ def opened(
     tells of it. `known`: only what was known before then (ms).
     """
     for level in (True, False):
-        for some in alike(stream, (i for i in stream.indicators if i.level == level)):
+        for some in alike(stream, (i for i in stream.indicators if i.level == level and not i.looks)):
             for windows in dict.fromkeys((LEVEL,) if level else i.windows for i in some):
                 own = [i for i in some if level or i.windows == windows]
                 yield from _opened(store, stream, generation, own, windows, to, now, final, known)
+    for some in alike(stream, (i for i in stream.indicators if i.looks)):
+        yield from _looked(store, stream, generation, some, now, known)
 
 
 def _opened(
@@ -78,15 +82,40 @@ def _opened(
                 yield Opened(indicator, window, names, matrix(own[f"m{i}"], len(indicator.value.measures)))
 
 
+def _looked(
+    store: Store, stream: Stream, generation: str, indicators: Sequence[Indicator], now: int, known: int | None
+) -> Iterator[Opened]:
+    """What looks at the panes of others sees at `now`."""
+    spans = {look: (look.of, *reach(now, look.ahead, look.last)) for i in indicators for look in i.looks}
+    wanted = sorted(set(spans.values()))
+    inside = [
+        f"indicator = {literal(name)} AND at < {moment(until)}" + (f" AND at >= {moment(since)}" if since > ALWAYS else "")
+        for name, since, until in wanted
+    ]
+    dims = dimensions(stream)
+    sums = ", ".join(f"sumIf(measures[1], {one}) AS m{n}" for n, one in enumerate(inside))
+    then = f" AND known < {moment(known)}" if known is not None else ""
+    frame = store.query(
+        f"SELECT {', '.join(f'g.{i + 1} AS {d}' for i, d in enumerate(dims))}, {sums} FROM panes FINAL "
+        f"ARRAY JOIN {groups_sql(stream, indicators[0])} AS g WHERE generation = {literal(generation)} "
+        f"AND ({' OR '.join(f'({one})' for one in inside)}){then} GROUP BY {', '.join(dims)}"
+    )
+    names = frame.select(dims).rows()
+    for indicator in indicators:
+        columns = [frame[f"m{wanted.index(spans[look])}"].to_numpy() for look in indicator.looks]
+        yield Opened(indicator, LEVEL, names, np.column_stack(columns).astype(np.int64))
+
+
 def provisional(stream: Stream, indicator: Indicator, found: Sequence[Opened], now: int) -> pl.DataFrame:
     """The rows of the open steps of one indicator. A row stands at the end of its step, but its window looks back from `now`: a
     board says what its title says."""
-    dims = pl.DataFrame(
-        [g for one in found for g in one.groups], schema=dict.fromkeys(dimensions(stream), pl.String), orient="row"
-    )
-    ends = [floor(now - 1, size) + size for size in (step(one.window, stream.grain) for one in found)]
+    groups = [g for one in found for g in one.groups]
+    limits = [indicator.limits(one.groups, stream.dimensions) for one in found]
+    dims = pl.DataFrame(groups, schema=dict.fromkeys(dimensions(stream), pl.String), orient="row")
+    ends = [floor(now - 1, size) + size for size in (size_of(stream, indicator, one.window) for one in found)]
     sizes = [len(one.groups) for one in found]
-    return dims.hstack(pl.concat([measured(indicator, one.window, one.sums) for one in found])).with_columns(
+    values = pl.concat([measured(indicator, one.window, one.sums, own) for one, own in zip(found, limits, strict=True)])
+    return dims.hstack(values).with_columns(
         window=pl.Series([one.window for one, n in zip(found, sizes, strict=True) for _ in range(n)], dtype=pl.String),
         at=pl.Series(np.repeat(ends, sizes), dtype=pl.Int64),
         indicator=pl.lit(indicator.name),

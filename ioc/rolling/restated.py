@@ -9,7 +9,7 @@ import polars as pl
 
 from ioc.calendar.windows import LEVEL, leaves, step
 from ioc.rolling.imported import groups_of
-from ioc.rolling.steps import Span, windows_of
+from ioc.rolling.steps import Span, size_of, windows_of
 from ioc.store.clickhouse import Store, literal
 from ioc.store.state import Checkpoint, Place
 from ioc.times import floor
@@ -79,4 +79,4 @@ def all_windows(stream: Stream) -> Iterator[tuple[Indicator, str, int]]:
     """Every indicator with each of its windows and their steps (ms)."""
     for indicator in stream.indicators:
         for window in windows_of(indicator):
-            yield indicator, window, step(window, stream.grain)
+            yield indicator, window, size_of(stream, indicator, window)

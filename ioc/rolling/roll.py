@@ -18,11 +18,12 @@ from ioc.counting.pipeline import MEASURE
 from ioc.events.decode import Clock
 from ioc.rolling.imported import Imported
 from ioc.rolling.ledger import FAR, Ledger
+from ioc.rolling.looked import rows
 from ioc.rolling.open_step import Opened, opened, provisional
 from ioc.rolling.reached import ROLL, beginning, rolled
 from ioc.rolling.restated import all_windows, late, portions, restated
 from ioc.rolling.rows import ROWS, tables_of, written
-from ioc.rolling.steps import Span, dimensions, rows
+from ioc.rolling.steps import Span, dimensions
 from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from ioc.calendar.windows import LEVEL, Ints, changes, enters, leaves
-from ioc.values import Matrix, within
-from ioc.vocabulary import Indicator
+from ioc.values import Matrix, limited, within
+from ioc.vocabulary import Dims, Indicator
 
 
 @dataclass(frozen=True)
 class Entries:
     """Panes summed by step: dimensions d0, d1, ... in `dims`; `at` and `known` = max(at, known), floored to the step (ms);
-    `sums` of shape (rows, measures)."""
+    `sums` of shape (rows, measures). `dimensions`: their names, where the value has limits."""
 
     dims: pl.DataFrame
     at: Ints
     known: Ints
     sums: Matrix
+    dimensions: Dims = ()
 
 
 def series(indicator: Indicator, window: str, size: int, entries: Entries, first: int, last: int) -> pl.DataFrame:
@@ -55,10 +57,11 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     )
     full = np.zeros((len(sums), entries.sums.shape[1]), np.int64)
     full[:, used] = sums[:, :width]
-    now = then = measured(indicator, window, full)
+    limits = _limits(indicator, names, of, entries.dimensions)
+    now = then = measured(indicator, window, full, limits)
     if len(late):
         full[:, used] -= sums[:, width:]
-        then = measured(indicator, window, full)
+        then = measured(indicator, window, full, limits)
     frame = names[of].with_columns(at=pl.Series(at, dtype=pl.Int64)).hstack(now)
     return frame.with_columns(first_value=then["value"], first_n=then["n"])
 
@@ -74,10 +77,16 @@ def numbered(groups: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     return groups[rows], numbers
 
 
-def measured(indicator: Indicator, window: str, sums: Matrix) -> pl.DataFrame:
+def _limits(indicator: Indicator, groups: pl.DataFrame, of: Ints, dimensions: Dims) -> Sequence[int] | None:
+    """The limit of each row; `of`: its group."""
+    limits = indicator.limits(groups.iter_rows(), dimensions)
+    return None if limits is None else [limits[group] for group in of]
+
+
+def measured(indicator: Indicator, window: str, sums: Matrix, limits: Sequence[int] | None = None) -> pl.DataFrame:
     """Columns value, lo, hi, n, and one for each further name (p90, ...); null where there is no value."""
     sums = within(indicator.value, window, sums)
-    columns = indicator.value.bounds(sums)
+    columns = indicator.value.bounds(limited(indicator.value, sums, limits))
     named = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
     high = np.where(np.isposinf(columns[2]), np.nan, columns[2])  # an open bucket has no upper bound
     numbers = {"value": columns[0], "lo": columns[1], "hi": high, "n": indicator.value.n(sums)} | named

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ioc.calendar.looks import STEP
 from ioc.calendar.windows import CALENDAR, LEVEL, step, window_start
 from ioc.rolling.series import Entries, measured, series
 from ioc.store.clickhouse import Store, literal
@@ -16,6 +17,8 @@ from ioc.values import Matrix
 from ioc.vocabulary import ALL, Indicator, Stream
 
 NEVER = -(1 << 62)
+EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_000
+"""What the store's times can hold: the years 1900 to 2299."""
 NAMED = 500
 """Groups a statement may name; more are read whole and left out afterwards."""
 LONG = DAY
@@ -47,6 +50,16 @@ def windows_of(indicator: Indicator) -> tuple[str, ...]:
     return (LEVEL,) if indicator.level else indicator.windows
 
 
+def size_of(stream: Stream, indicator: Indicator, window: str) -> int:
+    """The step of an indicator's window (ms)."""
+    return STEP if indicator.looks else step(window, stream.grain)
+
+
+def moment(ms: int) -> str:
+    """A time as SQL, within what the store can hold."""
+    return f"fromUnixTimestamp64Milli({min(max(ms, EARLIEST), LATEST)})"
+
+
 def rows(
     store: Store,
     stream: Stream,
@@ -62,7 +75,7 @@ def rows(
     if not spans:
         return
     long = max(s.last for s in spans) - min(s.first for s in spans) > LONG
-    written = {} if long else _stored(store, stream, generation, spans)
+    written = {} if long else stored(store, stream, generation, spans)
     reads: dict[tuple[str, int, int], list[str]] = {}
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
@@ -75,17 +88,18 @@ def rows(
             if windows == [LEVEL] and level is not None:
                 panes = {(s.indicator.name, LEVEL): level(s.indicator, last) for s in some}
             else:
-                panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=_only(some))
+                panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=only_of(some))
             if long:
-                written = _stored(store, stream, generation, some)
+                written = stored(store, stream, generation, some)
             for span in some:
                 held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
-                    yield _span(stream, span, held, there)
+                    yield row_frame(stream, span, held, there)
 
 
-def _span(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame | None) -> pl.DataFrame:
-    indicator, size = span.indicator, step(span.window, stream.grain)
+def row_frame(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame | None) -> pl.DataFrame:
+    """The rows of one span. `there`: groups and `at` of those that are written already."""
+    indicator, size = span.indicator, size_of(stream, span.indicator, span.window)
     dims = dimensions(stream)
     if there is None:
         there = pl.DataFrame(
@@ -122,7 +136,7 @@ def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[
     return whole.sort(*dims, "at")
 
 
-def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> dict[tuple[object, ...], pl.DataFrame]:
+def stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> dict[tuple[object, ...], pl.DataFrame]:
     """By indicator and window: those, groups and `at` of the steps that have rows."""
     alike: dict[tuple[str, int, int], list[str]] = {}
     for s in spans:
@@ -136,14 +150,14 @@ def _stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]
     return (
         store.query(
             f"SELECT DISTINCT indicator, window, {names}, toUnixTimestamp64Milli(at) AS step FROM indicators "
-            f"WHERE generation = {literal(generation)} AND ({where}) {_within('dims.', _only(spans))}"
+            f"WHERE generation = {literal(generation)} AND ({where}) {within('dims.', only_of(spans))}"
         )
         .rename({"step": "at"})
         .partition_by("indicator", "window", as_dict=True)
     )
 
 
-def _only(spans: Iterable[Span]) -> pl.DataFrame | None:
+def only_of(spans: Iterable[Span]) -> pl.DataFrame | None:
     """The groups that all of the spans together want, or None: too many to name, or all."""
     groups = [s.groups for s in spans]
     if any(g is None for g in groups):
@@ -152,7 +166,7 @@ def _only(spans: Iterable[Span]) -> pl.DataFrame | None:
     return found if len(found) <= NAMED else None
 
 
-def _within(prefix: str, only: pl.DataFrame | None) -> str:
+def within(prefix: str, only: pl.DataFrame | None) -> str:
     """A condition on the group in an array or a tuple."""
     if only is None or not only.columns:
         return ""
@@ -221,7 +235,7 @@ def entries(
             f"SELECT indicator, {names}, {at} AS a, {known_at} AS k, sumForEach(measures) AS m FROM panes FINAL "
             f"ARRAY JOIN {groups_sql(stream, together[0])} AS g "
             f"WHERE generation = {literal(generation)} AND indicator IN {literal(tuple(i.name for i in together))} {since}{then}"
-            f"AND at < fromUnixTimestamp64Milli({last}) {_within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
+            f"AND at < fromUnixTimestamp64Milli({last}) {within('g.', only)}GROUP BY indicator, {', '.join(dims)}, a, k"
         )
         for indicator in together:
             own = frame.filter(pl.col("indicator") == indicator.name).cast({"a": pl.Int64, "k": pl.Int64})

@@ -7,7 +7,7 @@ from ioc.catalog import Catalog
 from ioc.store import reference, state
 from ioc.store.clickhouse import Store
 from ioc.store.form import TABLES, WORD, WORDS
-from ioc.store.views import LAST, VIEWS, ahead_columns, ahead_name
+from ioc.store.views import LAST, VIEWS
 from ioc.store.views import statements as others
 from ioc.vocabulary import Stream
 
@@ -136,6 +136,4 @@ def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
             numbers = ("value", "lo", "hi", "n")
             found[view] = (*group, "at", *numbers, *stats, "first_value", "restated", "until", "as_of")
             found[view + LAST] = (*group, *numbers, *stats, "until")
-            if indicator.level:
-                found[ahead_name(indicator)] = ahead_columns(stream)
     return found

@@ -22,7 +22,7 @@ from ioc.declared import check
 from ioc.errors import DeclarationError, UsageError
 from ioc.units.identity import Editions
 from ioc.units.reading import home
-from ioc.vocabulary import Count, Quantiles, Ratio, Rollup, above
+from ioc.vocabulary import Count, Indicator, Look, Mean, Needed, Quantiles, Ratio, Rollup, above
 from streams import dossiers
 from streams.dossiers import STREAM
 from tests.streams_queue import QUEUE
@@ -237,6 +237,44 @@ def test_the_version_of_a_foreign_package_is_in_the_generation(package: Package,
     monkeypatch.setattr("ioc.declared.metadata.version", lambda name: "99")
     package.forget()
     assert package.generation(rules="import holidays") != first
+
+
+def looking(value: object = Count(), *looks: Look, **more: Any) -> Indicator:
+    """An indicator of the queue that looks at others."""
+    return replace(ONE, name="queue.seen", value=value, looks=looks or (Look(ONE.name, ahead=1),), **more)
+
+
+@pytest.mark.parametrize(
+    ("declare", "says"),
+    [
+        (lambda: Look("a", ahead=1, last=1), "or neither"),
+        (lambda: Look("a", ahead=-1), "at least 1"),
+        (lambda: looking(level=False), "declare level=True"),
+        (lambda: looking(Needed((1, 2), {(): 0})), "1 looks, and the value takes 2: by_day_1, by_day_2"),
+        (lambda: looking(Needed((1,), {})), r"a limit of 0 or more for each of its groupings \[\(\), \('desk',\)\]"),
+        (lambda: looking(Needed((1,), {(): -1, ("desk",): 1})), r"a limit of 0 or more for each of its groupings \[\(\)\]"),
+        (lambda: replace(ONE, value=Needed((1,), {(): 0, ("desk",): 0})), "declare looks"),
+        (lambda: check(replace(QUEUE, indicators=(ONE, looking(Count(), Look("queue.x"))))), "counts of queue: queue.waiting"),
+        (lambda: check(replace(QUEUE, indicators=(ONE, looking(Mean(), *[Look(ONE.name)] * 3)))), "is a Count, Needed or"),
+        (lambda: generation(replace(QUEUE, indicators=(ONE, looking()))), r"its looks use working days; add \S*calendar.toml"),
+    ],
+)  # fmt: skip
+def test_a_look_that_cannot_be_is_told_what_is_right(declare: Callable[[], object], says: str) -> None:
+    with pytest.raises(DeclarationError, match=says):
+        declare()
+
+
+def test_what_looks_are_computed_by_is_in_the_generation_and_their_words_are_not() -> None:
+    here = Path(str(workdays.file()))
+    of = lambda *looking: generation(replace(QUEUE, indicators=(ONE, *looking), data_files=(here,)))  # noqa: E731
+    one = looking(Needed((1,), {(): 3, ("desk",): 1}))
+    assert of(one) == of(replace(one, vi="Khác", alert=above(1)))
+    others = [
+        looking(Needed((2,), {(): 3, ("desk",): 1})),
+        looking(Needed((1,), {(): 3, ("desk",): 2})),
+        replace(one, looks=(Look(ONE.name, ahead=2),)),
+    ]
+    assert len({of(), of(one), *map(of, others)}) == 5
 
 
 USES = ["from ioc.calendar.workdays import calendar", "def due(at):\n    from ioc.calendar import workdays"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from ioc.asking import read
 from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.events import murmur
@@ -85,6 +86,19 @@ def test_every_step_of_the_past_and_after_it_has_the_latest_value(imported: Stor
                 begin = window_start(window, at)
                 true = sum(1 for t, _, a, _ in facts if begin <= t // MINUTE * MINUTE < at and agency in (None, a))
                 assert held(frame, at)[0] == true, (agency, window, iso(at))
+
+
+def test_what_looks_at_the_changed_panes_has_its_latest_value_too(imported: Store) -> None:
+    """Ten months before the centre began, and for the ten working days in which each of the past is looked back at."""
+    restated = 0
+    for name in ("dossier.arrivals", "dossier.time_to_breach"):
+        frame = rows(imported, name, "level")
+        for at in range((START - 310 * DAY) // HOUR * HOUR, END - HOUR, 61 * HOUR):
+            if at >= frame["at"][0]:
+                (latest,) = read.value(imported, CATALOG, name, at)
+                assert held(frame, at)[0] == latest.value, (name, iso(at))
+                restated += latest.value not in (None, 0.0)
+    assert restated > 60
 
 
 def test_first_finals_are_what_they_were_and_none_stands_before_the_centre_began(imported: Store) -> None:

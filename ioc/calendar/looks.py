@@ -1,0 +1,103 @@
+"""Looks: from which instant on a contribution counts for who looks ahead, or back over working time. Pure.
+
+A look is one or two shifts. A shift moves the time of a contribution: it counts at T if `to(at)` < T, that is
+if `at` < `back(T)`. So a level that looks elsewhere is one over the same panes; what was known then is found as ever.
+
+The value at T is that of the instant just before T, so midnight belongs to the day that ends there, as for `day` or `week`.
+
+>>> from ioc.times import iso, to_ms
+>>> friday, monday = to_ms("2026-05-08T03:00:00Z"), to_ms("2026-05-11T09:00:00Z")
+>>> (one,) = shifts(ahead=1)
+>>> iso(one.back(friday)), iso(one.back(to_ms("2026-05-08T17:00:00Z"))), iso(one.back(to_ms("2026-05-08T17:00:00.001Z")))
+('2026-05-08T17:00:00Z', '2026-05-08T17:00:00Z', '2026-05-11T17:00:00Z')
+>>> iso(int(one.to(np.array([monday]))[0]))
+'2026-05-08T17:00:00Z'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ioc.calendar.windows import Ints
+from ioc.calendar.workdays import WorkCalendar, calendar
+from ioc.times import DAY, HOUR, OFFSET, local_day
+
+STEP = HOUR
+"""How often what looks is rolled and judged: a day's end is no matter of minutes."""
+NEVER, EVER = -(1 << 61), 1 << 61
+"""Before and behind all times: beyond the calendar's end everything counts, for nothing is known of the days that come."""
+
+
+class Shift(NamedTuple):
+    """Counts with this sign. `to`: from which instant on; `back`: contributions before which time count at an instant (ms)."""
+
+    sign: int
+    to: Callable[[Ints], Ints]
+    back: Callable[[int], int]
+
+
+HERE = Shift(1, lambda at: at, lambda at: at)
+
+
+@cache
+def shifts(ahead: int = 0, last: int = 0) -> tuple[Shift, ...]:
+    """The shifts of a look: at the end of the n-th working day, counted from that of T on if it is one; or over the last n
+    working hours, in which everything counts from its own time on until so much working time has passed."""
+    if ahead:
+        return (Shift(1, lambda at: _day_before(at, ahead), lambda at: _day_end(at, ahead)),)
+    if last:
+        return HERE, Shift(-1, lambda at: _leaves(at, last * HOUR), lambda at: _since(at, last * HOUR))
+    return (HERE,)
+
+
+def reach(at: int, ahead: int = 0, last: int = 0) -> tuple[int, int]:
+    """What a look counts at an instant: contributions with since <= `at` < until (ms)."""
+    first, *rest = shifts(ahead, last)
+    return rest[0].back(at) if rest else NEVER, first.back(at)
+
+
+@cache
+def _workdays(known: WorkCalendar) -> Ints:
+    """All working days there are, as days since 1970."""
+    return np.flatnonzero(np.diff(np.array(known.before, np.int64))) + known.first
+
+
+def _midnight(day: Ints | int) -> Ints:
+    return np.asarray(day, np.int64) * DAY - OFFSET
+
+
+def _day_end(at: int, n: int) -> int:
+    """The end of the n-th working day from that of the instant just before `at` on."""
+    days = _workdays(calendar())
+    place = int(np.searchsorted(days, local_day(at - 1))) + n - 1
+    return int(_midnight(days[place] + 1)) if place < len(days) else EVER
+
+
+def _day_before(at: Ints, n: int) -> Ints:
+    """The end of the n-th working day before the day of `at`: after it, that day's end is no farther than n ends away."""
+    days = _workdays(calendar())
+    place = np.searchsorted(days, (at + OFFSET) // DAY) - n
+    return np.where(place < 0, NEVER, _midnight(days[place.clip(min=0)] + 1))
+
+
+def _since(at: int, span: int) -> int:
+    """The first instant from which to `at` there are at most `span` ms of working time."""
+    w = int(_worked(np.array(at, np.int64))) - span
+    return calendar().moment(w - 1) + 1 if w > 0 else NEVER
+
+
+def _leaves(at: Ints, span: int) -> Ints:
+    """The last instant to which there are at most `span` ms of working time from `at` on."""
+    w = _worked(at) + span
+    known = w < calendar().before[-1]
+    return np.where(known, calendar().many.moment(np.where(known, w, 0)), EVER)
+
+
+def _worked(at: Ints) -> Ints:
+    """The working time, also before the calendar begins and after it ends."""
+    first, last = _midnight(calendar().first), _midnight(calendar().rules.last + 1) - 1
+    return calendar().many.at(np.clip(at, first, last))
