@@ -47,10 +47,12 @@ for a while.
 """
 
 
+WAITS_S = 10.0
+"""Seconds a portal's messages wait for those before them."""
+
+
 class Correcting(Protocol):
     """What the gateway needs to know of what was said before; `Changes` is it."""
-
-    turn: asyncio.Lock
 
     async def correct(self, log_map: Map, events: Sequence[Outgoing]) -> Sequence[Outgoing]: ...
 
@@ -75,6 +77,11 @@ Words = Callable[[int, Outcome], Outcome]
 """A verdict in the words of who sent the event."""
 
 
+def again() -> dict[str, str]:
+    """The header of who is sent away for a while."""
+    return {"Retry-After": str(RETRY_S)}
+
+
 def in_words(_: int, outcome: Outcome) -> Outcome:
     """As it is: who sends events speaks of events."""
     return outcome
@@ -92,6 +99,7 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     app.add_middleware(Lingering)
     limiter, counters = SlidingWindowCounterRateLimiter(MemoryStorage()), Counters()
     opening: asyncio.Task[tuple[mapped.Maps, Correcting]] | None = None
+    turn = asyncio.Lock()
     held = 0
 
     async def answer(request: Request, name: str | None) -> Response:
@@ -103,9 +111,7 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
         def hold(size: int) -> None:
             nonlocal held, taken
             if held + size > HELD_BYTES:
-                raise HTTPException(
-                    503, "too much is being received or waits for Kafka; send it again later", {"Retry-After": str(RETRY_S)}
-                )
+                raise HTTPException(503, "too much is being received or waits for Kafka; send it again later", again())
             held, taken = held + size, taken + size
 
         try:
@@ -134,26 +140,28 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     async def mapped_events(
         name: str, log_map: Map, changed: Correcting, body: bytes, wrong: Reject | None
     ) -> list[dict[str, Any]]:
+        """One body at a time: a document takes many times its bytes, and what is compared and sent is one step."""
         from ioc.gateway import mapped
 
-        if wrong is None:
-            found = await asyncio.to_thread(mapped.messages, body, name, log_map)
-            wrong = found.wrong
-        if wrong is not None:
-            return (await delivered([mapped.unread(body, log_map, wrong)], in_words))[0]
-        events, words = [made.outgoing for made in found.made], found.in_own_words(log_map)
-        if log_map.on_change == "refuse":
-            told, _ = await delivered([(event.value, ()) for event in events], words)
-            return found.told(told, name)
-        async with changed.turn:
-            try:
-                sent = await changed.correct(log_map, events)
-            except IocError as error:
-                detail = f"map {name} corrects what was said before, and that cannot be looked up now; send it again later"
-                raise HTTPException(503, detail, {"Retry-After": str(RETRY_S)}) from error
-            told, places = await delivered([(event.value, ()) for event in sent], words)
+        try:
+            async with asyncio.timeout(WAITS_S):
+                await turn.acquire()
+        except TimeoutError:
+            raise HTTPException(503, "other messages are taken first; send it again later", again()) from None
+        try:
+            found = mapped.Messages(wrong=wrong) if wrong else await asyncio.to_thread(mapped.messages, body, name, log_map)
+            if found.wrong:
+                return (await delivered([mapped.unread(body, log_map, found.wrong)], in_words))[0]
+            events = [made.outgoing for made in found.made]
+            sent = await changed.correct(log_map, events) if log_map.on_change == "correct" else events
+            told, places = await delivered([(event.value, ()) for event in sent], found.in_own_words(log_map))
             changed.remember(events, places)
-        return found.told(told, name)
+            return found.told(told, name)
+        except IocError as error:
+            detail = f"map {name} corrects what was said before, and that cannot be looked up now; send it again later"
+            raise HTTPException(503, detail, again()) from error
+        finally:
+            turn.release()
 
     def reply(told: list[dict[str, Any]]) -> Response:
         for one in told:

@@ -32,10 +32,9 @@ _Said = tuple[int, tuple[str, int], int]
 
 
 class Changes:
-    """Corrections of live events. One request at a time, under `turn`: what is compared and what is sent is one step."""
+    """Corrections of live events; one request at a time, for what is compared and what is sent is one step."""
 
     def __init__(self, settings: Settings) -> None:
-        self.turn = asyncio.Lock()
         self._settings = settings
         self._known: tuple[Store, Catalog] | None = None
         self._sent: OrderedDict[int, _Said] = OrderedDict()

@@ -26,11 +26,12 @@ class Columns:
 
     def __init__(self, log_map: Map) -> None:
         self._map = log_map
-        self._columns = sorted(log_map.columns())
+        read = {column for event in log_map.event for column in event.when if below(column, event.each) is None}
+        self._columns = sorted(column for column in log_map.columns() if not many(column) or column in read)
         self._hashed, self._hash = frozenset(log_map.personal.hmac), hasher(log_map.personal)
         self._nulls = frozenset({None, *log_map.input.null})
         self._of = {
-            event.each: [(c, rest) for c in self._columns if (rest := below(c, event.each)) is not None]
+            event.each: [(c, rest) for c in log_map.columns() if (rest := below(c, event.each)) is not None]
             for event in log_map.event
             if event.each
         }

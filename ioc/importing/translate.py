@@ -90,23 +90,23 @@ def made_of(rows: Iterable[Row], log_map: Map, statistics: Statistics, lasts: La
     for row in rows:
         statistics.rows += 1
         spoiled.look(row.fields)
+        before = statistics.events
         if row.trouble:
             statistics.broken += 1
-            found = [Made(row, None, _broken(row, log_map))]
-        else:
-            found = []
-            for event, make, around in makers:
-                for fields, item in columns.items(event, row) if event.each else ((row.fields, None),):
-                    if (outgoing := make(fields)) is None:
-                        continue
-                    if not event.sequence and row.document is None:  # a message has no place in a file
-                        outgoing = outgoing._replace(place=around if event.once else statistics.rows)
-                    found.append(Made(row if item is None else row._replace(fields=fields), event, outgoing, item))
-            statistics.unmatched += not found
-        statistics.events += len(found)
-        for one in found:
-            statistics.undated += one.outgoing.time_ms is None
-        yield from found
+            statistics.events += 1
+            statistics.undated += 1
+            yield Made(row, None, _broken(row, log_map))
+            continue
+        for event, make, around in makers:
+            for fields, item in columns.items(event, row) if event.each else ((row.fields, None),):
+                if (outgoing := make(fields)) is None:
+                    continue
+                if not event.sequence and row.document is None:  # a message has no place in a file
+                    outgoing = outgoing._replace(place=around if event.once else statistics.rows)
+                statistics.events += 1
+                statistics.undated += outgoing.time_ms is None
+                yield Made(row if item is None else row._replace(fields=fields), event, outgoing, item)
+        statistics.unmatched += statistics.events == before
 
 
 def _broken(row: Row, log_map: Map) -> Outgoing:

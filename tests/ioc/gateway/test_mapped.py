@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from ioc.errors import ServiceAway
 from ioc.events import rejects
 from ioc.gateway import app as gateway
-from ioc.gateway import mapped
+from ioc.gateway import mapped, verdicts
 from ioc.gateway.changes import Changes
 from ioc.gateway.outlet import Outlet
 from ioc.importing.mapping import Map
@@ -44,7 +45,6 @@ class Unchanged:
     """Knows of nothing that was said before."""
 
     def __init__(self) -> None:
-        self.turn = asyncio.Lock()
         self.fails: Exception | None = None
 
     async def correct(self, log_map: Map, events: Sequence[Outgoing]) -> Sequence[Outgoing]:
@@ -223,6 +223,35 @@ async def test_what_cannot_be_looked_up_is_sent_away_for_a_while() -> None:
         answer = await client.post("/events/dvc_sync", json=message())
     assert (answer.status_code, answer.headers["retry-after"], log.records) == (503, "5", {})
     assert answer.json()["detail"].startswith("map dvc_sync corrects what was said before, and that cannot be looked up now")
+
+
+async def test_who_waits_too_long_for_his_turn_is_sent_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "WAITS_S", 0.05)
+    log = Log()
+    log.silent = True
+    monkeypatch.setattr(verdicts, "STORED_S", 1.0)
+    async with portal(log) as client:
+        answers = await asyncio.gather(*(client.post("/events/dvc_sync", json=message()) for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [503, 503]
+    told = sorted(answer.json()["detail"] for answer in answers)
+    assert [text.partition(";")[0] for text in told] == [
+        "Kafka did not store the events in time",
+        "other messages are taken first",
+    ]
+
+
+async def test_a_list_without_end_is_refused_before_it_takes_memory() -> None:
+    elements = b",".join([b'{"NgayBoSung":"2025-03-10 08:00:00"}'] * 100_000)
+    body = b'{"MaHoSo":"1","DanhSachHoSoBoSung":[%s]}' % elements
+    tracemalloc.start()
+    try:
+        found = mapped.messages(body, "dvc_sync", load_map("dvc_sync"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.wrong is not None
+    assert found.wrong.reason == "too_large"
+    assert peak < 120 << 20, f"{peak} for {len(body)}"
 
 
 async def test_the_api_page_describes_it() -> None:
