@@ -52,6 +52,8 @@ def field_reader(value: Value, kind: str, name: str, log_map: Map, nulls: Nulls,
     """The reader of one field of `data`, by the kind the contract gives it."""
     if value.constant is not None:
         return lambda row: value.constant
+    if value.any is not None or value.sum is not None:
+        return _of_all(value, name, numbers_of(log_map.input), nulls, statistics)
     if kind == "time":
         moment = time_reader(value, log_map, nulls, statistics, name)
         return lambda row: found[1] if isinstance(found := moment(row), tuple) else found
@@ -78,6 +80,26 @@ def field_reader(value: Value, kind: str, name: str, log_map: Map, nulls: Nulls,
         return int(converted) if whole else float(converted)
 
     return convert
+
+
+def _of_all(value: Value, name: str, number: Callable[[str], int | float | None], nulls: Nulls, statistics: Statistics) -> Getter:
+    """What all elements of a list say together; nothing where there is none with a value (`any`: no)."""
+    column, words = value.any or value.sum or "", frozenset(value.of)
+    if value.any is not None:
+        return lambda row: any(text in words if words else text not in nulls for text in row.get(column, ()))
+
+    def add(row: Fields) -> Any:
+        total: int | float | None = None
+        for text in row.get(column, ()):
+            if text in nulls:
+                continue
+            if (one := number(text)) is None:
+                statistics.unreadable[name] += 1
+                return text
+            total = one if total is None else total + one
+        return total if total is None or abs(total) < 1 << 63 else str(total)
+
+    return add
 
 
 def _looked_up(text: Getter, table: str, log_map: Map, statistics: Statistics) -> Getter:

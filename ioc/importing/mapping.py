@@ -46,7 +46,9 @@ contract's field. XES: attributes are the columns; those of the trace begin with
 JSON: a file is a document, an array of documents, or one a line. A column is a path: `A.B` within an object, `L[0].K` in the
 first element of a list, `L[].K` in each: in the one that `each` is at (`{@item}`: its number, from 1), else in `when` alone,
 where the condition must hold for any element (`false`: none has a value). `/K` is at the top of the document, above `records`.
-Numbers are the texts they are written as; null, and a key that is not there, is nothing. What no path names is nowhere kept.
+`{ sum = "L[].K" }` adds what is not null up, and `{ any = "L[].K" }` says whether any element has a value (`of = ["1", "2"]`: one
+of these). Numbers are the texts they are written as; null, and a key that is not there, is nothing. What no path names is nowhere
+kept.
 
 A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
 says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A
@@ -83,12 +85,15 @@ def _value(given: Any) -> Any:
 
 
 class Value(_Strict):
-    """Where a field comes from: exactly one of constant, column, join, first."""
+    """Where a field comes from: exactly one of constant, column, join, first, sum, any."""
 
     constant: int | float | bool | None = None
     column: str | None = None
     join: list[str] = []
     first: list[str] = []
+    sum: str | None = None
+    any: str | None = None
+    of: list[str] = []
     by: str = "/"
     values: str | None = None
     format: str | list[str] | None = None
@@ -103,7 +108,11 @@ class Value(_Strict):
 
     def columns(self) -> set[str]:
         """The columns read, @row and @member among them."""
-        return {name for text in self.texts() for name in COLUMN.findall(text)}
+        return {name for text in self.texts() for name in COLUMN.findall(text)} | self.lists()
+
+    def lists(self) -> set[str]:
+        """The columns that are read for every element of a list at once."""
+        return {name for name in (self.sum, self.any) if name is not None}
 
 
 def day_of(value: Value, place: str) -> Day:

@@ -48,11 +48,12 @@ def problems(found: Map) -> list[str]:
 
 def _values(found: Map) -> Iterator[str]:
     for key, field, value in found.placed():
-        if (value.constant is not None) + (value.column is not None) + bool(value.join) + bool(value.first) != 1:
-            yield f"{key}: needs exactly one of column, join, first, or a text or number instead of a table"
+        single = (value.constant is not None) + (value.column is not None) + len(value.lists())
+        if single + bool(value.join) + bool(value.first) != 1:
+            yield f"{key}: needs exactly one of column, join, first, sum, any, or a text or number instead of a table"
         if value.values is not None and value.values not in found.values:
             yield f"{key}.values: no table [values.{value.values}]; there are {', '.join(found.values) or 'none'}"
-        if not field and (value.constant is not None or value.values is not None or not value.columns()):
+        if not field and (value.constant is not None or value.values is not None or value.lists() or not value.columns()):
             yield f"{key}: needs a text with a column, e.g. '{{case:concept:name}}/received'"
         for text in value.texts():
             if any(brace in COLUMN.sub("", text) for brace in "{}"):
@@ -110,7 +111,15 @@ def _unused(value: Value, kind: str, key: str) -> Iterator[str]:
     for name in ("format", "zone", "since", "time"):
         if getattr(value, name) is not None and kind != "time":
             yield f"{key}.{name}: the contract has no time there"
-    if value.factor is not None and (kind not in ("integer", "number") or value.values):
+    if value.any is not None and kind != "boolean":
+        yield f"{key}.any: it says true or false, and the contract has no such field there"
+    if value.sum is not None and kind not in ("integer", "number"):
+        yield f"{key}.sum: the contract has no number there"
+    if value.of and value.any is None:
+        yield f"{key}.of: it is for `any`"
+    if value.lists() and value.values is not None:
+        yield f"{key}.values: `sum` and `any` are not looked up"
+    if value.factor is not None and (kind not in ("integer", "number") or value.values or value.lists()):
         yield f"{key}.factor: the contract has no number there"
 
 

@@ -27,6 +27,7 @@ class Columns:
     def __init__(self, log_map: Map) -> None:
         self._map = log_map
         read = {column for event in log_map.event for column in event.when if below(column, event.each) is None}
+        read |= {column for _, _, value in log_map.placed() for column in value.lists()}
         self._columns = sorted(column for column in log_map.columns() if not many(column) or column in read)
         self._hashed, self._hash = frozenset(log_map.personal.hmac), hasher(log_map.personal)
         self._nulls = frozenset({None, *log_map.input.null})

@@ -16,8 +16,11 @@ def wrong(found: Map) -> Iterator[str]:
     for key, _, value in found.placed():
         at = key.partition(".")[0]
         each = [found.event[int(at[6:-1])].each] if at.startswith("event[") else [event.each for event in found.event]
-        for column in sorted(value.columns()):
+        for column in sorted(value.columns() - value.lists()):
             yield from _bound(key, column, each)
+        for column in sorted(value.lists()):
+            if not many(column) or any(below(column, one) is not None for one in each):
+                yield f"{key}: {column} is one value here; `sum` and `any` are of a list, like {column.partition('[')[0]}[].KEY"
     for n, event in enumerate(found.event):
         key = f"event[{n}]"
         if many(event.each):

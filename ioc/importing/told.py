@@ -139,6 +139,10 @@ def blamed(log_map: Map, made: Made, reject: Reject) -> tuple[str, str]:
         return reject.field, reject.message
     value, kind, given = found
     fields, nulls = made.row.fields, frozenset({None, *log_map.input.null})
+    if value.lists():
+        (name,) = value.lists()
+        wrong = _unread(log_map, value, kind, given)
+        return name, f"{name} `{given[:_CUT]}` {wrong}" if wrong else f"{name}: {reject.message}"
     columns = _columns(value, fields, nulls)
     if not columns:
         return reject.field, reject.message

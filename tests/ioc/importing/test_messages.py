@@ -344,3 +344,71 @@ def test_own_maps_have_names_of_their_own(tmp_path: Path) -> None:
         load_map("phuong", str(tmp_path))
     with pytest.raises(UsageError, match="is no folder"):
         load_map("phuong", str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("papers", "fees", "said"),
+    [
+        ([{"DuocSoHoa": 0}, {"DuocSoHoa": "1"}], ["10000", 5], {"fee": 10_005, "reused": True, "e_result": False}),
+        ([{"Tep": "a.pdf"}], [0, None, ""], {"fee": 0, "reused": False, "e_result": True}),
+        ([], [None], {"reused": False, "e_result": False}),
+        (None, None, {"reused": False, "e_result": False}),
+    ],
+)
+def test_what_all_elements_of_a_list_say_is_one_field(tmp_path: Path, papers: Any, fees: Any, said: dict[str, Any]) -> None:
+    log_map = parsed("served", SERVED.encode())
+    listed = None if fees is None else [{"Gia": fee} for fee in fees]
+    message = {"no": "A", "at": "2025-03-10T08:00:00Z", "TaiLieu": papers, "Phi": listed}
+    (event,) = mapped(log_map, message, tmp_path)
+    found = exact(event.value, (), contracts())
+    assert not isinstance(found, Reject)
+    stated = found.data.model_dump(exclude_none=True)
+    assert {name: one for name, one in stated.items() if name not in ("dossier", "state")} == said
+
+
+SERVED = """
+source = "/import/served"
+type = "vn.ioc.dossier.changed.v1"
+[[event]]
+id = "{no}"
+time = "{at}"
+[event.data]
+dossier = "{no}"
+state = "received"
+fee = { sum = "Phi[].Gia" }
+reused = { any = "TaiLieu[].DuocSoHoa", of = ["1"] }
+e_result = { any = "TaiLieu[].Tep" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'sum = "Phi[].Gia"',
+            'sum = "Phi"',
+            "event[0].data.fee: Phi is one value here; `sum` and `any` are of a list",
+        ),
+        ("fee = { sum", "fee = { any", "event[0].data.fee.any: it says true or false"),
+        ("e_result = { any", "e_result = { sum", "event[0].data.e_result.sum: the contract has no number there"),
+        ('sum = "Phi[].Gia"', 'sum = "Phi[].Gia", of = ["1"]', "event[0].data.fee.of: it is for `any`"),
+        (
+            'sum = "Phi[].Gia"',
+            'sum = "Phi[].Gia", any = "Phi[].x"',
+            "event[0].data.fee: needs exactly one of column, join",
+        ),
+        ('id = "{no}"', 'id = { any = "TaiLieu[].Tep" }', "event[0].id: needs a text with a column"),
+    ],
+)
+def test_a_sum_or_any_where_there_is_none_is_refused(old: str, new: str, message: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        parsed("served", SERVED.replace(old, new, 1).encode())
+    assert message in str(refusal.value)
+
+
+def test_a_fee_that_is_no_number_is_told_by_its_text(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(
+        json.dumps({"no": "A", "at": "2025-03-10T08:00:00Z", "Phi": [{"Gia": "5"}, {"Gia": "miễn"}]})
+    )
+    checked = told.check([tmp_path / "a.json"], parsed("served", SERVED.encode()), Settings(), time.time_ns() // 1_000_000)
+    assert checked.refused[0].first[0].message == 'Phi[].Gia `miễn` is no number (`decimal = "."`)'
