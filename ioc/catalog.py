@@ -130,6 +130,15 @@ class Catalog:
                 found |= {f"{rollup.name}={group}": group for group in rollups.groups(rollup).values()} | rollups.names(rollup)
         return {nfc(code): nfc(name) for code, name in found.items()}
 
+    def groups(self) -> list[tuple[str, str, str, str]]:
+        """Stream, rollup, value and group of all that is known of rollups, in order."""
+        return sorted(
+            (stream.name, rollup.name, value, group)
+            for stream in self.streams
+            for rollup in stream.rollups
+            for value, group in rollups.groups(rollup).items()
+        )
+
 
 def load(package: str = "streams") -> Catalog:
     """The catalog of all `STREAM`s in the modules of a package.  Raises DeclarationError for a stream of another name."""

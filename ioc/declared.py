@@ -18,8 +18,8 @@ from typing import Any
 
 from ioc.errors import DeclarationError
 from ioc.times import HOUR
+from ioc.units.declared import check_alert, check_rollups
 from ioc.units.identity import editions
-from ioc.units.tree import LEVELS
 from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Stream
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*"
@@ -64,7 +64,8 @@ def check(stream: Stream) -> None:
     if not stream.indicators:
         raise DeclarationError(f"stream {stream.name}: declare at least one indicator")
     _check_dimensions(stream)
-    _check_rollups(stream)
+    measures = {name for i in stream.indicators for name in (*i.value.measures, *i.value.names)}
+    check_rollups(stream, DIMENSION, RESERVED | measures | {*stream.dimensions})
     for indicator in stream.indicators:
         _check_indicator(stream, indicator)
     for path in (*stream.data_files, *stream.units):
@@ -93,7 +94,7 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
     for name in {d for grouping in indicator.groupings for d in grouping}:
         if name not in stream.dimensions:
             raise DeclarationError(f"{indicator.name}: no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
-    _check_alert(stream, indicator)
+    check_alert(stream, indicator)
     if indicator.unit not in UNITS:
         raise DeclarationError(f"{indicator.name}: no unit {indicator.unit!r}; there are {', '.join(UNITS)}")
     _check_looks(stream, indicator)
@@ -127,46 +128,6 @@ def check_calendar(stream: Stream) -> None:
             who = "contributions" if counts else "looks"
             raise DeclarationError(f"stream {stream.name}: its {who} use working days; add {path} to its data_files")
         calendar()
-
-
-def _check_alert(stream: Stream, indicator: Indicator) -> None:
-    """A rule is judged by a grouping that is rolled, or by sums of its groups."""
-    if (rule := indicator.alert) is None:
-        return
-    rolled, rollups = {frozenset(g) for g in indicator.groupings}, [name for name in rule.by if stream.rollup(name)]
-    if rolled.isdisjoint([frozenset(stream.leaves(rule.by))]) or (not rollups and rule.by not in indicator.groupings):
-        there, of = ", ".join(map(str, indicator.groupings)), f", or {stream.leaves(rule.by)} below it," if rollups else ""
-        raise DeclarationError(
-            f"{indicator.name}: its alert is judged by {rule.by}, which{of} is not rolled; groupings are {there}"
-        )
-    if len(stream.leaves(rule.by)) < len(rule.by):
-        raise DeclarationError(f"{indicator.name}: its alert is judged by {rule.by}, which names a dimension twice")
-    if rollups and not isinstance(indicator.value, Count):
-        raise DeclarationError(f"{indicator.name}: its alert is judged by {rule.by}, and only a count is the sum of its parts")
-
-
-def _check_rollups(stream: Stream) -> None:
-    names = [rollup.name for rollup in stream.rollups]
-    taken = RESERVED | {*stream.dimensions, *(name for i in stream.indicators for name in (*i.value.measures, *i.value.names))}
-    for rollup in stream.rollups:
-        said = f"stream {stream.name}: rollup {rollup.name!r}"
-        if not re.fullmatch(DIMENSION, rollup.name) or names.count(rollup.name) > 1:
-            raise DeclarationError(f"{said}: use small letters, digits and _, each name once")
-        if rollup.name in taken:
-            raise DeclarationError(f"{said} is a dimension, a column or a measure already; name it otherwise")
-        if rollup.of not in stream.dimensions:
-            raise DeclarationError(f"{said}: no dimension {rollup.of!r}; there are {', '.join(stream.dimensions)}")
-        if (rollup.tree is None) == (rollup.file is None):
-            raise DeclarationError(
-                f"{said}: declare either tree=, a folder of units, or file=, a TOML file with a row for each value"
-            )
-        if rollup.tree is not None and rollup.name not in LEVELS:
-            raise DeclarationError(f"{said} has a tree, so it names a level of it: {', '.join(LEVELS)}")
-        if not (rollup.file.is_file() if rollup.file else rollup.tree and (rollup.tree / "units.csv").is_file()):
-            raise DeclarationError(f"{said}: {rollup.file or rollup.tree} is not there")
-    trees = {(rollup.of, rollup.tree) for rollup in stream.rollups if rollup.tree}
-    if len({of for of, _ in trees}) < len(trees):
-        raise DeclarationError(f"stream {stream.name}: the rollups of a dimension share one tree")
 
 
 def code(function: Callable[..., Any]) -> list[str]:

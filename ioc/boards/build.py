@@ -150,7 +150,9 @@ class Builder:
 
     def ranking(self, stream: Stream, indicator: Indicator, dimension: str) -> BarPanel:
         """The highest groups; those above the threshold of the indicator's alert are red."""
-        if (dimension,) not in indicator.groupings:
+        if stream.leaves((dimension,)) not in indicator.groupings or (
+            dimension not in stream.dimensions and not stream.rollup(dimension)
+        ):
             raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
         unit, decimals = self._unit(indicator)
         titles = (self.dimension(stream, dimension), self.title(indicator))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ioc.boards.groups import ranked
 from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
@@ -70,17 +71,21 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
 
 
 def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int, words: Words) -> str:
-    """The groups of a dimension with the highest values; named where a name is known. `titles`: of the two columns.
+    """The groups of a dimension or a rollup with the highest values; named where a name is known. `titles`: of the two columns.
 
     Where there are none one row says so: Grafana takes an answer without rows for one without columns.
     """
-    others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
-    found = (
-        f"SELECT 1 AS one, {_named(f'r.{dimension}', words)} AS full, r.{dimension} AS code, r.value AS high "
-        f"FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{dimension} "
-        f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
-        f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
-    )
+    if (rollup := stream.rollup(dimension)) is not None:
+        window = literal(LEVEL) if indicator.level else variable("window")
+        found = f"{ranked(RUN, stream, indicator, rollup, window, words)} ORDER BY high DESC, code LIMIT {limit}"
+    else:
+        others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
+        found = (
+            f"SELECT 1 AS one, {_named(f'r.{dimension}', words)} AS full, r.{dimension} AS code, r.value AS high "
+            f"FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{dimension} "
+            f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
+            f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
+        )
     nothing = literal(words.nothing if isinstance(indicator.value, Count) else words.no_data)
     name = f"multiIf(full = '', {nothing}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
     return (

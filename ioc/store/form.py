@@ -178,6 +178,12 @@ TABLES = {
         "MergeTree",
         ("code", "valid_from"),
     ),
+    "rollups": Table(
+        "Which group of a rollup the values of a dimension are of, for boards: a district of communes, a field of procedures.",
+        {"stream": WORD, "rollup": WORD, "code": TEXT, "grp": WORD},
+        "MergeTree",
+        ("stream", "rollup", "code"),
+    ),
     "days_off": Table(
         "Days on which offices are closed: weekends and public holidays.",
         {"day": Column("Date", None)},

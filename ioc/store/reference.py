@@ -1,22 +1,27 @@
-"""Reference: unit names and days off in the store follow their files: what is new, changed or gone there is so in the store."""
+"""Reference: names, groups of rollups and days off in the store follow their files: what is new, changed or gone there is so in
+the store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 
 SHOWN = 5
 """Changes a sentence names."""
 
 
-def follow(store: Store, units: Mapping[str, str], days: Sequence[date]) -> list[str]:
-    """Bring both tables to what the files say. Returns what changed of what was there, a sentence each; a first filling is none.
+def follow(
+    store: Store, units: Mapping[str, str], days: Sequence[date], groups: Sequence[tuple[str, str, str, str]] = ()
+) -> list[str]:
+    """Bring the tables to what the files say. `groups`: stream, rollup, value and group. Returns what changed of what was there,
+    a sentence each; a first filling is none.
 
     Whoever reads meanwhile sees the old row, the new one or none, never two: old rows go first.
     """
-    return [*_units(store, units), *_days(store, days)]
+    return [*_units(store, units), *_groups(store, groups), *_days(store, days)]
 
 
 def _units(store: Store, wanted: Mapping[str, str]) -> list[str]:
@@ -34,6 +39,19 @@ def _units(store: Store, wanted: Mapping[str, str]) -> list[str]:
         *(f"{code}: gone, was {there[code]}" for code in gone),
     ]
     return [_said("unit names", changes)] if there and changes else []
+
+
+def _groups(store: Store, wanted: Sequence[tuple[str, str, str, str]]) -> list[str]:
+    """A rollup that changed is written anew as a whole."""
+    there = set(store.query("SELECT stream, rollup, code, grp FROM rollups").rows())
+    changed = there.symmetric_difference(wanted)
+    rollups = sorted({row[:2] for row in changed})
+    if gone := sorted({row[:2] for row in there if row[:2] in rollups}):
+        _delete(store, "rollups", f"(stream, rollup) IN {literal(tuple(gone))}")
+    if rows := [row for row in wanted if row[:2] in rollups]:
+        store.insert("rollups", state.rows_table("rollups", rows))
+    changes = [f"{rollup} of {stream}: {sum(row[:2] == (stream, rollup) for row in changed)} changes" for stream, rollup in gone]
+    return [_said("rollups", changes)] if changes else []
 
 
 def _days(store: Store, wanted: Sequence[date]) -> list[str]:

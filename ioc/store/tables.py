@@ -7,7 +7,7 @@ from ioc.catalog import Catalog
 from ioc.store import reference, state
 from ioc.store.clickhouse import Store
 from ioc.store.form import TABLES, WORD, WORDS
-from ioc.store.views import LAST, VIEWS
+from ioc.store.views import LAST, PANES, VIEWS, panes_columns, summed
 from ioc.store.views import statements as others
 from ioc.vocabulary import Stream
 
@@ -123,7 +123,7 @@ def fill(store: Store, catalog: Catalog) -> list[str]:
         known, names = stored.get(stream.name, (own, []))
         if known == own and names[:1] != [stream.dimensions]:  # it is new, or of a store that did not keep the names
             state.read_by_views(store, stream, own)
-    return reference.follow(store, catalog.units(), days_off())
+    return reference.follow(store, catalog.units(), days_off(), catalog.groups())
 
 
 def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
@@ -136,4 +136,6 @@ def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
             numbers = ("value", "lo", "hi", "n")
             found[view] = (*group, "at", *numbers, *stats, "first_value", "restated", "until", "as_of")
             found[view + LAST] = (*group, *numbers, *stats, "until")
+            if summed(stream, indicator):
+                found[view + PANES] = panes_columns(stream)
     return found

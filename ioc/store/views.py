@@ -8,13 +8,14 @@ from __future__ import annotations
 from ioc.catalog import REJECTS, Catalog
 from ioc.store.clickhouse import RUN, literal
 from ioc.times import PROVINCE
+from ioc.vocabulary import Count, Indicator, Stream
 
 NO_FEED = 30
 """Seconds by which a live centre's now may lag the wall clock; then it says that nothing comes."""
 COMING = 60
 """Days among which the coming working days are looked for."""
-LAST = "_now"
-"""How the view of an indicator's last rows ends."""
+LAST, PANES = "_now", "_panes"
+"""How the views of an indicator's last rows, and of what its groups are summed from, end."""
 
 VIEWS = {
     "v_now": ("now",),
@@ -23,6 +24,7 @@ VIEWS = {
     "v_runs": ("name", "database", "source", "state", "created_at"),
     "v_units": ("code", "name"),
     "v_workdays": ("n", "day"),
+    "v_rollups": ("stream", "rollup", "code", "grp"),
     "v_feeds": ("topic", "source", "last", "freshness", "accepted", "duplicate", "rejected"),
     "v_alerts": (
         "rule",
@@ -45,7 +47,8 @@ TELLS = {
     "v_state": "which database this is: its name (a run's), whether it is the live one, whether events come, its now",
     "v_rolled": "up to which instant each stream is rolled",
     "v_runs": "the live database and the runs, for the choice on a board",
-    "v_units": "names of agencies, procedures and sites by their codes",
+    "v_units": "names of agencies, procedures, sites and units by their codes, and of groups by `district=380`",
+    "v_rollups": "which group of a rollup the values of a dimension are of; what is not there is of `?`",
     "v_workdays": "the coming working days by their number, the day of now being the first if it is one",
     "v_feeds": "who sent in the last seven days, how fresh it is (seconds), and what became of it in the last hour",
     "v_alerts": "one row an episode: when an alert fired, at which value, when it was resolved, and the reason where no value ended it",
@@ -53,15 +56,42 @@ TELLS = {
 """View -> what it tells, for people."""
 
 
+def summed(stream: Stream, indicator: Indicator) -> bool:
+    """Whether groups of a rollup need the panes of an indicator, as its rolled values are no sums."""
+    return bool(stream.rollups) and not isinstance(indicator.value, Count) and not indicator.looks
+
+
+def panes_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns of such a view."""
+    return (*stream.dimensions, "at", "measures")
+
+
+def _panes(stream: Stream, indicator: Indicator) -> str:
+    names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(stream.dimensions))
+    return f"""CREATE OR REPLACE VIEW {indicator.view}{PANES} AS SELECT {names}, at, measures FROM panes FINAL
+        WHERE generation = (SELECT generation FROM v_generation WHERE stream = {literal(stream.name)})
+        AND indicator = {literal(indicator.name)}"""
+
+
 def statements(catalog: Catalog, database: str) -> list[str]:
     """The statements that create the views in a database; each may be run again."""
     run = database.removeprefix(RUN) if database.startswith(RUN) else ""
-    bodies = {"v_state": _state(run), "v_units": UNITS, "v_feeds": _feeds(catalog), "v_workdays": _workdays()}
+    sums = [
+        _panes(stream, indicator) for stream in catalog.streams for indicator in stream.indicators if summed(stream, indicator)
+    ]
+    bodies = {
+        "v_state": _state(run),
+        "v_units": UNITS,
+        "v_rollups": ROLLUPS,
+        "v_feeds": _feeds(catalog),
+        "v_workdays": _workdays(),
+    }
     bodies |= {} if run else {"v_runs": _runs(database)}
-    return [f"CREATE OR REPLACE VIEW {name} AS {body}" for name, body in bodies.items()]
+    return [*(f"CREATE OR REPLACE VIEW {name} AS {body}" for name, body in bodies.items()), *sums]
 
 
 UNITS = "SELECT code, argMax(name, valid_from) AS name FROM units GROUP BY code"
+ROLLUPS = "SELECT stream, rollup, code, grp FROM rollups"
 
 
 def _state(run: str) -> str:

@@ -10,13 +10,15 @@ from pathlib import Path
 from ioc.errors import DeclarationError
 from ioc.text import nfc
 from ioc.units import reading
-from ioc.units.tree import LEVEL_NAMES, NONE, Tree
+from ioc.units.tree import LEVEL_NAMES, NONE, UNKNOWN, Tree
 from ioc.vocabulary import Rollup, Stream
 
 SAID = "="
 """`district=380`: how a group is called where values of dimensions stand, too."""
 WITHOUT = "Không thuộc cấp nào"
 """What people read of units that have no ancestor on a level."""
+NOT_KNOWN = "(không rõ)"
+"""What people read of values that are in no file."""
 
 
 def groups(rollup: Rollup, edition: int | None = None) -> dict[str, str]:
@@ -36,10 +38,10 @@ def tree_of(stream: Stream, dimension: str) -> Tree | None:
 
 def names(rollup: Rollup) -> dict[str, str]:
     """What people call the groups, where it is not the group itself: by `district=380`."""
-    found = dict(rollup.names)
+    found = {UNKNOWN: NOT_KNOWN, **rollup.names}
     if rollup.tree is not None:
         tree = reading.tree(rollup.tree)
-        found = {tree.name(unit): unit.name for unit in tree.units if unit.level == rollup.name} | found
+        found = {tree.name(unit): tree.title(unit) for unit in tree.units if unit.level == rollup.name} | found
         found.setdefault(NONE, f"{WITHOUT} ({LEVEL_NAMES[rollup.name][0].lower()})")
     return {f"{rollup.name}{SAID}{group}": name for group, name in found.items()}
 

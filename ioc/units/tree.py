@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -152,8 +153,19 @@ class Tree:
         return name if MARK in name else f"{name}{MARK}"
 
     def names(self) -> dict[str, str]:
-        """The names of units by what is counted, of all editions."""
-        return {self.editions.name(code, edition): unit.name for (code, edition), unit in self._own.items()}
+        """The titles of units by what is counted, of all editions."""
+        return {self.editions.name(code, edition): self.title(unit) for (code, edition), unit in self._own.items()}
+
+    def title(self, unit: Unit) -> str:
+        """The unit's name; of one that is gone with its last day, where a unit in force is called the same."""
+        if unit.ends is None or unit.name not in self._in_force:
+            return unit.name
+        last = self.editions.days[unit.ends] - timedelta(days=1)
+        return f"{unit.name} (đến {last.day}/{last.month}/{last.year})"
+
+    @cached_property
+    def _in_force(self) -> set[str]:
+        return {unit.name for unit in self.units if unit.ends is None}
 
     def identities(self) -> Iterator[str]:
         """All that may be counted of known units."""

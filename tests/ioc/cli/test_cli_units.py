@@ -94,7 +94,7 @@ def test_numbers_are_asked_by_groups_and_shown_with_their_names(ioc: Ioc, counte
     assert [row.split() for row in rows] == [
         ["province", "1", "n", "tên", "/", "name"],
         ["38", "2", "2", "Tỉnh"],
-        ["?", "1", "1"],
+        ["?", "1", "1", "(không", "rõ)"],
     ]
     assert ioc("value", "towns.open", "--by", "province", "--where", "province=38").code == 2, "asked for or grouped by, not both"
     said = json.loads(ioc("value", "towns.open", "--where", "province=38", "--units", "today", "--json").out)

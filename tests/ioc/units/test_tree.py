@@ -66,6 +66,9 @@ def test_the_province_has_four_levels_before_july_2025_and_three_after() -> None
     assert before.keys() >= after.keys(), "all codes of today were codes before"
     assert sum(before[code].name != unit.name for code, unit in after.items()) == 101
     assert (before["14758"].name, after["14758"].name) == ("Phường Đông Thọ", "Phường Hàm Rồng")
+    names = found.names()
+    assert (names["14755"], names["14758@2025-07-01"]) == ("Phường Hàm Rồng (đến 30/6/2025)", "Phường Hàm Rồng")
+    assert names["14758"] == "Phường Đông Thọ", "no unit of today is called so"
     assert sum(len(found.parts(code)) > 1 for code in before) == 10
     assert {found.group(found.at(code, 1), "commune") for code in before} == {f"{code}@2025-07-01" for code in after}
     assert found.group("14758@2025-07-01", "district") == "-", "there are no districts any more"
