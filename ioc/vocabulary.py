@@ -216,7 +216,8 @@ class Rollup:
 class Board:
     """The board of a stream, and what of it stands on the overview; indicators, dimensions and rollups by name.
 
-    `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension.
+    `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension, or
+    the chosen group of one of the rollups `choices`.
     `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
     levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `overview_...`: what the
     overview takes of these.
@@ -230,6 +231,7 @@ class Board:
     rankings: tuple[tuple[str, str], ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()
     ahead: tuple[str, ...] = ()
+    choices: Dims = ()
     overview_tiles: tuple[str, ...] = ()
     overview_rankings: tuple[tuple[str, str], ...] = ()
     overview_ahead: tuple[str, ...] = ()

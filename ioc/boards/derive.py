@@ -19,6 +19,7 @@ from ioc.boards.model import (
 from ioc.boards.panels import AnyPanel, GridPos
 from ioc.boards.words import LANGUAGES, Words
 from ioc.catalog import Catalog
+from ioc.errors import DeclarationError
 from ioc.vocabulary import ALL, Board, Indicator, Stream
 
 FOLDER = "grafana/boards"
@@ -37,6 +38,8 @@ def files(catalog: Catalog) -> dict[str, str]:
 def boards(catalog: Catalog) -> list[Dashboard]:
     """All boards: of each language the overview, then one of every stream that declares its board."""
     shown = [(stream, stream.board) for stream in catalog.streams if stream.board is not None]
+    for stream, board in shown:
+        _check_choices(stream, board)
     found = []
     for words in LANGUAGES:
         names = {OVERVIEW: words.overview} | {board.name: words.of(board.vi, board.en) for _, board in shown}
@@ -84,6 +87,20 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     )
     indicators = [*tiles, *(i for some in lines for i in some), *(i for i, _ in rankings)]
     return _board(words, names, board.name, [stream], indicators, panels)
+
+
+def _check_choices(stream: Stream, board: Board) -> None:
+    """What is shown of a chosen group is rolled by the leaves of every group that may be chosen."""
+    shown = {*board.tiles, *(name for some in board.lines for name in some), *board.ahead, *board.overview_tiles}
+    for name in board.choices:
+        if stream.rollup(name) is None or name not in board.names:
+            there = ", ".join(rollup.name for rollup in stream.rollups) or "none"
+            said = f"choice {name!r} is a rollup with a title in `names`; there are {there}"
+            raise DeclarationError(f"board of {stream.name}: {said}")
+        for indicator in map(stream.indicator, sorted(shown | {*board.overview_ahead})):
+            if stream.leaves((name,)) not in indicator.groupings:
+                said = f"{indicator.name} is not rolled by {stream.leaves((name,))}"
+                raise DeclarationError(f"board of {stream.name}: {said}, so no {name} of it can be chosen")
 
 
 def _board(

@@ -6,6 +6,8 @@ a number already, and numbers of leaves make none of their group.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ioc.boards.words import Words
 from ioc.calendar.windows import CALENDAR, ROLLING
 from ioc.errors import DeclarationError
@@ -45,6 +47,84 @@ def ranked(run: str, stream: Stream, indicator: Indicator, rollup: Rollup, windo
     )
 
 
+def leaves(run: str, stream: Stream, choice: str) -> str:
+    """The rolled groups (`dims`) of the leaves of a chosen group, `district=380`; none where the choice is no group."""
+    found = []
+    for rollup in choices(stream):
+        dims = ", ".join("code" if d == rollup.of else literal(ALL) for d in stream.dimensions)
+        found.append(f"SELECT CAST([{dims}], 'Array(LowCardinality(String))') FROM {_known(run, stream, rollup, choice)}")
+    return " UNION ALL ".join(found)
+
+
+def choices(stream: Stream) -> list[Rollup]:
+    """The rollups whose groups may be chosen on the board of a stream."""
+    return [rollup for rollup in stream.rollups if stream.board and rollup.name in stream.board.choices]
+
+
+def offered(run: str, stream: Stream, titles: Mapping[str, str], view: str, window: str) -> str:
+    """Rows (value, text) of the groups that may be chosen, of those that have counted in a view's window."""
+    found = []
+    for rollup in choices(stream):
+        others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != rollup.of)
+        group = f"concat({literal(rollup.name + SAID)}, g.grp)"
+        text = f"concat({literal(titles[rollup.name] + ': ')}, if(u.name = '', g.grp, u.name))"
+        found.append(
+            f" UNION ALL SELECT DISTINCT {group} AS value, {text} AS text FROM {run}.{view} AS r INNER JOIN {run}.v_rollups AS g "
+            f"ON g.code = r.{rollup.of} LEFT JOIN {run}.v_units AS u ON u.code = {group} WHERE g.stream = {literal(stream.name)} "
+            f"AND g.rollup = {literal(rollup.name)} AND r.window = {window}{others}"
+        )
+    return "".join(found)
+
+
+def value_now(run: str, stream: Stream, indicator: Indicator, choice: str, window: str) -> str:
+    """A row (value, until) of the chosen group from the panes of its window; none where the choice is no group."""
+    since, now = "" if indicator.level else f" AND r.at >= {_since(run, stream, window)}", f"(SELECT now FROM {run}.v_now)"
+    high = number(indicator.value, "sumForEach(r.measures)")
+    return (
+        f"SELECT {high} AS value, {now} AS until FROM {run}.{indicator.view}{PANES} AS r "
+        f"WHERE {_of(run, stream, choice)} AND r.at < {now}{since} HAVING count() > 0"
+    )
+
+
+def series(run: str, stream: Stream, indicator: Indicator, choice: str, window: str, points: str) -> str:
+    """Rows (one, until, value) of the chosen group: for a count at every step at which a leaf has a row, else at the points."""
+    if isinstance(indicator.value, Count):
+        own = f"window = {window} AND dims IN ({leaves(run, stream, choice)})"
+        rows = f"FROM {run}.{indicator.view} WHERE {own} AND until <= $__toTime"
+        step = "value - lagInFrame(value, 1, 0) OVER (PARTITION BY dims ORDER BY at)"
+        steps = f"SELECT until, sum(d) AS delta FROM (SELECT until, {step} AS d {rows}) GROUP BY until"
+        return f"SELECT 1 AS one, until, sum(delta) OVER (ORDER BY until) AS value FROM ({steps})"
+    first = "toUnixTimestamp64Milli(toDateTime64($__fromTime, 3, 'UTC'))"
+    low = "" if indicator.level else f" AND r.at >= (SELECT since FROM ({_begins(stream, window, f'SELECT {first} AS ms')}))"
+    sums = (
+        f"SELECT r.at AS at, sumForEach(r.measures) AS m FROM {run}.{indicator.view}{PANES} AS r "
+        f"WHERE {_of(run, stream, choice)} AND r.at < $__toTime{low} GROUP BY at"
+    )
+    total = f"(SELECT 1 AS one, at, sumForEach(m) OVER (ORDER BY at) AS sums FROM ({sums}))"
+    width = len(indicator.value.measures)
+    begins = _begins(stream, window, f"SELECT one, time, toUnixTimestamp64Milli(time) AS ms FROM ({points})", "one, time, ")
+    gone = f"arrayMap(n -> 0, range({width}))" if indicator.level else f"arrayResize(b.sums, {width})"
+    within = f"arrayMap((x, y) -> x - y, arrayResize(e.sums, {width}), {gone})"
+    joins = f"ASOF LEFT JOIN {total} AS e ON q.one = e.one AND q.time > e.at"
+    joins += "" if indicator.level else f" ASOF LEFT JOIN {total} AS b ON q.one = b.one AND q.since > b.at"
+    of = f"SELECT q.time AS until, {within} AS sums FROM ({begins}) AS q {joins}"
+    return (
+        f"SELECT 1 AS one, until, {number(indicator.value, 'sums')} AS value FROM ({of}) "
+        f"WHERE (SELECT count() FROM ({leaves(run, stream, choice)})) > 0"
+    )
+
+
+def _of(run: str, stream: Stream, choice: str) -> str:
+    """A condition on panes: they are of the chosen group."""
+    of = [f"r.{rollup.of} IN (SELECT code FROM {_known(run, stream, rollup, choice)})" for rollup in choices(stream)]
+    return f"({' OR '.join(of)})"
+
+
+def _known(run: str, stream: Stream, rollup: Rollup, choice: str) -> str:
+    own = f"stream = {literal(stream.name)} AND rollup = {literal(rollup.name)}"
+    return f"{run}.v_rollups WHERE {own} AND concat({literal(rollup.name + SAID)}, grp) = {choice}"
+
+
 def number(value: Value, sums: str) -> str:
     """The value of summed measures as SQL, as `ioc.values` has it; NULL where there is none.  Raises DeclarationError."""
     m = f"({sums} AS m)"
@@ -70,7 +150,13 @@ def number(value: Value, sums: str) -> str:
 
 
 def _since(run: str, stream: Stream, window: str) -> str:
-    """Where the window that is open now begins: at its step's end less its length, or with the calendar's period."""
+    """Where the window that is open now begins."""
+    return f"(SELECT since FROM ({_begins(stream, window, f'SELECT toUnixTimestamp64Milli(now) AS ms FROM {run}.v_now')}))"
+
+
+def _begins(stream: Stream, window: str, instants: str, more: str = "") -> str:
+    """Rows with `since`, where the window that is open at `ms` begins: at its step's end less its length, or with the calendar's
+    period. `instants`: rows with `ms`; `more`: what else is taken from them."""
     grain = stream.grain
     starts = [f"window = {literal(w)}, ends - {length}" for w, (length, _) in ROLLING.items()]
     starts += [
@@ -78,7 +164,7 @@ def _since(run: str, stream: Stream, window: str) -> str:
         for w, begin in CALENDARS.items()
     ]
     return (
-        f"(SELECT fromUnixTimestamp64Milli(multiIf({', '.join(starts)}, ends), 'UTC') FROM (SELECT {window} AS window, "
-        f"intDiv(toUnixTimestamp64Milli(now) - 1, {grain}) * {grain} + {grain} AS ends, "
-        f"toTimeZone(fromUnixTimestamp64Milli(ends - 1, 'UTC'), {literal(PROVINCE.key)}) AS t FROM {run}.v_now))"
+        f"SELECT {more}fromUnixTimestamp64Milli(multiIf({', '.join(starts)}, ends), 'UTC') AS since FROM (SELECT {more}"
+        f"{window} AS window, intDiv(ms - 1, {grain}) * {grain} + {grain} AS ends, "
+        f"toTimeZone(fromUnixTimestamp64Milli(ends - 1, 'UTC'), {literal(PROVINCE.key)}) AS t FROM ({instants}))"
     )

@@ -15,13 +15,16 @@ Views = Mapping[str, Sequence[str]]
 LIVE = ("v_runs",)
 """Views of the live database alone."""
 _WORDS = "select from where and or as on in not null order by desc asc limit union all asof left inner join group distinct"
-KEYWORDS = frozenset(_WORDS.split())
+KEYWORDS = frozenset((*_WORDS.split(), "having", "partition"))
 SOURCE = re.compile(r"\b(?:FROM|JOIN)\s++(?!\()(\S++)")
 """What a query reads: the word after FROM or JOIN, unless a subquery begins there."""
 QUOTED = re.compile(VALUE.pattern + r"|'(?:[^'\\]++|\\.)*+(?:'|\Z)", re.DOTALL)
 """A variable's value, or a text: whichever begins first."""
 NAME = re.compile(r'"([^"]*)"|(?<![\w$])([A-Za-z_]\w*+)(?!\s*+\()')
 ALIAS = re.compile(r'\bAS\s+(?:"([^"]*)"|(\w+))')
+
+LAMBDA = re.compile(r"(\w+|\([\w, ]+\))\s*->")
+"""What a function within the query is given: its names are none of a view's."""
 
 
 def faults(boards: Sequence[Dashboard], views: Views) -> list[str]:
@@ -83,6 +86,7 @@ def _variables(values: Sequence[re.Match[str]], bare: str, declared: set[str]) -
 def _columns(bare: str, columns: set[str], read: set[str]) -> Iterator[str]:
     """Names that are no column of the views read, and no alias of the query."""
     aliases = {quoted or plain for quoted, plain in ALIAS.findall(bare)}
+    aliases |= {name for given in LAMBDA.findall(bare) for name in re.findall(r"\w+", given)}
     rest = MACRO.sub(" ", DATABASE.sub(" ", bare))
     names = {quoted or plain for quoted, plain in NAME.findall(rest)}
     for name in sorted(names - aliases - columns - read):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ioc.boards.groups import ranked
+from ioc.boards import groups as groups_of
 from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
@@ -25,10 +25,14 @@ def view(indicator: Indicator) -> str:
     return f"{RUN}.{indicator.view}"
 
 
-def chosen(stream: Stream, indicator: Indicator) -> str:
-    """A condition: the group chosen by the variable of the stream's first dimension."""
+def chosen(stream: Stream, indicator: Indicator, *, alone: bool = False) -> str:
+    """A condition: the group chosen by the variable of the stream's first dimension, or the leaves of the chosen group of a rollup.
+    `alone`: without these."""
     first, *rest = stream.dimensions
-    return f"{_window(indicator)} AND dims = [{', '.join([variable(first), *(literal(ALL) for _ in rest)])}]"
+    one = f"dims = [{', '.join([variable(first), *(literal(ALL) for _ in rest)])}]"
+    many = not alone and groups_of.choices(stream)
+    own = f"({one} OR dims IN ({groups_of.leaves(RUN, stream, variable(first))}))" if many else one
+    return f"{_window(indicator)} AND {own}"
 
 
 def variable(name: str) -> str:
@@ -37,7 +41,11 @@ def variable(name: str) -> str:
 
 
 def _window(indicator: Indicator) -> str:
-    return f"window = {literal(LEVEL) if indicator.level else variable('window')}"
+    return f"window = {_chosen_window(indicator)}"
+
+
+def _chosen_window(indicator: Indicator) -> str:
+    return literal(LEVEL) if indicator.level else variable("window")
 
 
 def _value(indicator: Indicator) -> str:
@@ -48,9 +56,14 @@ def _value(indicator: Indicator) -> str:
 def tile(stream: Stream, indicator: Indicator) -> str:
     """One row: the value now, and the instant it counts to; no value while nothing comes in."""
     rolled = f"(SELECT max(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
+    rows = f"{view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
+    if groups_of.choices(stream) and not isinstance(indicator.value, Count):
+        one = f"SELECT value, until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator, alone=True)}"
+        group = groups_of.value_now(RUN, stream, indicator, variable(stream.dimensions[0]), _chosen_window(indicator))
+        rows = f"({one} UNION ALL {group})"
     return (
         f"SELECT if((SELECT fed FROM {RUN}.v_state), {_value(indicator)}, NULL) AS value, "
-        f"if(count() = 0, {rolled}, max(until)) AS until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
+        f"if(count() = 0, {rolled}, max(until)) AS until FROM {rows}"
     )
 
 
@@ -62,12 +75,21 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
         f"toUnixTimestamp64Milli(now)) AS end FROM {RUN}.v_now) WHERE begin < end"
     )
     joined = "".join(
-        f" ASOF LEFT JOIN (SELECT 1 AS one, until, value FROM {view(indicator)} WHERE {chosen(stream, indicator)} "
-        f"AND until <= $__toTime) AS s{n} ON p.one = s{n}.one AND p.time >= s{n}.until"
+        f" ASOF LEFT JOIN ({_series(stream, indicator, points)}) AS s{n} ON p.one = s{n}.one AND p.time >= s{n}.until"
         for n, indicator in enumerate(indicators.values())
     )
     columns = ", ".join(f"s{n}.value AS {quoted(title)}" for n, title in enumerate(indicators))
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
+
+
+def _series(stream: Stream, indicator: Indicator, points: str) -> str:
+    """What an indicator holds from when on; of a group of a rollup where one is chosen."""
+    where = f"{chosen(stream, indicator, alone=True)} AND until <= $__toTime"
+    one = f"SELECT 1 AS one, until, value FROM {view(indicator)} WHERE {where}"
+    if not groups_of.choices(stream):
+        return one
+    choice = variable(stream.dimensions[0])
+    return f"{one} UNION ALL {groups_of.series(RUN, stream, indicator, choice, _chosen_window(indicator), points)}"
 
 
 def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], limit: int, words: Words) -> str:
@@ -76,8 +98,8 @@ def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[
     Where there are none one row says so: Grafana takes an answer without rows for one without columns.
     """
     if (rollup := stream.rollup(dimension)) is not None:
-        window = literal(LEVEL) if indicator.level else variable("window")
-        found = f"{ranked(RUN, stream, indicator, rollup, window, words)} ORDER BY high DESC, code LIMIT {limit}"
+        groups = groups_of.ranked(RUN, stream, indicator, rollup, _chosen_window(indicator), words)
+        found = f"{groups} ORDER BY high DESC, code LIMIT {limit}"
     else:
         others = "".join(f" AND r.{d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
         found = (
@@ -145,15 +167,20 @@ def runs(words: Words) -> str:
 
 
 def groups(stream: Stream, words: Words) -> str:
-    """Code and name of every value of the stream's first dimension, all of them first."""
+    """Code and name of every value of the stream's first dimension, all of them first, and of the groups that may be chosen."""
     first, *rest = stream.dimensions
     indicator = next(i for i in stream.indicators if (first,) in i.groupings)
     others = "".join(f" AND r.{d} = {literal(ALL)}" for d in rest)
-    return (
+    window = literal(LEVEL if indicator.level else indicator.windows[-1])
+    found = (
         f"SELECT DISTINCT r.{first} AS value, if(r.{first} = {literal(ALL)}, {literal(words.everything)}, {_named(f'r.{first}', words)}) "
-        f"AS text FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{first} "
-        f"WHERE r.window = {literal(LEVEL if indicator.level else indicator.windows[-1])}{others} ORDER BY value != {literal(ALL)}, text"
+        f"AS text FROM {view(indicator)}{LAST} AS r LEFT JOIN {RUN}.v_units AS u ON u.code = r.{first} WHERE r.window = {window}{others}"
     )
+    if groups_of.choices(stream):
+        names = {name: words.of(*both) for name, both in (stream.board.names if stream.board else {}).items()}
+        offered = groups_of.offered(RUN, stream, names, f"{indicator.view}{LAST}", window)
+        found = f"SELECT value, text FROM ({found}{offered})"
+    return f"{found} ORDER BY value != {literal(ALL)}, text"
 
 
 def _named(code: str, words: Words) -> str:
