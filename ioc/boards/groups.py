@@ -144,9 +144,7 @@ def number(value: Value, sums: str) -> str:
             nothing = f"arraySum({m}) <= 0 OR {rank} < 1"  # named here: within a lambda it could not be
             return f"if({nothing}, NULL, if({bucket} = {len(value.edges)}, {edges}[b], {inside}))"
         case _:
-            raise DeclarationError(
-                f"a board does not rank groups of a rollup by {type(value).__name__}: rank its dimension instead"
-            )
+            raise DeclarationError(f"a board ranks no groups of a rollup by {type(value).__name__}; rank its dimension")
 
 
 def _since(run: str, stream: Stream, window: str) -> str:
