@@ -20,7 +20,7 @@ from ioc.errors import DeclarationError
 from ioc.times import HOUR
 from ioc.units.declared import check_alert, check_rollups
 from ioc.units.identity import editions
-from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Stream
+from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Stream, Terms
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*"
 RESERVED = frozenset(
@@ -112,8 +112,8 @@ def _check_looks(stream: Stream, indicator: Indicator) -> None:
         if look.of not in counts:
             there = ", ".join(counts)
             raise DeclarationError(f"{indicator.name}: {look.of!r} cannot be looked at; counts of {stream.name}: {there}")
-    if indicator.looks and not isinstance(indicator.value, Count | Limited):
-        raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Needed or TimeToBreach")
+    if indicator.looks and not isinstance(indicator.value, Count | Limited | Terms):
+        raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Terms, Needed or TimeToBreach")
 
 
 def check_calendar(stream: Stream) -> None:

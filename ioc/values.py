@@ -250,11 +250,45 @@ class TimeToBreach:
         return value, value, value
 
 
+@dataclass(frozen=True)
+class Terms:
+    """The value is a sum of the measures, each so many times; over another one, times `scale`, where there is a `whole`."""
+
+    measures: tuple[str, ...]
+    part: tuple[int, ...]
+    whole: tuple[int, ...] = ()
+    scale: float = 1.0
+    names: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        part = self._said(self.part)
+        return f"{self.scale:g} x ({part}) / ({self._said(self.whole)})" if self.whole else part
+
+    def _said(self, times: tuple[int, ...]) -> str:
+        terms = [
+            f"{'-' if n < 0 else '+'} {f'{abs(n)} x ' * (abs(n) > 1)}{m}" for n, m in zip(times, self.measures, strict=True) if n
+        ]
+        return " ".join(terms).removeprefix("+ ")
+
+    def n(self, sums: Matrix) -> Matrix:
+        """How many stand behind each row: the whole, or the most of a measure."""
+        found: Matrix = sums @ np.array(self.whole, np.int64) if self.whole else np.abs(sums).max(axis=1)
+        return found
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        part = sums @ np.array(self.part, np.int64)
+        value = _over(part, sums @ np.array(self.whole, np.int64)) * self.scale if self.whole else part.astype(np.float64)
+        return value, value, value
+
+
 Limited = Needed | TimeToBreach
 """Values against a limit, of 0 or more: `limits` by grouping, for a province has another one than an agency."""
 NO_LIMIT = 1 << 62
 """The limit of a group whose grouping has none: its value is no data."""
-Value = Count | Ratio | Mean | Quantiles | Within | Limited
+Value = Count | Ratio | Mean | Quantiles | Within | Terms | Limited
 
 
 def limited(value: Value, sums: Matrix, limits: Sequence[int] | None = None) -> Matrix:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ioc.errors import DeclarationError
 from ioc.times import DAY, MINUTE, duration, spoken
-from ioc.values import NO_LIMIT, Count, Limited, Mean, Measures, Needed, Quantiles, Ratio, TimeToBreach, Value, Within
+from ioc.values import NO_LIMIT, Count, Limited, Mean, Measures, Needed, Quantiles, Ratio, Terms, TimeToBreach, Value, Within
 from schemas import Contract
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ALL", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count", "Dims", "Fold",
-    "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Quantiles", "Ratio", "Rollup", "Stream",
-    "TimeToBreach", "Within", "above",
+    "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count",
+    "Dims", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Quantiles", "Ratio",
+    "Rollup", "Stream", "Terms", "TimeToBreach", "Within", "above",
 ]  # fmt: skip
 
 Dims = tuple[str, ...]
@@ -38,7 +38,9 @@ THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
 UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc")
 """All units an indicator may have; a new one is drawn as `ioc.boards.build.UNITS` says."""
-WINDOWS = ("1h", "1d", "7d", "day", "week", "month", "quarter", "year")
+PERIODS = ("day", "week", "month", "quarter", "year")
+"""Calendar periods, to date."""
+WINDOWS = ("1h", "1d", "7d", *PERIODS)
 UNKNOWN = "?"
 """The value of a dimension no event has stated."""
 ALL = "*"
@@ -114,12 +116,14 @@ class Look:
     """A look at the panes of the indicator `of`, whose value is a count: what it counts at T (a flow: all it ever did).
 
     `ahead`: what it will count at the end of the n-th coming working day, as far as it is known; the day of T counts as the first
-    if it is a working day. `last`: what it counted in the last n working hours.
+    if it is a working day. `last`: what it counted in the last n working hours. `this`: what it counted in the calendar
+    period of T (`day`, `week`, `month`, `quarter`, `year`) to date.
     """
 
     of: str
     ahead: int = 0
     last: int = 0
+    this: str = ""
 
     def __str__(self) -> str:
         """The look for people.
@@ -128,11 +132,25 @@ class Look:
         dossier.overdue by the end of working day 3
         """
         where = f" by the end of working day {self.ahead}" if self.ahead else ""
+        where += f" in this {self.this}" if self.this else ""
         return f"{self.of}{where}" + (f" in the last {self.last} working hours" if self.last else "")
 
+    @property
+    def where(self) -> tuple[int, int, str]:
+        """Where it looks, as `ioc.calendar.looks` takes it."""
+        return self.ahead, self.last, self.this
+
+    @property
+    def leaves(self) -> bool:
+        """Whether what it counts once is nothing later."""
+        return bool(self.last or self.this)
+
     def __post_init__(self) -> None:
-        if self.ahead < 0 or self.last < 0 or (self.ahead and self.last):
-            raise DeclarationError(f"{self}: give `ahead` (working days) or `last` (working hours), each at least 1, or neither")
+        if self.ahead < 0 or self.last < 0 or sum(map(bool, self.where)) > 1 or self.this not in ("", *PERIODS):
+            raise DeclarationError(
+                f"{self}: give `ahead` (working days) or `last` (working hours), each at least 1, or `this` "
+                f"({', '.join(PERIODS)}), or none of them"
+            )
 
 
 @dataclass(frozen=True)

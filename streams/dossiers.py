@@ -12,8 +12,7 @@ from ioc.calendar.workdays import calendar
 from ioc.times import DAY, OFFSET, floor
 from ioc.vocabulary import Board, Contribution, Dims, Fold, Indicator, Legal, Lifecycle, Quantiles, Ratio, Rollup, Stream, above
 from schemas.dossier import DossierChanged
-from streams.foresight import INDICATORS as FORESIGHT
-from streams.index766 import INDICATORS, RESULTS, indexed
+from streams import foresight, index766, one_stop
 from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Life, Opening, Span, Step, advance, overdue, rules
 
 ONE = (1,)
@@ -47,7 +46,7 @@ def contributed(life: Life) -> list[Contribution]:
         rows.append(("dossier.reappointed", dims, time, ONE))
         if n >= rules()["reappointments"]:
             rows.append(("dossier.reappointed_again", dims, time, ONE))
-    indexed(rows, life)
+    index766.indexed(rows, life)
     return rows
 
 
@@ -212,10 +211,11 @@ STREAM = Stream(
         Indicator("dossier.handling_days", "Thời gian giải quyết (ngày)", "Handling time", "ngày",
                   "days from reception, or from opening again, to the end of processing; p50 and p90, exact to the bucket", DAYS,
                   groupings=BY, legal=OWN),
-        *INDICATORS,
-        *FORESIGHT,
+        *one_stop.INDICATORS,
+        *foresight.INDICATORS,
+        *index766.INDICATORS,
     ),
-    data_files=(*FILES, RESULTS),
+    data_files=(*FILES, index766.RESULTS),
     units=(AGENCIES, PROCEDURES, LEVELS),
     rollups=(
         Rollup("agency_level", of="agency", file=AGENCIES, names={"departments": "Sở, ngành", "communes": "UBND xã, phường"}),

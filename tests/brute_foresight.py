@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from tests.brute import HOUR, MINUTE, Truth
+from tests.rolled import begin
 
 CLOSED = {date(2026, 4, 27), date(2026, 4, 30), date(2026, 5, 1)}
 """Beside Saturdays and Sundays: the day after the Hùng Kings' (a Sunday), and the two holidays."""
@@ -21,6 +22,7 @@ Panes = Mapping[str, list[Pane]]
 Limits = Mapping[tuple[str, ...], int]
 NAMES = ("agency", "procedure", "channel", "service_level", "unit")
 DAYS = (1, 2, 3, 4, 5, 10)
+PERIODS = ("day", "week", "month", "quarter", "year")
 
 
 def panes(truth: Truth) -> Panes:
@@ -88,7 +90,7 @@ class Foresight:
     def _sum(self, name: str, since: int | None, until: int) -> int:
         return sum(
             n
-            for dims, at, known, n in self._panes[name]
+            for dims, at, known, n in self._panes.get(name, ())
             if at < until and (since is None or at >= since) and (self._known is None or known < self._known) and self._mine(dims)
         )
 
@@ -103,7 +105,21 @@ class Foresight:
             "dossier.capacity": went / 75,
             "dossier.needed_daily": self._needed(ahead),
             "dossier.time_to_breach": self._breach(self._sum("dossier.backlog", None, self._at), came, went),
+            **{f"dossier.{word}_{period}": value for period in PERIODS for word, value in self._one_stop(period).items()},
         }
+
+    def _one_stop(self, period: str) -> dict[str, float | None]:
+        """The words of the one-stop desk; what moved to another group counts where it is now."""
+        since = begin(period, self._at)
+        opened, overdue = (self._sum(f"dossier.{name}", None, self._at) for name in ("backlog", "overdue"))
+        came, again, ended, late = (
+            self._sum(f"dossier.{name}", since, self._at) for name in ("received", "reopened", "resolved", "resolved_late")
+        )
+        if not self._group:  # nothing moves out of the province: what was open when the period began
+            assert opened + ended - came - again == self._sum("dossier.backlog", None, since)
+        to_handle = opened + ended
+        share = 100 * (overdue + late) / to_handle if to_handle else None
+        return {"to_handle": float(to_handle), "carried_over": float(to_handle - came - again), "late_share": share}
 
     def _needed(self, ahead: Mapping[int, int]) -> float | None:
         """By trial: the least number of completions a day that no day's end needs more of."""

@@ -52,7 +52,7 @@ class Scope:
     def looked(self) -> list[tuple[str, int, int]]:
         """Of an indicator that looks at others: for each measure the other's name, and since when until when its contributions
         count."""
-        return [(look.of, *reach(self.until, look.ahead, look.last)) for look in self.indicator.looks]
+        return [(look.of, *reach(self.until, *look.where)) for look in self.indicator.looks]
 
     def sums(self, known: str = "") -> str:
         """The summed measures as SQL over `panes`. `known`: of those panes only."""

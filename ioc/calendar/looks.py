@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ioc.calendar.windows import Ints
+from ioc.calendar.windows import Ints, period_end, window_start
 from ioc.calendar.workdays import WorkCalendar, calendar
 from ioc.times import DAY, HOUR, OFFSET, local_day
 
@@ -44,20 +44,29 @@ HERE = Shift(1, lambda at: at, lambda at: at)
 
 
 @cache
-def shifts(ahead: int = 0, last: int = 0) -> tuple[Shift, ...]:
+def shifts(ahead: int = 0, last: int = 0, this: str = "") -> tuple[Shift, ...]:
     """The shifts of a look: at the end of the n-th working day, counted from that of T on if it is one; or over the last n
-    working hours, in which everything counts from its own time on until so much working time has passed."""
+    working hours, in which everything counts from its own time on until so much working time has passed; or over the calendar
+    period of T to date, in which it counts until the period ends."""
     if ahead:
         return (Shift(1, lambda at: _day_before(at, ahead), lambda at: _day_end(at, ahead)),)
     if last:
         return HERE, Shift(-1, lambda at: _leaves(at, last * HOUR), lambda at: _since(at, last * HOUR))
+    if this:
+        return HERE, Shift(-1, lambda at: _ends(at, this), lambda at: window_start(this, at))
     return (HERE,)
 
 
-def reach(at: int, ahead: int = 0, last: int = 0) -> tuple[int, int]:
+def reach(at: int, ahead: int = 0, last: int = 0, this: str = "") -> tuple[int, int]:
     """What a look counts at an instant: contributions with since <= `at` < until (ms)."""
-    first, *rest = shifts(ahead, last)
+    first, *rest = shifts(ahead, last, this)
     return rest[0].back(at) if rest else NEVER, first.back(at)
+
+
+def _ends(at: Ints, period: str) -> Ints:
+    """The ends of the calendar periods: all begin with a whole hour."""
+    hours, place = np.unique(np.asarray(at, np.int64) // HOUR * HOUR, return_inverse=True)
+    return np.array([period_end(period, int(hour)) for hour in hours], np.int64)[place.ravel()]
 
 
 @cache

@@ -94,7 +94,7 @@ def same_panes(sides: tuple[Side, Side], stream: Stream, indicator: Indicator, h
     Raises WrongGeneration when a side was counted with other measures than this program's.
     """
     then = f"AND known < {moment(known)} " if known is not None else ""
-    reaches = [reach(high, look.ahead, look.last)[1] for look in indicator.looks]
+    reaches = [reach(high, *look.where)[1] for look in indicator.looks]
     names = tuple(look.of for look in indicator.looks) or (indicator.name,)
     each = [
         f"SELECT indicator, dims, at, {measures} AS m, length(measures) AS width FROM {side.store.database}.panes FINAL "

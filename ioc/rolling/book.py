@@ -86,7 +86,7 @@ class Book:
 
     def _seen(self, panes: Mapping[tuple[Shift, str], Sequence[Pane]]) -> Iterator[Pane]:
         for column, look in enumerate(self.indicator.looks):
-            for shift in shifts(look.ahead, look.last):
+            for shift in shifts(*look.where):
                 own = panes[shift, look.of]
                 to = shift.to(np.array([at for _, at, _ in own], np.int64)).tolist()
                 for (dims, _, (one,)), at in zip(own, to, strict=True):

@@ -199,7 +199,7 @@ def _late(indicator: Indicator, panes: pl.DataFrame) -> pl.DataFrame:
     for look in indicator.looks:
         own = panes.filter(pl.col("indicator") == look.of)
         at = own["at"].to_numpy()
-        for shift in shifts(look.ahead, look.last):
+        for shift in shifts(*look.where):
             parts.append(own.with_columns(at=pl.Series(np.maximum(shift.to(at), at - LONGEST), dtype=pl.Int64)))
     return pl.concat(parts).filter(pl.col("known") > pl.col("at"))
 

@@ -110,7 +110,7 @@ class Ledger:
             (shift, look.of): (shift.back(self.mark), shift.back(until))
             for book in self.books.values()
             for look in book.indicator.looks
-            for shift in shifts(look.ahead, look.last)
+            for shift in shifts(*look.where)
         }
         ranges = [f"at >= fromUnixTimestamp64Milli({s}) AND at < fromUnixTimestamp64Milli({s + length})" for s in starts.values()]
         ranges += [
@@ -214,4 +214,4 @@ def _block(book: Book, panes: Mapping[str, Sequence[Pane]]) -> Block:
     looks = book.indicator.looks
     if not looks:
         return book.block(panes[book.indicator.name])
-    return book.looked({(shift, look.of): panes[look.of] for look in looks for shift in shifts(look.ahead, look.last)})
+    return book.looked({(shift, look.of): panes[look.of] for look in looks for shift in shifts(*look.where)})

@@ -59,7 +59,7 @@ def entries(
         moved: dict[tuple[str, Shift], tuple[Ints, Ints]] = {}
         for look in looks:
             at, known_at = (panes[look.of][c].to_numpy() for c in ("a", "k"))
-            for shift in shifts(look.ahead, look.last):
+            for shift in shifts(*look.where):
                 if (look.of, shift) not in moved:
                     to = np.maximum(shift.to(at) // STEP * STEP, before)
                     moved[look.of, shift] = to, np.maximum(to, known_at)
@@ -84,9 +84,9 @@ def _read(
     What all of them saw before `before` already stands at one time. Times are kept by the step, but where working time is looked
     back over.
     """
-    moves = [shift for look in looks for shift in shifts(look.ahead, look.last)]
+    moves = [shift for look in looks for shift in shifts(*look.where)]
     low, high = min(shift.back(before) for shift in moves), max(shift.back(last) for shift in moves)
-    backwards = [look.last > 0 for look in looks]
+    backwards = [look.leaves for look in looks]
     at = MS("at") if any(backwards) else f"{MS('at')} - positiveModulo({MS('at')}, {STEP})"
     since = f"AND at >= {steps.moment(low)} " if all(backwards) else ""  # what has left again is nothing
     then = f"AND known < {steps.moment(known)} " if known is not None else ""
@@ -113,7 +113,7 @@ def _joined(
     parts: list[tuple[Ints, Ints, Ints]] = []
     for column, look in enumerate(indicator.looks):
         frame = panes[look.of]
-        for shift in shifts(look.ahead, look.last):
+        for shift in shifts(*look.where):
             at, known = moved[look.of, shift]
             counts = np.flatnonzero(at < last)
             sums = np.zeros((len(counts), len(indicator.looks)), np.int64)

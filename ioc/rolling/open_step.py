@@ -86,7 +86,7 @@ def _looked(
     store: Store, stream: Stream, generation: str, indicators: Sequence[Indicator], now: int, known: int | None
 ) -> Iterator[Opened]:
     """What looks at the panes of others sees at `now`."""
-    spans = {look: (look.of, *reach(now, look.ahead, look.last)) for i in indicators for look in i.looks}
+    spans = {look: (look.of, *reach(now, *look.where)) for i in indicators for look in i.looks}
     wanted = sorted(set(spans.values()))
     inside = [
         f"indicator = {literal(name)} AND at < {moment(until)}" + (f" AND at >= {moment(since)}" if since > ALWAYS else "")

@@ -23,8 +23,8 @@ VIEWS = {
     "v_rolled": ("stream", "until"),
     "v_runs": ("name", "database", "source", "state", "created_at"),
     "v_units": ("code", "name"),
-    "v_workdays": ("n", "day"),
     "v_rollups": ("stream", "rollup", "code", "grp"),
+    "v_workdays": ("n", "day"),
     "v_feeds": ("topic", "source", "last", "freshness", "accepted", "duplicate", "rejected"),
     "v_alerts": (
         "rule",

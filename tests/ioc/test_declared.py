@@ -247,7 +247,7 @@ def looking(value: object = Count(), *looks: Look, **more: Any) -> Indicator:
 @pytest.mark.parametrize(
     ("declare", "says"),
     [
-        (lambda: Look("a", ahead=1, last=1), "or neither"),
+        (lambda: Look("a", ahead=1, last=1), "or none of them"),
         (lambda: Look("a", ahead=-1), "at least 1"),
         (lambda: looking(level=False), "declare level=True"),
         (lambda: looking(Needed((1, 2), {(): 0})), "1 looks, and the value takes 2: by_day_1, by_day_2"),
@@ -255,7 +255,7 @@ def looking(value: object = Count(), *looks: Look, **more: Any) -> Indicator:
         (lambda: looking(Needed((1,), {(): -1, ("desk",): 1})), r"a limit of 0 or more for each of its groupings \[\(\)\]"),
         (lambda: replace(ONE, value=Needed((1,), {(): 0, ("desk",): 0})), "declare looks"),
         (lambda: check(replace(QUEUE, indicators=(ONE, looking(Count(), Look("queue.x"))))), "counts of queue: queue.waiting"),
-        (lambda: check(replace(QUEUE, indicators=(ONE, looking(Mean(), *[Look(ONE.name)] * 3)))), "is a Count, Needed or"),
+        (lambda: check(replace(QUEUE, indicators=(ONE, looking(Mean(), *[Look(ONE.name)] * 3)))), "is a Count, Terms, Needed or"),
         (lambda: generation(replace(QUEUE, indicators=(ONE, looking()))), r"its looks use working days; add \S*calendar.toml"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ from ioc.vocabulary import Indicator, Needed, TimeToBreach, above
 from streams.dossiers import STREAM
 from tests import brute, rolled
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE, Record
-from tests.brute_foresight import DAYS, Foresight, Panes, day_end, looked_back, panes
+from tests.brute_foresight import DAYS, PERIODS, Foresight, Panes, day_end, looked_back, panes
 from tests.counting import more_in_proof, pipeline, poll, real_store
 from tests.ioc.alerting import test_judge
 from tests.logs import beat, dossier, record
@@ -36,6 +36,7 @@ BACKLOG = {(): 45, ("agency",): 12, ("procedure",): 20}
 NAMES = [
     *(f"dossier.overdue_ahead_{n}" for n in DAYS),
     "dossier.arrivals", "dossier.capacity", "dossier.needed_daily", "dossier.time_to_breach",
+    *(f"dossier.{word}_{period}" for period in PERIODS for word in ("to_handle", "carried_over", "late_share")),
 ]  # fmt: skip
 RULE = above(2, hold="2h", clear=1, by=("agency",))
 
@@ -157,7 +158,7 @@ def test_first_finals_in_the_views_are_what_was_known_at_every_hour(store: Store
         for at in rng.sample(hours, 100):
             right = expected(group, at, at)
             for name in NAMES:
-                nothing = None if name == "dossier.time_to_breach" else 0.0
+                nothing = None if name == "dossier.time_to_breach" or "late_share" in name else 0.0
                 first = at_step[name](at)[1] if at >= begins[name] else nothing
                 assert first == near(right[name]), (name, group, iso(at))
 
@@ -248,6 +249,7 @@ def test_a_shift_there_and_back_say_the_same_at_every_edge() -> None:
     edges += [day * DAY + clock * MINUTE - 7 * HOUR + ms for day in range(20_570, 20_584)
               for clock in (0, 450, 690, 810, 1020) for ms in (-1, 0, 1)]  # fmt: skip
     moved = [one for n in (1, 3, 10) for one in shifts(ahead=n)] + [*shifts(last=75), *shifts(last=3)]
+    moved += [one for period in PERIODS for one in shifts(this=period)]
     for shift in moved:
         to = shift.to(np.array(edges, np.int64)).tolist()
         for at in rng.sample(edges, 60):
