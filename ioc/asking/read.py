@@ -90,8 +90,8 @@ def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = 
         return [replace(empty, value=None, lo=None, hi=None, n=0, stats={}, bounds={}, restated=None, notes=(*asked.notes, said))]
     found = [_answer(asked, {d: row[d] for d in groups}, row["sums"], _first(row) if finals else None) for row in rows]
     if compare and asked.asked_for and not any(answer.n for answer in found):
-        notes = (*asked.notes, *_unheard_of(store, asked))
-        return [replace(answer, notes=notes) for answer in found]
+        unheard = tuple(_unheard_of(store, asked))
+        return [replace(answer, notes=(*answer.notes, *unheard)) for answer in found]
     return found
 
 
