@@ -56,6 +56,12 @@ def leaves(run: str, stream: Stream, choice: str) -> str:
     return " UNION ALL ".join(found)
 
 
+def is_group(stream: Stream, choice: str) -> str:
+    """Whether the choice is a group: where it is none this is a constant, and what is asked of groups costs nothing."""
+    said = (f"startsWith({choice}, {literal(rollup.name + SAID)})" for rollup in choices(stream))
+    return f"({' OR '.join(said)})"
+
+
 def choices(stream: Stream) -> list[Rollup]:
     """The rollups whose groups may be chosen on the board of a stream."""
     return [rollup for rollup in stream.rollups if stream.board and rollup.name in stream.board.choices]
@@ -82,14 +88,14 @@ def value_now(run: str, stream: Stream, indicator: Indicator, choice: str, windo
     high = number(indicator.value, "sumForEach(r.measures)")
     return (
         f"SELECT {high} AS value, {now} AS until FROM {run}.{indicator.view}{PANES} AS r "
-        f"WHERE {_of(run, stream, choice)} AND r.at < {now}{since} HAVING count() > 0"
+        f"WHERE {is_group(stream, choice)} AND {_of(run, stream, choice)} AND r.at < {now}{since} HAVING count() > 0"
     )
 
 
 def series(run: str, stream: Stream, indicator: Indicator, choice: str, window: str, points: str) -> str:
     """Rows (one, until, value) of the chosen group: for a count at every step at which a leaf has a row, else at the points."""
     if isinstance(indicator.value, Count):
-        own = f"window = {window} AND dims IN ({leaves(run, stream, choice)})"
+        own = f"{is_group(stream, choice)} AND window = {window} AND dims IN ({leaves(run, stream, choice)})"
         rows = f"FROM {run}.{indicator.view} WHERE {own} AND until <= $__toTime"
         step = "value - lagInFrame(value, 1, 0) OVER (PARTITION BY dims ORDER BY at)"
         steps = f"SELECT until, sum(d) AS delta FROM (SELECT until, {step} AS d {rows}) GROUP BY until"
@@ -98,7 +104,7 @@ def series(run: str, stream: Stream, indicator: Indicator, choice: str, window: 
     low = "" if indicator.level else f" AND r.at >= (SELECT since FROM ({_begins(stream, window, f'SELECT {first} AS ms')}))"
     sums = (
         f"SELECT r.at AS at, sumForEach(r.measures) AS m FROM {run}.{indicator.view}{PANES} AS r "
-        f"WHERE {_of(run, stream, choice)} AND r.at < $__toTime{low} GROUP BY at"
+        f"WHERE {is_group(stream, choice)} AND {_of(run, stream, choice)} AND r.at < $__toTime{low} GROUP BY at"
     )
     total = f"(SELECT 1 AS one, at, sumForEach(m) OVER (ORDER BY at) AS sums FROM ({sums}))"
     width = len(indicator.value.measures)
@@ -110,7 +116,7 @@ def series(run: str, stream: Stream, indicator: Indicator, choice: str, window: 
     of = f"SELECT q.time AS until, {within} AS sums FROM ({begins}) AS q {joins}"
     return (
         f"SELECT 1 AS one, until, {number(indicator.value, 'sums')} AS value FROM ({of}) "
-        f"WHERE (SELECT count() FROM ({leaves(run, stream, choice)})) > 0"
+        f"WHERE {is_group(stream, choice)} AND (SELECT count() FROM ({leaves(run, stream, choice)})) > 0"
     )
 
 

@@ -31,7 +31,9 @@ def chosen(stream: Stream, indicator: Indicator, *, alone: bool = False) -> str:
     first, *rest = stream.dimensions
     one = f"dims = [{', '.join([variable(first), *(literal(ALL) for _ in rest)])}]"
     many = not alone and groups_of.choices(stream)
-    own = f"({one} OR dims IN ({groups_of.leaves(RUN, stream, variable(first))}))" if many else one
+    choice = variable(first)
+    group = f"{groups_of.is_group(stream, choice)} AND dims IN ({groups_of.leaves(RUN, stream, choice)})" if many else ""
+    own = f"({one} OR ({group}))" if many else one
     return f"{_window(indicator)} AND {own}"
 
 
