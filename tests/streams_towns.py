@@ -136,7 +136,7 @@ def towns(folder: Path, world: World, *, rollups: bool = True, by: Dims = ("dist
         board=Board(
             "towns", "Giấy phép", "Permits", names={"district": ("Huyện", "District"), "sort": ("Loại", "Sort")},
             tiles=("towns.open", "towns.quick"), lines=(("towns.open",), ("towns.opened",), ("towns.quick",)),
-            ahead=("towns.open",), choices=("district", "sort"),
+            choices=("district", "sort"),
             rankings=(("towns.open", "district"), ("towns.opened", "sort"), ("towns.quick", "district")),
         )
         if rollups

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ioc.alerting.judge import REMOVED
-from ioc.boards import sql
+from ioc.boards import groups, sql
 from ioc.boards.fields import (
     BarDefaults,
     BarFields,
@@ -150,9 +150,8 @@ class Builder:
 
     def ranking(self, stream: Stream, indicator: Indicator, dimension: str) -> BarPanel:
         """The highest groups; those above the threshold of the indicator's alert are red."""
-        if stream.leaves((dimension,)) not in indicator.groupings or (
-            dimension not in stream.dimensions and not stream.rollup(dimension)
-        ):
+        known = dimension in stream.dimensions or (stream.rollup(dimension) and groups.shows(stream, indicator))
+        if not known or stream.leaves((dimension,)) not in indicator.groupings:
             raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
         unit, decimals = self._unit(indicator)
         titles = (self.dimension(stream, dimension), self.title(indicator))

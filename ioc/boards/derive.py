@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ioc.boards import sql
+from ioc.boards import groups, sql
 from ioc.boards.build import Builder
 from ioc.boards.model import (
     AnyVariable,
@@ -90,7 +90,8 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
 
 
 def _check_choices(stream: Stream, board: Board) -> None:
-    """What is shown of a chosen group is rolled by the leaves of every group that may be chosen."""
+    """What is shown of a chosen group is rolled by the leaves of every group that may be chosen; a value against a limit of its
+    own is not shown then."""
     shown = {*board.tiles, *(name for some in board.lines for name in some), *board.ahead, *board.overview_tiles}
     for name in board.choices:
         if stream.rollup(name) is None or name not in board.names:
@@ -98,7 +99,7 @@ def _check_choices(stream: Stream, board: Board) -> None:
             said = f"choice {name!r} is a rollup with a title in `names`; there are {there}"
             raise DeclarationError(f"board of {stream.name}: {said}")
         for indicator in map(stream.indicator, sorted(shown | {*board.overview_ahead})):
-            if stream.leaves((name,)) not in indicator.groupings:
+            if groups.shows(stream, indicator) and stream.leaves((name,)) not in indicator.groupings:
                 said = f"{indicator.name} is not rolled by {stream.leaves((name,))}"
                 raise DeclarationError(f"board of {stream.name}: {said}, so no {name} of it can be chosen")
 
@@ -119,7 +120,7 @@ def _board(
         query=sql.runs(words),
         definition=sql.runs(words),
     )
-    groups = [
+    chosen = [
         QueryVariable(
             name=stream.dimensions[0],
             label=make.dimension(stream, stream.dimensions[0]),
@@ -129,7 +130,7 @@ def _board(
         )
         for stream in streams
     ]
-    variables: list[AnyVariable] = [run, *groups]
+    variables: list[AnyVariable] = [run, *chosen]
     if windows := sql.windows(indicators):
         variables.append(_windows(words, windows))
     links = [Link(title=title, url=f"/d/{uid(other, words)}") for other, title in names.items() if other != name]

@@ -12,7 +12,7 @@ from ioc.boards.words import Words
 from ioc.calendar.windows import CALENDAR, ROLLING
 from ioc.errors import DeclarationError
 from ioc.store.clickhouse import literal
-from ioc.store.views import LAST, PANES
+from ioc.store.views import LAST, PANES, summed
 from ioc.times import PROVINCE
 from ioc.units.rollups import SAID
 from ioc.values import Count, Mean, Quantiles, Ratio, Value
@@ -129,6 +129,11 @@ def _of(run: str, stream: Stream, choice: str) -> str:
 def _known(run: str, stream: Stream, rollup: Rollup, choice: str) -> str:
     own = f"stream = {literal(stream.name)} AND rollup = {literal(rollup.name)}"
     return f"{run}.v_rollups WHERE {own} AND concat({literal(rollup.name + SAID)}, grp) = {choice}"
+
+
+def shows(stream: Stream, indicator: Indicator) -> bool:
+    """Whether a board can show groups of an indicator: a value against a limit of its own has none for them."""
+    return isinstance(indicator.value, Count) or summed(stream, indicator)
 
 
 def number(value: Value, sums: str) -> str:

@@ -12,7 +12,7 @@ from ioc.boards import groups as groups_of
 from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
-from ioc.store.views import LAST
+from ioc.store.views import LAST, summed
 from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream
 
 NAME = 36
@@ -30,7 +30,7 @@ def chosen(stream: Stream, indicator: Indicator, *, alone: bool = False) -> str:
     `alone`: without these."""
     first, *rest = stream.dimensions
     one = f"dims = [{', '.join([variable(first), *(literal(ALL) for _ in rest)])}]"
-    many = not alone and groups_of.choices(stream)
+    many = not alone and groups_of.choices(stream) and groups_of.shows(stream, indicator)
     choice = variable(first)
     group = f"{groups_of.is_group(stream, choice)} AND dims IN ({groups_of.leaves(RUN, stream, choice)})" if many else ""
     own = f"({one} OR ({group}))" if many else one
@@ -59,7 +59,7 @@ def tile(stream: Stream, indicator: Indicator) -> str:
     """One row: the value now, and the instant it counts to; no value while nothing comes in."""
     rolled = f"(SELECT max(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
     rows = f"{view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
-    if groups_of.choices(stream) and not isinstance(indicator.value, Count):
+    if groups_of.choices(stream) and summed(stream, indicator):
         one = f"SELECT value, until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator, alone=True)}"
         group = groups_of.value_now(RUN, stream, indicator, variable(stream.dimensions[0]), _chosen_window(indicator))
         rows = f"({one} UNION ALL {group})"
@@ -88,7 +88,7 @@ def _series(stream: Stream, indicator: Indicator, points: str) -> str:
     """What an indicator holds from when on; of a group of a rollup where one is chosen."""
     where = f"{chosen(stream, indicator, alone=True)} AND until <= $__toTime"
     one = f"SELECT 1 AS one, until, value FROM {view(indicator)} WHERE {where}"
-    if not groups_of.choices(stream):
+    if not groups_of.choices(stream) or not groups_of.shows(stream, indicator):
         return one
     choice = variable(stream.dimensions[0])
     return f"{one} UNION ALL {groups_of.series(RUN, stream, indicator, choice, _chosen_window(indicator), points)}"

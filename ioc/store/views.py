@@ -8,7 +8,7 @@ from __future__ import annotations
 from ioc.catalog import REJECTS, Catalog
 from ioc.store.clickhouse import RUN, literal
 from ioc.times import PROVINCE
-from ioc.vocabulary import Count, Indicator, Stream
+from ioc.vocabulary import Indicator, Mean, Quantiles, Ratio, Stream
 
 NO_FEED = 30
 """Seconds by which a live centre's now may lag the wall clock; then it says that nothing comes."""
@@ -57,8 +57,8 @@ TELLS = {
 
 
 def summed(stream: Stream, indicator: Indicator) -> bool:
-    """Whether groups of a rollup need the panes of an indicator, as its rolled values are no sums."""
-    return bool(stream.rollups) and not isinstance(indicator.value, Count) and not indicator.looks
+    """Whether groups of a rollup are summed from the panes of an indicator, as its rolled values are no sums."""
+    return bool(stream.rollups) and isinstance(indicator.value, Ratio | Mean | Quantiles)
 
 
 def panes_columns(stream: Stream) -> tuple[str, ...]:

@@ -145,15 +145,6 @@ def test_a_line_of_a_chosen_group_goes_through_what_a_reader_is_told(made: tuple
     assert seen > 3 or choice in ("nobody", "district=none", "district=-")
 
 
-def test_the_coming_days_of_a_chosen_group_are_the_sums_of_its_leaves(made: tuple[Store, Catalog]) -> None:
-    store, catalog = made
-    stream = catalog.streams[0]
-    query = sql.ahead(stream, stream.indicator("towns.open"), VI, "x")
-    for choice in CHOSEN:
-        rows = store.query(filled(query, {"run": store.database, "kind": choice})).rows()
-        assert rows[0][1] == value(store, catalog, "towns.open", where=asked(choice))[0].value, choice
-
-
 def test_a_choice_that_is_no_rollup_or_not_rolled_is_refused(made: tuple[Store, Catalog]) -> None:
     stream = made[1].streams[0]
     assert stream.board is not None
