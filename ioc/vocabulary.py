@@ -310,6 +310,8 @@ class Stream:
     data_files: tuple[Path, ...] = ()
     units: tuple[Path, ...] = ()
     board: Board | None = None
+    more_boards: tuple[Board, ...] = ()
+    """Further boards of the stream; names of dimensions and choices are those of `board`."""
     rollups: tuple[Rollup, ...] = ()
 
     def rollup(self, name: str) -> Rollup | None:

@@ -241,4 +241,5 @@ STREAM = Stream(
         overview_rankings=(("dossier.backlog", "agency"),),
         overview_ahead=("dossier.overdue",),
     ),
+    more_boards=(one_stop.BOARD, index766.BOARD),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 from ioc.calendar.workdays import calendar
 from ioc.times import DAY, OFFSET
-from ioc.vocabulary import Contribution, Dims, Indicator, Legal, Within
+from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Within
 from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Life, Opening, overdue
 
 RESULTS = DATA / "index766.toml"
@@ -185,3 +185,9 @@ INDICATORS = (
                "account checked by VNeID / received, in the period"),
 )  # fmt: skip
 """3.2 and 3.5 of the index count procedures: the pack counts those with a dossier in dossier.received and in index766.3_5."""
+BOARD = Board(
+    "index766", "Chỉ số 766", "Index 766",
+    tiles=tuple(one.name for one in INDICATORS),
+    rankings=(("index766.2_1", "agency"), ("index766.2_1", "procedure"), ("index766.3_3", "agency")),
+    lines=(("index766.2_1",), ("index766.4_1", "index766.4_2"), ("index766.3_3", "index766.3_6")),
+)  # fmt: skip

@@ -7,7 +7,7 @@ that of Decision 766 (`index766.2_1`), which leaves out what was carried over an
 
 from __future__ import annotations
 
-from ioc.vocabulary import PERIODS, Indicator, Legal, Look, Terms
+from ioc.vocabulary import PERIODS, Board, Indicator, Legal, Look, Terms
 
 BASIS = Legal("Từ vựng của Cổng dịch vụ công, bộ phận một cửa (Gia Lai và các tỉnh): Nghị định 61/2018/NĐ-CP, 107/2021/NĐ-CP; "
               "118/2025/NĐ-CP, 367/2025/NĐ-CP từ 1/7/2025", "2018-06-21")  # fmt: skip
@@ -34,3 +34,11 @@ def _words(period: str) -> tuple[Indicator, ...]:
 
 
 INDICATORS = tuple(indicator for period in PERIODS for indicator in _words(period))
+BOARD = Board(
+    "one-stop", "Một cửa", "One-stop desk",
+    tiles=("dossier.to_handle_month", "dossier.carried_over_month", "dossier.late_share_month", "dossier.due_today", "dossier.paused",
+           "dossier.uncollected", "dossier.conformance"),
+    rankings=(("dossier.late_share_month", "agency"), ("dossier.paused", "agency"), ("dossier.violations", "agency")),
+    lines=(("dossier.to_handle_day", "dossier.to_handle_week"), ("dossier.late_share_day", "dossier.late_share_month"),
+           ("dossier.paused", "dossier.uncollected")),
+)  # fmt: skip

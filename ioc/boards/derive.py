@@ -36,15 +36,16 @@ def files(catalog: Catalog) -> dict[str, str]:
 
 
 def boards(catalog: Catalog) -> list[Dashboard]:
-    """All boards: of each language the overview, then one of every stream that declares its board."""
+    """All boards: of each language the overview, then those of every stream that declares its board."""
     shown = [(stream, stream.board) for stream in catalog.streams if stream.board is not None]
     for stream, board in shown:
         _check_choices(stream, board)
+    each = [(stream, board) for stream, first in shown for board in (first, *stream.more_boards)]
     found = []
     for words in LANGUAGES:
-        names = {OVERVIEW: words.overview} | {board.name: words.of(board.vi, board.en) for _, board in shown}
+        names = {OVERVIEW: words.overview} | {board.name: words.of(board.vi, board.en) for _, board in each}
         found.append(_overview(words, names, shown))
-        found += [_of_stream(words, names, stream, board) for stream, board in shown]
+        found += [_of_stream(words, names, stream, board) for stream, board in each]
     return found
 
 
