@@ -24,7 +24,7 @@ from ioc.vocabulary import ALL, Board, Indicator, Stream
 
 FOLDER = "grafana/boards"
 OVERVIEW = "overview"
-TILES = 7
+TILES = 5
 """Tiles side by side on the board of a stream at most: a narrower one cuts its title."""
 USUAL = "1d"
 """The window a board opens with."""
@@ -81,7 +81,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     panels = _placed(
         [
             (2, [make.state(uid(board.name, words))]),
-            *((5, [make.tile(stream, indicator) for indicator in tiles[n : n + TILES]]) for n in range(0, len(tiles), TILES)),
+            *((5, [make.tile(stream, indicator) for indicator in some]) for some in _rows(tiles)),
             (9, [make.lines(stream, some) for some in lines]),
             (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
         ]
@@ -103,6 +103,13 @@ def _check_choices(stream: Stream, board: Board) -> None:
             if groups.shows(stream, indicator) and stream.leaves((name,)) not in indicator.groupings:
                 said = f"{indicator.name} is not rolled by {stream.leaves((name,))}"
                 raise DeclarationError(f"board of {stream.name}: {said}, so no {name} of it can be chosen")
+
+
+def _rows(tiles: Sequence[Indicator]) -> list[Sequence[Indicator]]:
+    """The tiles in rows of about the same length."""
+    rows = max(-(-len(tiles) // TILES), 1)
+    length = -(-len(tiles) // rows)
+    return [tiles[n * length : (n + 1) * length] for n in range(rows)]
 
 
 def _board(
