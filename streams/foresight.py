@@ -12,9 +12,9 @@ DAYS = (1, 2, 3, 4, 5, 10)
 """Coming working days that are looked ahead to, that of the instant itself counted."""
 HOURS = 75
 """Working hours that are looked back over: ten working days of 7.5 h."""
-OVERDUE = {(): 50, ("agency",): 5, ("procedure",): 5}
+OVERDUE = {(): 300, ("agency",): 20, ("procedure",): 20}
 """How many dossiers may be overdue (ngưỡng quá hạn): in the province, of an agency, of a procedure."""
-BACKLOG = {(): 2_000, ("agency",): 200, ("procedure",): 200}
+BACKLOG = {(): 5_000, ("agency",): 200, ("procedure",): 400}
 """How many dossiers may be open (ngưỡng tồn đọng)."""
 BY = ((), ("agency",), ("procedure",))
 OWN = Legal("project's own", "2026-11-30")

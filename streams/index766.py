@@ -169,7 +169,7 @@ INDICATORS = (
     _indicator("3.3", "Hồ sơ tiếp nhận trực tuyến", "Received online",
                "received online (with an electronic result, where a written one is due) / received, in the period; the ratio of "
                "synchronised dossiers (1.4) is a factor of the pack"),
-    _indicator("3.5", "Hồ sơ có nghĩa vụ tài chính được thanh toán trực tuyến", "Dossiers with a fee, paid online",
+    _indicator("3.5", "Hồ sơ có phí, thanh toán trực tuyến", "Dossiers with a fee, paid online",
                "paid online / received with a fee above 0, in the period; the pack counts the procedures that have one"),
     _indicator("3.6", "Hồ sơ thanh toán trực tuyến", "Paid online",
                "paid online (national portal or own gateway) / received for procedures with a fee, without those whose fees are "
@@ -188,6 +188,6 @@ INDICATORS = (
 BOARD = Board(
     "index766", "Chỉ số 766", "Index 766",
     tiles=tuple(one.name for one in INDICATORS),
-    rankings=(("index766.2_1", "agency"), ("index766.2_1", "procedure"), ("index766.3_3", "agency")),
+    rankings=(("index766.2_2", "agency"), ("index766.2_2", "procedure"), ("index766.3_3", "agency")),
     lines=(("index766.2_1",), ("index766.4_1", "index766.4_2"), ("index766.3_3", "index766.3_6")),
 )  # fmt: skip
