@@ -86,6 +86,7 @@ def use(path: Annotated[Path, typer.Argument(metavar="FILE", help="Checked first
     except OSError as error:
         raise UsageError(f"{there}: {error.strerror}; the calendar in force stays: ask who installed the programs") from None
     show(f"{there} is this file now; what runs counts under the old one until `ioc rebuild`, which counts all anew")
+    show("`ioc rebuild --check` says how long that takes")
 
 
 def _checked(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -37,14 +38,29 @@ def check() -> None:
     show("declarations, maps and derived files are well")
 
 
-def rebuild(data: Data = None) -> None:
-    """Count the archive again under changed declarations, then let the views read it. Example: ioc rebuild"""
+def rebuild(
+    check: Annotated[bool, typer.Option("--check", help="Only say what changed, and about how long it takes.")] = False,
+    data: Data = None,
+) -> None:
+    """Count the archive again under changed declarations, then let the views read it.
+
+    A changed calendar, edition of unit codes or rule file is a changed declaration. Example: ioc rebuild --check
+    """
     from ioc.catalog import load
-    from ioc.centre.rebuild import rebuild
+    from ioc.centre.rebuild import A_SECOND, ahead, rebuild
     from ioc.cli.screen import bar
+    from ioc.store.clickhouse import Store
 
     quiet_libraries()
     settings = connected(data)
+    if check:
+        changed = ahead(Store(settings, readonly=True), load())
+        for name, records in changed.items():
+            took = max(1, -(-records // A_SECOND))
+            about = f"{took} s" if took < 120 else f"{-(-took // 60)} min"
+            show(f"{name}: {records:,} records to count again, about {about}; then its boards fill as the past is rolled")
+        show("nothing to count again: the store was counted under these declarations" if not changed else "`ioc rebuild` does it")
+        return
     with bar() as shown:
         task = shown.add_task("counting again", total=None)
         count = rebuild(settings, load(), lambda fed, known: shown.update(task, completed=fed, total=known))

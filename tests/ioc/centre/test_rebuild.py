@@ -10,7 +10,7 @@ import pytest
 
 from ioc.catalog import Catalog, load
 from ioc.centre.live import check_generations
-from ioc.centre.rebuild import rebuild
+from ioc.centre.rebuild import ahead, rebuild
 from ioc.counting.pipeline import MEASURE
 from ioc.errors import WrongGeneration
 from ioc.events import murmur
@@ -79,6 +79,8 @@ def test_a_rebuild_counts_the_archive_as_the_log_would_have_been_counted(store_u
         check_generations(store, changed())
     settings = store.settings.model_copy(update={"clickhouse_database": store.database})
     told: list[tuple[int, int]] = []
+    assert ahead(store, load()) == {}
+    assert ahead(store, changed()) == {"dossiers": len(log())}, "what is to be counted anew is known before"
     assert rebuild(settings, changed(), lambda fed, known: told.append((fed, known))) == len(log())
     assert {known for _, known in told} == {len(log())}, "how much there is to do does not grow with what is done"
     assert told[-1][0] == len(log())
