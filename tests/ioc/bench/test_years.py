@@ -28,6 +28,7 @@ from tests.logs import beat, record
 from tests.rolled import finals
 from tests.services import running_store
 from tests.years import Row, Sums, instants, judge_reader, judge_rolled
+from tests.years_looks import judge_looks
 
 PARTITIONS = 2
 END = brute.ms("2026-06-01T00:00:00+07:00")
@@ -85,6 +86,7 @@ def test_three_years_of_dossiers_are_what_a_brute_force_says(store_url: str, cou
     asked = instants(*span, seed=count)
     assert judge_reader(store, CATALOG, DOSSIERS, sums, asked, seed=1) > 1_000
     assert judge_rolled(store, DOSSIERS, sums, asked, span[1]) > 10_000
+    assert judge_looks(store, CATALOG, DOSSIERS, sums, asked, seed=2) > 10_000
     lost = next(row for row in rows if row[0] == "dossier.received")
     less = Sums(DOSSIERS.dimensions, (row for row in rows if row is not lost))
     with pytest.raises(AssertionError, match="received"):
