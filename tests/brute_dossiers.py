@@ -255,7 +255,7 @@ def contributions(history: Sequence[Event]) -> Rows:
         states.append(copy(s))
     dues = {one.due for one in states if one.due is not None}
     instants = sorted({*times, *dues, *map(soon, dues), *map(today, dues)})
-    for indicator, dims, at, measures in brute_index.rows(events, times, states, instants):
+    for indicator, dims, at, measures in brute_index.rows(events, times, states, sorted({*times, *dues})):
         add(indicator, dims, at, measures)
     for t in instants:
         was, becomes = (levels_of(states[bisect_right(times, at - 1)], at) for at in (t, t + 1))

@@ -10,6 +10,7 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +36,7 @@ class Told(Protocol):
     def overdue(self, instant: int) -> bool: ...
 
 
+@lru_cache(maxsize=1 << 16)
 def periods(at: int) -> tuple[tuple[int, int], ...]:
     """Month, quarter and year that an instant lies in, in the province."""
     there = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at, hours=7)
@@ -97,9 +99,10 @@ def said(state: Told, facts: Mapping[str, Any], instant: int) -> Pairs:
 
 def rows(events: Sequence[Mapping[str, Any]], times: Sequence[int], states: Sequence[Told], instants: Sequence[int]) -> Any:
     """(indicator, dims, at, measures) of a dossier. `states[n]`: after the events of the first n `times`."""
+    stating = [event for event in events if any(event["data"].get(name) is not None for name in FACTS)]
     for t in instants:
-        was = said(states[bisect_right(times, t - 1)], facts_before(events, t), t)
-        becomes = said(states[bisect_right(times, t)], facts_before(events, t + 1), t + 1)
+        was = said(states[bisect_right(times, t - 1)], facts_before(stating, t), t)
+        becomes = said(states[bisect_right(times, t)], facts_before(stating, t + 1), t + 1)
         begins = [a != b for a, b in zip(periods(t - 1), periods(t), strict=True)]
         for key in was.keys() | becomes.keys():
             before, after = was.get(key, [0] * 6), becomes.get(key, [0] * 6)
