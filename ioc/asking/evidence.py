@@ -31,7 +31,7 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
-from ioc.values import Value
+from ioc.values import Measures, Value, Within, within
 from ioc.vocabulary import Dims
 
 CHUNK = 20_000
@@ -88,7 +88,7 @@ def _entities(store: Store, asked: Scope) -> Iterator[Found]:
     if asked.stream.lifecycle is None:
         yield from _looked_at(store, asked, *whole)
         return
-    touches, left, told = _touches(asked), sums(store, asked), set[tuple[str, int]]()
+    touches, left, told = _touches(asked), _counted(asked, sums(store, asked)), set[tuple[str, int]]()
     last = "ORDER BY entity, partition, offset DESC LIMIT 1 BY entity, partition"
     looks = []
     for where in (f"({touches}) AND ({_group(asked)})", touches) if asked.asked_for else (touches,):
@@ -98,7 +98,7 @@ def _entities(store: Store, asked: Scope) -> Iterator[Found]:
         for found in _looked_at(store, asked, *look):
             if (who := (found.what["entity"], found.partition)) not in told:
                 told.add(who)
-                left = [a - b for a, b in zip(left, found.measures, strict=True)]
+                left = tuple(a - b for a, b in zip(left, found.measures, strict=True))
                 yield found
         if not any(left):
             return
@@ -150,12 +150,20 @@ def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> F
         if indicator == wanted and _within(asked, at) and _of_group(row_dims, own, joined):
             total = [a + b for a, b in zip(total, measures, strict=True)]
             dims = row_dims
-    if not any(total):
+    added = _counted(asked, total)
+    if not any(added):
         return None
     opened, ended, due, _ = history.lifecycle()
     what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}
-    given, added = dict(zip(names, dims, strict=True)), tuple(total)
+    given = dict(zip(names, dims, strict=True))
     return Found(what, given, added, _weight(asked.indicator.value, added), asked.stream.topic, partition, history.offsets)
+
+
+def _counted(asked: Scope, measures: Sequence[int]) -> Measures:
+    """Of the measures those that the window counts: of a value with a pair for each kind of period its own."""
+    if not isinstance(asked.indicator.value, Within):
+        return tuple(measures)
+    return tuple(within(asked.indicator.value, asked.window, np.array([measures], np.int64))[0].tolist())
 
 
 def _of_group(dims: Dims, own: Sequence[tuple[int, str]], joined: Sequence[tuple[int, Callable[[str], str], str]]) -> bool:

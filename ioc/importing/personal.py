@@ -67,8 +67,11 @@ def wrong(found: Map) -> Iterator[str]:
         for column in sorted(columns):
             if (dropped := next((name for name in personal.drop if _within(column, name)), None)) is not None:
                 yield f"{key}: reads {column}, which [personal] drops ({dropped})"
-            if column in personal.hmac and _identifies(found, key):
-                yield f"{key}: {column} is hashed: with another key it would be another event; take a column that is not"
+            if column in personal.hmac:
+                if _identifies(found, key):
+                    yield f"{key}: {column} is hashed: with another key it would be another event; take a column that is not"
+            elif (hashed := next((name for name in personal.hmac if _within(column, name)), None)) is not None:
+                yield f"{key}: reads {column}, of which [personal] hashes {hashed}: write it as it is read here"
     for column in sorted(set(personal.hmac) & set(personal.drop)):
         yield f"personal: {column} is dropped and hashed; choose one"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from ioc.asking import read
@@ -22,6 +22,8 @@ from ioc.vocabulary import ALL
 
 ONLINE = ("partial", "full", "level_3", "level_4")
 """Service levels that are offered online, in both vocabularies (Decree 42/2022/NĐ-CP)."""
+
+NO_SHARE = "it is a share of procedures, and one procedure has none"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def score(
     }
     asked = [_asked(store, catalog, item, pack, of, at, listed, by) for item in pack.item]
     groups = sorted({group for found in asked for group in found} - {ALL}) if by else [ALL]
-    return {group: [found.get(group) or _nothing(item) for item, found in zip(pack.item, asked, strict=True)] for group in groups}
+    nothing = [replace(_nothing(item), why=NO_SHARE) if item.any and by == "procedure" else _nothing(item) for item in pack.item]
+    return {group: [found.get(group, none) for found, none in zip(asked, nothing, strict=True)] for group in groups}
 
 
 def _asked(
@@ -148,16 +151,19 @@ def _shares(
     listed: set[str],
     by: str | None,
 ) -> dict[str, Scored]:
-    """The share of the listed procedures that have at least one, by group: all of them are everybody's."""
-    dimensions = ["procedure", *([by] if by and by != "procedure" else [])]
-    found = read.value(store, catalog, share.indicator, at, of.window, share.where, by=dimensions)
-    groups: dict[str, set[str]] = {} if by else {ALL: set()}
-    for answer in found:
+    """The share of the listed procedures that have at least one, by group: all of them are everybody's.
+
+    A group that has some, but none as `where` asks, has a share of 0; one that has nothing at all has no data.
+    """
+    total = len(listed)
+    if by == "procedure" or not total:
+        return {}
+    own = [by] if by else []
+    received = read.value(store, catalog, share.indicator, at, of.window, by=own)
+    groups: dict[str, set[str]] = {answer.dims[by] if by else ALL: set() for answer in received if answer.n > 0}
+    for answer in read.value(store, catalog, share.indicator, at, of.window, share.where, by=["procedure", *own]):
         if answer.n > 0 and answer.dims["procedure"] in listed:
             groups.setdefault(answer.dims[by] if by else ALL, set()).add(answer.dims["procedure"])
-    total = len(listed)
-    if not found or not total:  # nothing was received at all: no data
-        return {}
     return {group: scored(item, 100 * len(there) / total, total) for group, there in groups.items()}
 
 

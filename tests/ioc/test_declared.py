@@ -350,6 +350,13 @@ def test_a_rank_that_stands_in_the_declaration_is_in_the_generation() -> None:
     assert generation(STREAM) == load().generations["dossiers"]
 
 
+def test_the_words_of_boards_and_indicators_are_no_code_that_counts() -> None:
+    counts = "\n".join(part for function in STREAM.functions for part in declared.code(function))
+    boards = [b for b in (STREAM.board, *STREAM.more_boards) if b is not None]
+    words = [f'"{board.vi}", "{board.en}"' for board in boards] + [f'"{i.vi}", "{i.en}"' for i in STREAM.indicators]
+    assert [word for word in words if word in counts] == []
+
+
 @pytest.mark.parametrize("part", ["begin", "advance", "say"])
 def test_each_part_of_a_fold_is_in_the_generation(part: str) -> None:
     other: dict[str, Any] = {part: lambda *given: getattr(dossiers.contributions, part)(*given)}

@@ -64,6 +64,15 @@ def test_behind_a_flow_or_a_ratio_stand_as_many_dossiers_as_it_counts(centre, in
     assert n == sum(f.n for f in found) == len(found)
 
 
+@pytest.mark.parametrize("window", ["month", "quarter", "year"])
+@pytest.mark.parametrize("indicator", ["index766.2_1", "index766.2_2"])
+def test_behind_a_number_of_a_period_stands_what_belongs_to_that_period(centre, indicator, window):
+    _, n, found = behind(centre, indicator, at=JUNE + 40 * DAY, window=window)
+    assert n == sum(f.n for f in found)
+    assert n > 0 or (indicator, window) != ("index766.2_1", "year")
+    assert all(f.n > 0 and len(f.measures) == 2 for f in found)
+
+
 def test_one_agency_has_its_own_evidence(centre):
     agency = brute.cases()[0].agency
     value, _, found = behind(centre, "dossier.backlog", at=JUNE, where={"agency": agency})

@@ -275,6 +275,17 @@ data = {{ dossier = "{{no}}", state = "received" }}
         ("[[event]]", '[personal]\ndrop = ["L[].at"]\n[[event]]', "event[0].time: reads L[].at, which [personal] drops (L[].at)"),
         ("[[event]]", '[personal]\ndrop = ["L"]\n[[event]]', "event[0].when: reads L[].on, which [personal] drops (L)"),
         ("[[event]]", '[personal]\nhmac = ["no"]\n[[event]]', "event[0].id: no is hashed: with another key it would be another"),
+        (
+            "[[event]]",
+            '[personal]\nhmac = ["/no"]\n[[event]]',
+            "event[0].id: reads no, of which [personal] hashes /no",
+        ),
+        (
+            "[[event]]",
+            '[personal]\nhmac = ["L[0].on"]\n[[event]]',
+            "when: reads L[].on, of which [personal] hashes L[0].on",
+        ),
+        ("[[event]]", '[personal]\nhmac = ["L"]\n[[event]]', "event[0].when: reads L[].on, of which [personal] hashes L"),
         ("[[event]]", '[personal]\nhmac = ["x"]\ndrop = ["x"]\n[[event]]', "personal: x is dropped and hashed; choose one"),
         ("[[event]]", '[personal]\nkey = "x"\n[[event]]', "personal.key: Extra inputs are not permitted; there are drop, hmac"),
     ],

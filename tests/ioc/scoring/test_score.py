@@ -98,6 +98,21 @@ def test_online_services_with_a_dossier_are_a_share_of_all_online_services(store
     assert items(store, by="agency", group="A")["3.2"].ratio == pytest.approx(100.0)
 
 
+def test_who_received_nothing_online_has_nought_of_the_online_services_and_not_no_data(store: Store) -> None:
+    found = items(store, by="agency", group="B")["3.2"]  # B1 and B2 came to the counter
+    assert (found.ratio, found.n, found.points) == (0.0, 2, 0.0)
+    november = score(store, CATALOG, load_pack("766"), period("2022-11"), PROCEDURES)["*"]
+    assert [one.points for one in november if one.item.id == "3.2"] == [None], "nothing was received at all"
+
+
+def test_a_share_of_procedures_is_not_told_of_one_procedure(store: Store) -> None:
+    found = items(store, by="procedure", group=P1)
+    assert found["2.1"].ratio == pytest.approx(50.0)
+    for share in ("3.2", "3.5"):
+        assert (found[share].ratio, found[share].points) == (None, None)
+        assert found[share].why == "it is a share of procedures, and one procedure has none"
+
+
 def test_what_lacks_data_says_so_and_is_neither_nought_nor_a_hundred(store: Store) -> None:
     found = items(store)
     assert found["5"].why == "no events tell of citizens' feedback yet"
