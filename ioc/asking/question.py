@@ -139,7 +139,10 @@ def scope(
         if first:
             at = until = floor(until, stream.grain)
     else:
-        at = until = at if indicator.level and not first else _on_grain(at, stream, "at", notes)
+        exact = indicator.level and all(
+            stream.indicator(look.of).level for look in indicator.looks
+        )  # flows are kept by the grain
+        at = until = at if exact and not first else _on_grain(at, stream, "at", notes)
         if latest is None or until > latest:
             notes.append(f"{iso(until)} lies ahead of {iso(latest) if latest else 'everything'}: a forecast from what is known")
     if latest is None:

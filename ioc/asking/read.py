@@ -1,7 +1,8 @@
 """Read: the value of an indicator at any time, from panes alone; never from what was rolled.
 
 The value at T counts contributions with `at` < T. A level (backlog) is the running sum of all of them, exact at any
-instant; a flow is summed over a window that looks back from T, and T lies on the stream's grain. Without a time: now.
+instant; a flow is summed over a window that looks back from T, and T lies on the stream's grain, as for a level that looks at
+flows. Without a time: now.
 """
 
 from __future__ import annotations

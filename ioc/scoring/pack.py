@@ -34,6 +34,12 @@ class _Strict(BaseModel):
 
 Points = Annotated[float, Field(ge=0, le=1000)]
 
+PERIOD = r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?"
+"""`2026-10`, `2026-Q3`, `2026`."""
+PeriodName = Annotated[str, Field(pattern=f"^(?:{PERIOD})$")]
+Factor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A share: 0.98, not 98."""
+
 
 class Group(_Strict):
     """A group of items and its points."""
@@ -93,7 +99,7 @@ class Pack(_Strict):
     ends: Annotated[date | None, Field(alias="to")] = None
     group: list[Group]
     item: list[Item]
-    factors: dict[str, dict[str, float]] = {}
+    factors: dict[str, dict[PeriodName, Factor]] = {}
 
     @model_validator(mode="after")
     def _holds_together(self) -> Pack:

@@ -14,7 +14,7 @@ from ioc.asking import read
 from ioc.calendar.windows import period_end
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
-from ioc.scoring.pack import Item, Pack, Share
+from ioc.scoring.pack import PERIOD, Item, Pack, Share
 from ioc.store.clickhouse import Store
 from ioc.times import MINUTE, PROVINCE, floor, from_datetime, iso, to_datetime
 from ioc.values import Within
@@ -54,7 +54,7 @@ def period(text: str) -> Period:
     >>> found.window, iso(found.start), iso(found.end)
     ('quarter', '2026-06-30T17:00:00Z', '2026-09-30T17:00:00Z')
     """
-    found = re.fullmatch(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", text, re.ASCII)
+    found = re.fullmatch(PERIOD, text, re.ASCII)
     if not found or not 1901 <= int(found[1]) <= 2298:
         raise UsageError(f"--period {text!r}: write a month, a quarter or a year: 2026-10, 2026-Q3, 2026")
     window = "quarter" if found[2] else "month" if found[3] else "year"
@@ -81,6 +81,8 @@ def check(pack: Pack, catalog: Catalog) -> None:
         stream = catalog.stream_of(name)
         if item.indicator and not isinstance(stream.indicator(name).value, Within):
             raise UsageError(f"pack {pack.id}, item {item.id}: {name} is no ratio of a period")
+        if item.indicator and item.max and (unit := stream.indicator(name).unit) != "%":
+            raise UsageError(f"pack {pack.id}, item {item.id}: {name} is told in {unit}, and points are of a ratio in %: max = 0")
         for dimension in (*item.any.where, "procedure") if item.any else ():
             if dimension not in stream.dimensions:
                 raise UsageError(f"pack {pack.id}, item {item.id}: {stream.name} has no dimension {dimension!r}")

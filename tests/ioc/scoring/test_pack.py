@@ -55,6 +55,13 @@ def test_the_points_of_decision_766_are_a_hundred_in_five_groups() -> None:
         ('id = "2.1"', 'id = "3.1"', "item 3.1: there is no group '3'; there are 2"),
         ("from = 2025-07-01", "from = 2025-07-01\nto = 2025-06-30", "to = 2025-06-30 lies before from = 2025-07-01"),
         ("from = 2025-07-01", "from = 1 July", "Invalid|Expected"),
+        (
+            "[[group]]",
+            'factors."1.4" = { 2026-10 = 98 }\n[[group]]',
+            "factors.1.4.2026-10: Input should be less than or equal to 1",
+        ),
+        ("[[group]]", 'factors."1.4" = { 2026-10 = nan }\n[[group]]', "factors.1.4.2026-10: Input should be"),
+        ("[[group]]", 'factors."1.4" = { 2026-1 = 0.98 }\n[[group]]', "factors.1.4.2026-1.*: String should match pattern"),
     ],
 )
 def test_a_pack_that_does_not_hold_together_is_refused_with_the_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -73,7 +80,8 @@ def test_a_pack_of_an_unknown_name_names_the_shipped_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("indicator", "said"), [("index766.2_9", "no indicator"), ("dossier.backlog", "is no ratio of a period")]
+    ("indicator", "said"),
+    [("index766.2_9", "no indicator"), ("dossier.backlog", "is no ratio of a period"), ("index766.2_2", "in %: max = 0")],
 )
 def test_an_item_reads_a_ratio_of_a_period_that_is_declared(tmp_path: Path, indicator: str, said: str) -> None:
     path = tmp_path / "own.toml"
