@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,25 @@ def test_each_makes_an_event_for_every_element_that_is_wanted(tmp_path: Path) ->
     assert [event.time_ms is None for event in found] == [False, True]
     assert mapped(log_map, {"service": "T", "no": "A", "L": elements}, tmp_path) == []
     assert [mapped(log_map, {"service": "S", "no": "A", "L": none}, tmp_path) for none in (None, "", [], {})] == [[]] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "midnight"),
+    [
+        ("dvc_sync", lambda dossier: dossier, "2025-03-20T00:00:00"),
+        ("opencps", lambda dossier: {"service": "DongBoHoSoMC", "data": [dossier]}, "20250320000000"),
+    ],
+)
+def test_a_state_that_is_none_is_refused_and_a_due_day_lasts_to_its_end(
+    tmp_path: Path, name: str, message: Callable[[Any], Any], midnight: str
+) -> None:
+    received = "2025-03-10 08:15:00" if name == "dvc_sync" else "20250310081500"
+    dossier = {"MaHoSo": "H", "NgayTiepNhan": received, "NgayHenTra": midnight, "TrangThaiHoSo": "4"}
+    (there,) = mapped(name, message(dossier), tmp_path)
+    assert said(there)[2]["due_at"] == "2025-03-20T23:59:59.999"
+    for state in ("11", "03", ""):
+        _, refused = mapped(name, message({**dossier, "TrangThaiHoSo": state}), tmp_path)
+        assert isinstance(exact(refused.value, (), contracts()), Reject)
 
 
 @pytest.mark.parametrize(
