@@ -164,12 +164,20 @@ def advance(life: Life, step: Step) -> Life:
         facts = (*facts, (time, _merged(facts, step[FACTS:])))
     if life.found and ended is None:
         now = _on(life, time, state, dims, due, wrong, facts)
-        return life if now == life else now
-    life = life._replace(state=state, wrong=wrong, facts=facts)
-    if state == "received":
-        return _opened(life, time, dims, due)
-    if life.found:
-        return _after_end(life, time, dims, due)
+    else:
+        now = life._replace(state=state, wrong=wrong, facts=facts)
+        if state == "received":
+            now = _opened(now, time, dims, due)
+        elif life.found:
+            now = _after_end(now, time, dims, due)
+        else:
+            now = _not_yet_received(now, dims, due)
+    return life if now == life else now
+
+
+def _not_yet_received(life: Life, dims: Dims, due: int | None) -> Life:
+    """An event before the reception: what it states holds, and so does an end."""
+    state, ended = life.state, life.ended
     if state in ENDS_UNRECEIVED and (ended is None or (ended, state) == HANDED):
         ended = state
     return life._replace(dims=dims, due=life.due if due is None else due, stated=life.stated or due is not None, ended=ended)

@@ -13,11 +13,17 @@ from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
 from ioc.store.views import LAST, summed
-from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream
+from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream, Terms
 
 NAME = 36
 """Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
 RUN = '"${run:percentencode}"'
+
+
+def _is_sum(indicator: Indicator) -> bool:
+    """Whether its value is 0 where nothing was ever counted, not unknown."""
+    value = indicator.value
+    return isinstance(value, Count | Needed) or (isinstance(value, Terms) and not value.whole)
 
 
 def view(indicator: Indicator) -> str:
@@ -52,7 +58,7 @@ def _chosen_window(indicator: Indicator) -> str:
 
 def _value(indicator: Indicator) -> str:
     """The value of the one row, or of none: counts of nothing are 0, and nothing needs nobody; others have no value."""
-    return "ifNull(sum(value), 0)" if isinstance(indicator.value, Count | Needed) else "max(value)"
+    return "ifNull(sum(value), 0)" if _is_sum(indicator) else "max(value)"
 
 
 def tile(stream: Stream, indicator: Indicator) -> str:
@@ -110,7 +116,7 @@ def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[
             f"WHERE r.{_window(indicator)} AND r.{dimension} != {literal(ALL)}{others} AND isNotNull(r.value) AND r.value != 0 "
             f"ORDER BY r.value DESC, r.{dimension} LIMIT {limit}"
         )
-    nothing = literal(words.nothing if isinstance(indicator.value, Count) else words.no_data)
+    nothing = literal(words.nothing if _is_sum(indicator) else words.no_data)
     name = f"multiIf(full = '', {nothing}, lengthUTF8(full) > {NAME}, concat(substringUTF8(full, 1, {NAME - 1}), '…'), full)"
     return (
         f"SELECT {name} AS {quoted(titles[0])}, high AS {quoted(titles[1])} FROM (SELECT 1 AS one) AS o "

@@ -47,7 +47,11 @@ def test_the_random_logs_hold_everything_that_is_hard() -> None:
     assert {reason for _, reason in found} >= {"id_reused", "bad_json", "key_mismatch", "misrouted", "too_old", "too_new", ""}
     assert {verdict for verdict, _ in found} == {"accepted", "duplicate", "rejected", "heartbeat"}
     assert min(found["accepted", ""], found["duplicate", ""]) > 50
-    assert set(indicators) >= {i.name for s in OF_LOGS for i in s.indicators if not i.looks} - {"ran.ul_throughput", "ran.rsrp", "ran.prb_used"}
+    assert set(indicators) >= {i.name for s in OF_LOGS for i in s.indicators if not i.looks} - {
+        "ran.ul_throughput",
+        "ran.rsrp",
+        "ran.prb_used",
+    }
 
 
 @given(SEEDS)

@@ -156,7 +156,7 @@ def test_who_sent_a_refused_event_is_named_as_who_sent_a_good_one() -> None:
 def test_names_of_units_are_found_in_any_form(tmp_path: Any) -> None:
     (tmp_path / "units.toml").write_text(f'units = [["{IDS[1]}", "{OFFICE[1]}"]]', encoding="utf-8")
     stream = load().streams[0]
-    named = Catalog((replace(stream, units=(tmp_path / "units.toml",)),))
+    named = Catalog((replace(stream, units=(tmp_path / "units.toml",), rollups=(), board=None, more_boards=()),))
     assert named.units() == {IDS[0]: OFFICE[0]}
 
 
