@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_packs(as_json: Json = False) -> None:
-    """List the shipped packs and their dates of effect."""
+    """List the shipped packs and their dates of effect. Example: ioc index list"""
     from ioc.scoring.pack import load_pack, shipped
 
     packs = [load_pack(name) for name in shipped()]

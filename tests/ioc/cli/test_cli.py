@@ -157,7 +157,7 @@ def test_indicators_tell_meaning_rule_and_unit(ioc: Ioc) -> None:
     assert "dossier.backlog" in ioc("indicators").out
     one = json.loads(ioc("indicators", "dossier.overdue", "--json").out)
     assert (one["unit"], one["kind"]) == ("hồ sơ", "level")
-    assert "max(due, reception or opening again)" in one["rule"]
+    assert "open and past its due time" in one["rule"]
     unknown = ioc("indicators", "dossier.nope")
     assert unknown.code == 2
     assert "there are dossier.received" in unknown.err
