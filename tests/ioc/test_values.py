@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from ioc.catalog import load
 from ioc.values import NO_LIMIT, Count, Needed, TimeToBreach, Value, limited
 
 LIMITS = {("agency",): 10}
@@ -49,3 +52,10 @@ def test_sums_of_nothing_are_the_same_under_every_limit() -> None:
 
 def test_a_rate_is_a_count_over_hours() -> None:
     assert Count(per=75).bounds(np.array([[30]], np.int64))[0].tolist() == [0.4]
+
+
+def test_every_indicator_tells_its_formula_rule_source_dates_of_effect_and_unit() -> None:
+    for one in load().indicators():
+        assert all((one.value.formula, one.rule, one.unit)), one.name
+        assert one.legal is not None, one.name
+        assert re.fullmatch(r"from \d{4}-\d\d-\d\d( to \d{4}-\d\d-\d\d)?", one.legal.effect), one.name
