@@ -50,12 +50,7 @@ def entries(
     before, found = floor(first, STEP) - STEP, {}
     for together in alike(stream, indicators):
         looks = dict.fromkeys(look for indicator in together for look in indicator.looks)
-        panes = {
-            name: _read(
-                store, stream, generation, together[0], [look for look in looks if look.of == name], before, last, known, only
-            )
-            for name in {look.of for look in looks}
-        }
+        panes = _read(store, stream, generation, together[0], list(looks), before, last, known, only)
         moved: dict[tuple[str, Shift], tuple[Ints, Ints]] = {}
         for look in looks:
             at, known_at = (panes[look.of][c].to_numpy() for c in ("a", "k"))
@@ -78,27 +73,37 @@ def _read(
     last: int,
     known: int | None,
     only: pl.DataFrame | None,
-) -> pl.DataFrame:
-    """The panes of one indicator that these looks look at: by group, `a` and `k` (known, on the step) their sum `m`.
+) -> dict[str, pl.DataFrame]:
+    """The panes that these looks look at, by indicator and group: `a` and `k` (known, on the step) their sum `m`."""
+    names = list(dict.fromkeys(look.of for look in looks))
+    dims = dimensions(stream)
+    group = ", ".join(f"g.{i + 1} AS {d}" for i, d in enumerate(dims))
+    groups = f"ARRAY JOIN {groups_sql(stream, like)} AS g WHERE generation = {literal(generation)}"
+    then = f"AND known < {steps.moment(known)} " if known is not None else ""
+    parts = []
+    for name in names:
+        at, seen = _seen([look for look in looks if look.of == name], before, last)
+        parts.append(
+            f"SELECT {literal(name)} AS of, {group}, {at} AS a, "
+            f"greatest({MS('known')} - positiveModulo({MS('known')}, {STEP}), {before}) AS k, sum(measures[1]) AS m "
+            f"FROM panes FINAL {groups} AND indicator = {literal(name)} {then}AND {seen} {within('g.', only)}"
+            f"GROUP BY {', '.join(dims)}, a, k"
+        )
+    frame = store.query(" UNION ALL ".join(parts)).cast({"a": pl.Int64, "k": pl.Int64})
+    return {name: frame.filter(pl.col("of") == name).drop("of") for name in names}
 
-    What all of them saw before `before` already stands at one time. Times are kept by the step, but where working time is looked
-    back over.
+
+def _seen(looks: Sequence[Look], before: int, last: int) -> tuple[str, str]:
+    """How the panes of one indicator are read for its looks, as SQL: `at`, and which of them.
+
+    What all of them saw before `before` already stands at one time. Times are kept by the step, but where they leave again.
     """
     moves = [shift for look in looks for shift in shifts(*look.where)]
     low, high = min(shift.back(before) for shift in moves), max(shift.back(last) for shift in moves)
-    backwards = [look.leaves for look in looks]
-    at = MS("at") if any(backwards) else f"{MS('at')} - positiveModulo({MS('at')}, {STEP})"
-    since = f"AND at >= {steps.moment(low)} " if all(backwards) else ""  # what has left again is nothing
-    then = f"AND known < {steps.moment(known)} " if known is not None else ""
-    dims = dimensions(stream)
-    names = ", ".join(f"g.{i + 1} AS {d}" for i, d in enumerate(dims))
-    return store.query(
-        f"SELECT {names}, if(at >= {steps.moment(low)}, {at}, {low - 1}) AS a, "
-        f"greatest({MS('known')} - positiveModulo({MS('known')}, {STEP}), {before}) AS k, sum(measures[1]) AS m FROM panes FINAL "
-        f"ARRAY JOIN {groups_sql(stream, like)} AS g "
-        f"WHERE generation = {literal(generation)} AND indicator = {literal(looks[0].of)} "
-        f"{since}{then}AND at < {steps.moment(high)} {within('g.', only)}GROUP BY {', '.join(dims)}, a, k"
-    ).cast({"a": pl.Int64, "k": pl.Int64})
+    leave = [look.leaves for look in looks]
+    at = MS("at") if any(leave) else f"{MS('at')} - positiveModulo({MS('at')}, {STEP})"
+    since = f"at >= {steps.moment(low)} AND " if all(leave) else ""  # what has left again is nothing
+    return f"if(at >= {steps.moment(low)}, {at}, {low - 1})", f"{since}at < {steps.moment(high)}"
 
 
 def _joined(

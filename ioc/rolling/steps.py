@@ -76,6 +76,7 @@ def rows(
         return
     long = max(s.last for s in spans) - min(s.first for s in spans) > LONG
     written = {} if long else stored(store, stream, generation, spans)
+    some_stored = _with_rows(store, generation, spans) if long else set()
     reads: dict[tuple[str, int, int], list[str]] = {}
     for window in dict.fromkeys(s.window for s in spans):
         own = [s for s in spans if s.window == window]
@@ -90,7 +91,8 @@ def rows(
             else:
                 panes = entries(store, stream, generation, [s.indicator for s in some], windows, first, last, only=only_of(some))
             if long:
-                written = stored(store, stream, generation, some)
+                rewritten = [s for s in some if (s.indicator.name, s.window) in some_stored]
+                written = stored(store, stream, generation, rewritten) if rewritten else {}
             for span in some:
                 held, there = panes[span.indicator.name, span.window], written.get((span.indicator.name, span.window))
                 if len(held.at) or there is not None or span.opening is not None:  # most indicators are silent for long
@@ -134,6 +136,16 @@ def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[
     bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
     whole = pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
     return whole.sort(*dims, "at")
+
+
+def _with_rows(store: Store, generation: str, spans: Sequence[Span]) -> set[tuple[str, str]]:
+    """The indicators and windows that have rows in the spans: of a past that is rolled first none has."""
+    first, last = min(s.first for s in spans), max(s.last for s in spans)
+    frame = store.query(
+        f"SELECT DISTINCT indicator, window FROM indicators WHERE generation = {literal(generation)} "
+        f"AND at > fromUnixTimestamp64Milli({first}) AND at <= fromUnixTimestamp64Milli({last})"
+    )
+    return set(frame.select("indicator", "window").rows())
 
 
 def stored(store: Store, stream: Stream, generation: str, spans: Sequence[Span]) -> dict[tuple[object, ...], pl.DataFrame]:

@@ -370,7 +370,7 @@ def test_years_in_which_nothing_happened_cost_few_statements(
     monkeypatch.setattr(Store, "query", lambda self, sql, settings=None: (asked.append(sql), query(self, sql, settings))[1])
     roller.step()
     monkeypatch.undo()
-    assert len(asked) < 900
+    assert len(asked) < 500
     assert held(rows(found, "dossier.backlog", "level"), later - HOUR) == (1, 1)
     assert held(rows(found, "dossier.received", "year"), later - HOUR) == (0, 0)
 
