@@ -188,6 +188,6 @@ INDICATORS = (
 BOARD = Board(
     "index766", "Chỉ số 766", "Index 766",
     tiles=tuple(one.name for one in INDICATORS),
-    rankings=(("index766.2_2", "procedure"), ("index766.3_3", "agency")),
-    lines=(("index766.2_1", "index766.3_3"), ("index766.4_1", "index766.4_2")),
+    rankings=(("index766.2_2", "procedure"),),
+    lines=(("index766.2_1", "index766.3_3", "index766.4_1"),),
 )  # fmt: skip

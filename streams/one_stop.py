@@ -38,7 +38,7 @@ BOARD = Board(
     "one-stop", "Một cửa", "One-stop desk",
     tiles=("dossier.to_handle_month", "dossier.carried_over_month", "dossier.late_share_month", "dossier.due_today", "dossier.paused",
            "dossier.uncollected", "dossier.conformance"),
-    rankings=(("dossier.late_share_month", "agency"), ("dossier.paused", "agency"), ("dossier.violations", "agency")),
-    lines=(("dossier.to_handle_day", "dossier.to_handle_week"), ("dossier.late_share_day", "dossier.late_share_month"),
+    rankings=(("dossier.late_share_month", "agency"), ("dossier.paused", "agency")),
+    lines=(("dossier.late_share_day", "dossier.late_share_month"), ("dossier.on_time_share", "dossier.online_share"),
            ("dossier.paused", "dossier.uncollected")),
 )  # fmt: skip
