@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from operator import is_
 
-from ioc.calendar.workdays import calendar
+from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET, floor
 from ioc.vocabulary import Board, Contribution, Dims, Fold, Indicator, Legal, Lifecycle, Quantiles, Ratio, Rollup, Stream, above
 from schemas.dossier import DossierChanged
@@ -100,7 +100,7 @@ def nearing(due: int) -> tuple[int, int]:
     """
     try:
         soon = calendar().add_days(due, -rules()["due_soon_days"])
-    except ValueError:
+    except Beyond:
         soon = due
     return soon, floor(due - 1, DAY, OFFSET)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache, lru_cache
 
-from ioc.calendar.workdays import calendar
+from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET
 from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Within
 from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Life, Opening, overdue
@@ -69,7 +69,7 @@ def _seconds(since: int, until: int) -> int | None:
     """Working time in seconds; None where the calendar has no days."""
     try:
         return calendar().between(since, until) // 1000
-    except ValueError:
+    except Beyond:
         return None
 
 

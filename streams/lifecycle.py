@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ioc.calendar.workdays import calendar
+from ioc.calendar.workdays import Beyond, calendar
 from ioc.units.identity import identity
 from ioc.vocabulary import UNKNOWN, Dims
 from schemas.dossier import STATES
@@ -228,7 +228,7 @@ def _later(due: int, waits: list[tuple[int, int]]) -> int:
     """A due time, moved by the working time of the waits. Where the calendar has no days nothing moves."""
     try:
         return calendar().add(due, sum(calendar().between(*wait) for wait in waits))
-    except ValueError:
+    except Beyond:
         return due
 
 
@@ -271,14 +271,18 @@ def legal_limit(received: int, procedure: str) -> int | None:
     days = limits().get(procedure)
     try:
         return None if days is None else calendar().due(received, days)
-    except ValueError:
+    except Beyond:
         return None
 
 
 @cache
 def limits() -> dict[str, int]:
-    """The time limit of each procedure (thời hạn giải quyết), in working days."""
-    return {p["code"]: p["days"] for p in tomllib.loads(PROCEDURES.read_text(encoding="utf-8"))["procedure"]}
+    """The time limit of each procedure (thời hạn giải quyết), in working days.  Raises ValueError that names the procedure."""
+    found = {p["code"]: p["days"] for p in tomllib.loads(PROCEDURES.read_text(encoding="utf-8"))["procedure"]}
+    for code, days in found.items():
+        if type(days) is not int or days < 1:
+            raise ValueError(f"{PROCEDURES.name}: {code}: days = {days!r}; a time limit is a number of working days, at least 1")
+    return found
 
 
 @cache

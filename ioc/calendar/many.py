@@ -1,6 +1,6 @@
 """Many: the working calendar over arrays; each function is that of `WorkCalendar` for every element. Pure.
 
-Arguments are arrays of int64 or single integers; they are broadcast. One element that the calendar does not know is a ValueError.
+Arguments are arrays of int64 or single integers; they are broadcast. One element beyond the calendar is an error.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ioc.calendar import Beyond
 from ioc.calendar.workfile import named
 from ioc.times import DAY, OFFSET
 
@@ -45,7 +46,7 @@ class Many:
     def _check(self, known: NDArray[np.bool_]) -> None:
         if not known.all():
             span = f"{named(self._first)} to {named(self._last)}"
-            raise ValueError(f"working days are known from {span}; {np.count_nonzero(~known)} of {known.size} lie outside")
+            raise Beyond(f"working days are known from {span}; {np.count_nonzero(~known)} of {known.size} lie outside")
 
     def at(self, ms: Ints | int) -> Ints:
         """The working time at each instant; outside office hours that of the next opening."""

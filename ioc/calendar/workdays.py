@@ -2,7 +2,7 @@
 
 `streams/data/calendar.toml` says on which days and hours offices are open. Contributions may use it: the file is among their
 stream's `data_files`, so a changed calendar is another generation. All instants are ms; a working time `w` is ms worked since
-the calendar's begin. Where the file says nothing there is a ValueError instead of a number.
+the calendar's begin. Where the file says nothing there is an error, `Beyond`, instead of a number.
 
 >>> from datetime import datetime
 >>> received = from_datetime(datetime(2026, 4, 29, 9, 0, tzinfo=PROVINCE))  # a Wednesday; 30/4 and 1/5 are holidays
@@ -20,6 +20,7 @@ from importlib.resources.abc import Traversable
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from ioc.calendar import Beyond
 from ioc.calendar.workfile import EPOCH, Rules, Shape, named, read
 from ioc.errors import UsageError
 from ioc.times import DAY, OFFSET, PROVINCE, from_datetime, local_day, to_datetime
@@ -27,14 +28,14 @@ from ioc.times import DAY, OFFSET, PROVINCE, from_datetime, local_day, to_dateti
 if TYPE_CHECKING:
     from ioc.calendar.many import Many
 
-__all__ = ["PROVINCE", "WorkCalendar", "calendar", "days_off", "from_datetime", "load", "to_datetime"]
+__all__ = ["PROVINCE", "Beyond", "WorkCalendar", "calendar", "days_off", "from_datetime", "load", "to_datetime"]
 
 Periods = tuple[tuple[int, int, int], ...]
 """The office hours of a day: (opens, closes, ms worked that day before it opens) of each period."""
 
 
 class WorkCalendar:
-    """Working time under one file. Raises ValueError for instants and working times that the file does not hold for."""
+    """Working time under one file. Raises Beyond for instants and working times that the file does not hold for."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -77,8 +78,8 @@ class WorkCalendar:
             raise self._unknown(f"day {day} since 1970")
         return index
 
-    def _unknown(self, what: str) -> ValueError:
-        return ValueError(f"working days are known from {named(self.first)} to {named(self.rules.last)}, not for {what}")
+    def _unknown(self, what: str) -> Beyond:
+        return Beyond(f"working days are known from {named(self.first)} to {named(self.rules.last)}, not for {what}")
 
     def works(self, day: int) -> bool:
         """Whether offices are open on a day."""
@@ -109,16 +110,21 @@ class WorkCalendar:
 
     # ---- working time
 
-    def at(self, ms: int) -> int:
-        """The working time at an instant; outside office hours that of the next opening."""
+    def _place(self, ms: int) -> tuple[int, int]:
+        """(its number among all days, what is worked in it by then) of an instant's day; after its closing the next day."""
         day, clock = divmod(ms + OFFSET, DAY)
         index = day - self.first
         if not 0 <= index < self._size:
             raise self._unknown(f"day {day} since 1970")
         for opens, closes, done in self.periods[index]:
             if clock < closes:
-                return self.before[index] + done + (clock - opens if clock > opens else 0)
-        return self.before[index + 1]
+                return index, done + (clock - opens if clock > opens else 0)
+        return index + 1, 0
+
+    def at(self, ms: int) -> int:
+        """The working time at an instant; outside office hours that of the next opening."""
+        index, worked = self._place(ms)
+        return self.before[index] + worked
 
     def _instant(self, index: int, worked: int) -> int:
         """When so much of a day has been worked: between two periods the later opening; its closing if it has no more."""
@@ -157,17 +163,6 @@ class WorkCalendar:
 
     # ---- working days
 
-    def _place(self, ms: int) -> tuple[int, int]:
-        """(how many working days come before it, how much is worked in it) of the working day an instant lies in or before."""
-        day, clock = divmod(ms + OFFSET, DAY)
-        index = day - self.first
-        if not 0 <= index < self._size:
-            raise self._unknown(f"day {day} since 1970")
-        for opens, closes, done in self.periods[index]:
-            if clock < closes:
-                return self._ordinals[index], done + (clock - opens if clock > opens else 0)
-        return self._ordinals[index + 1], 0
-
     def _moved(self, ordinal: int, worked: int, days: int) -> int:
         if days > 0 and not worked:  # whole days: they end with the closing of the last
             ordinal, worked = ordinal - 1, DAY
@@ -178,14 +173,15 @@ class WorkCalendar:
     def add_days(self, ms: int, days: int) -> int:
         """`days` working days after an instant (before, if negative), when as much of that day has been worked as of this one,
         or at its closing if it is shorter. What has not begun at an opening ends, going forward, with a closing."""
-        ordinal, worked = self._place(ms)
-        return self._moved(ordinal, worked, days) if days else ms
+        index, worked = self._place(ms)
+        return self._moved(self._ordinals[index], worked, days) if days else ms
 
     def due(self, received: int, days: int) -> int:
         """The due time (ngày hẹn trả) of a dossier received at `received` ms with a time limit of `days` >= 1 working days."""
         if days < 1:
             raise ValueError(f"a time limit is at least one working day, not {days}")
-        ordinal, worked = self._place(received)
+        index, worked = self._place(received)
+        ordinal = self._ordinals[index]
         if worked and worked > self._late[ordinal]:
             ordinal, worked = ordinal + 1, 0
         return self._moved(ordinal, worked, days)
