@@ -12,6 +12,7 @@ from ioc.asking import read
 from ioc.rolling.roll import Roller
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
+from tests import rolled
 from tests.brute import DOSSIER, Record
 from tests.counting import CATALOG, pipeline, poll, real_store
 from tests.logs import beat, dossier, record
@@ -20,6 +21,7 @@ START = to_ms("2026-05-18T22:31:00Z")
 """Half an hour into a step of an hour, and into one of six."""
 PARTITIONS = 2
 NAME = "dossier.received"
+ROLLED = rolled.only(NAME)
 WINDOWS = ("1h", "1d", "7d", "day")
 RANDOM = random.Random(14)
 
@@ -49,11 +51,11 @@ def shown(store: Store, window: str) -> dict[str, tuple[float | None, int]]:
 def test_a_tile_holds_what_the_window_that_ends_at_its_until_holds(store_url: str) -> None:
     """Also when the last dossier of an agency leaves the window in the middle of a step, and no roller saw it before."""
     store, rng, polled = real_store(store_url, "open_step"), random.Random(5), log()
-    made, roller, left = pipeline(store, PARTITIONS, topics=(DOSSIER,)), Roller(CATALOG, store, store.settings), 0
+    made, roller, left = pipeline(store, PARTITIONS, topics=(DOSSIER,)), Roller(ROLLED, store, store.settings), 0
     more = True
     while more:
         more = poll(made, polled, rng, most=200)
-        roller = rng.choice((roller, Roller(CATALOG, store, store.settings)))
+        roller = rng.choice((roller, Roller(ROLLED, store, store.settings)))
         roller.step()
         for window in WINDOWS:
             truth = {a.dims["agency"]: a.value for a in read.value(store, CATALOG, NAME, window=window, by=["agency"])}

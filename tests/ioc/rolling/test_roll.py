@@ -26,12 +26,14 @@ from ioc.settings import Settings
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, iso, to_ms
+from tests import rolled
 from tests.counting import count, pipeline, real_store
 from tests.ioc.alerting.test_alerts import Desk, transitions
 from tests.streams_queue import CATALOG as QUEUES
 from tests.streams_queue import TOPIC as QUEUE_TOPIC
 
 TOPIC = "ioc.events.dossier"
+ROLLED = rolled.only("dossier.backlog", "dossier.received")
 DIMENSIONS = load().stream_of("dossier.backlog").dimensions
 START = to_ms("2026-03-30T01:00:00Z")
 """A Monday morning; the week, the month and the quarter end within the log."""
@@ -87,7 +89,7 @@ def roll(store: Store, pieces: Sequence[Sequence[Batch]], chance: random.Random)
     settings = Settings(clickhouse_url=store.settings.clickhouse_url, partitions=2)
     pipeline = Pipeline(load(), store, settings)
     pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
-    roller = Roller(load(), store, settings)
+    roller = Roller(ROLLED, store, settings)
     queues = [list(p) for p in pieces]
     while any(queues):
         ready = [q for q in queues if q]
@@ -95,7 +97,7 @@ def roll(store: Store, pieces: Sequence[Sequence[Batch]], chance: random.Random)
         if chance.random() < 0.3:
             chance.choice((roller.step, roller.turn))()
         if chance.random() < 0.05:
-            roller = Roller(load(), store, settings)
+            roller = Roller(ROLLED, store, settings)
     roller.step()
 
 
@@ -199,7 +201,7 @@ def test_an_open_row_gets_its_first_final_even_if_nothing_happens_in_its_step(st
     pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
     for poll in polls:
         pipeline.run(poll)
-        Roller(load(), found, settings).step()  # each one shows its open rows anew
+        Roller(ROLLED, found, settings).step()  # each one shows its open rows anew
     level = rows(found, "dossier.backlog", "level")
     for at in range(START + HOUR + MINUTE, START + 2 * HOUR - 6 * MINUTE, MINUTE):
         assert held(level, at) == (1, 1), iso(at)
@@ -222,7 +224,7 @@ def test_the_late_rows_of_a_killed_roller_change_nothing_its_successor_wrote(sto
     late = Late(found)
     pipeline = Pipeline(load(), found, settings)
     pipeline.assign([(TOPIC, 0), (TOPIC, 1)], {TOPIC: 2})
-    for poll, roller in zip(polls, (Roller(load(), late, settings), Roller(load(), found, settings)), strict=True):
+    for poll, roller in zip(polls, (Roller(ROLLED, late, settings), Roller(ROLLED, found, settings)), strict=True):
         pipeline.run(poll)
         roller.step()
     for name, table in late.under_way:

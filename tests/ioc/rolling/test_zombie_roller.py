@@ -10,10 +10,12 @@ from ioc.errors import ServiceAway
 from ioc.rolling.roll import Roller
 from ioc.store.clickhouse import Store
 from tests.brute import DAY, DOSSIER, HOUR, MINUTE
-from tests.counting import CATALOG, count, pipeline, real_store
+from tests.counting import count, pipeline, real_store
 from tests.ioc.events.test_event_time import NOW, Log
 from tests.ioc.rolling import test_roll as hours
-from tests.rolled import judge
+from tests.rolled import RECEIVED, judge, only
+
+ROLLED = only(RECEIVED)
 
 
 def test_an_open_step_that_lands_after_the_step_has_ended_is_not_read_as_its_value(
@@ -34,10 +36,10 @@ def test_an_open_step_that_lands_after_the_step_has_ended_is_not_read_as_its_val
 
     monkeypatch.setattr(Store, "insert", stops)
     with pytest.raises(ServiceAway):
-        Roller(CATALOG, store, store.settings).step()
+        Roller(ROLLED, store, store.settings).step()
     monkeypatch.undo()
     count(made, records, random.Random(1), 1_000)
-    Roller(CATALOG, store, store.settings).step()
+    Roller(ROLLED, store, store.settings).step()
     try:
         judge(store, records)
     except AssertionError as error:  # not what is expected to fail
@@ -76,7 +78,7 @@ def test_rows_of_an_overtaken_roller_at_steps_where_nothing_of_the_group_changes
                 roller.step()
             monkeypatch.undo()
         else:
-            Roller(CATALOG, store, store.settings).step()
+            Roller(ROLLED, store, store.settings).step()
     assert late
     for table, rows in late:
         insert(store, table, rows)  # type: ignore[arg-type]
