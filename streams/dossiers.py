@@ -10,10 +10,26 @@ from operator import is_
 
 from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET, floor
-from ioc.vocabulary import Board, Contribution, Dims, Fold, Indicator, Legal, Lifecycle, Quantiles, Ratio, Rollup, Stream, above
+from ioc.vocabulary import (
+    Board,
+    Contribution,
+    Dims,
+    Fold,
+    Indicator,
+    Legal,
+    Lifecycle,
+    Part,
+    Quantiles,
+    Ratio,
+    Rollup,
+    Stream,
+    above,
+    told,
+    told_apart,
+)
 from schemas.dossier import DossierChanged
 from streams import foresight, index766, one_stop
-from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Life, Opening, Span, Step, advance, overdue, rules
+from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Event, Life, Span, Step, advance, overdue, rules
 
 ONE = (1,)
 TAKE = (-1,)
@@ -21,67 +37,89 @@ TAKE = (-1,)
 DAYS = Quantiles((*range(0, 60), *range(60, 120, 5), *range(120, 361, 15)), (0.5, 0.9))
 
 
-def contributed(life: Life) -> list[Contribution]:
-    """What a dossier adds to each indicator, and when. Levels get +1 where a state begins and -1 where it ends."""
-    rows: list[Contribution] = []
+def parts(life: Life) -> list[Part]:
+    """What a dossier adds to each indicator, and when, in parts. Levels get +1 where a state begins and -1 where it ends."""
+    found: list[Part] = []
     for n, opening in enumerate(life.found):
-        first = opening.spans[0]
-        if n:
-            rows.append(("dossier.reopened", first.dims, first.start, ONE))
-        else:
-            online = int(first.dims[2] == "online")
-            rows.append(("dossier.received", first.dims, first.start, ONE))
-            rows.append(("dossier.online_share", first.dims, first.start, (online, 1, 1)))
+        first, last = opening.spans[0], opening.spans[-1]
+        found.append((_reopened if n else _received, first.dims, first.start))
+        before = first.dims
         for span in opening.spans:
-            _open(rows, span)
+            found.append((_open, first.start, before, span))
+            before = span.dims
         if opening.ended is not None:
-            _ended(rows, life, n, opening)
-    for time, dims in life.wrong:
-        rows.append(("dossier.violations", dims, time, ONE))
-    for time, dims in life.late:
-        rows.append(("dossier.after_end", dims, time, ONE))
-    for time, dims in life.asked:
-        rows.append(("dossier.supplements", dims, time, ONE))
-    for n, (time, dims) in enumerate(life.moved):
-        rows.append(("dossier.reappointed", dims, time, ONE))
-        if n >= rules()["reappointments"]:
-            rows.append(("dossier.reappointed_again", dims, time, ONE))
-    index766.indexed(rows, life)
-    return rows
+            wrong = any(time <= last.end for time, _ in life.wrong)  # type: ignore[operator]
+            found.append((_ended, first.start, last, opening.ended, wrong))
+            if opening.ended == "completed":
+                found.append((_uncollected, last.dims, last.end, opening.taken))
+    if life.facts and life.found:
+        found += index766.served(life.facts, life.found[0])
+    if life.wrong or life.late or life.asked or life.moved:
+        found += [(_noted, "dossier.violations", life.wrong), (_noted, "dossier.after_end", life.late)]
+        found += [(_noted, "dossier.supplements", life.asked), (_reappointed, life.moved)]
+    return found
 
 
-def _open(rows: list[Contribution], span: Span) -> None:
-    """The levels of a stretch of an open dossier's life."""
+def _received(dims: Dims, at: int) -> list[Contribution]:
+    online = int(dims[2] == "online")
+    return [("dossier.received", dims, at, ONE), ("dossier.online_share", dims, at, (online, 1, 1)), index766.begun(dims, at)]
+
+
+def _reopened(dims: Dims, at: int) -> list[Contribution]:
+    return [("dossier.reopened", dims, at, ONE), index766.begun(dims, at)]
+
+
+def _open(received: int, before: Dims, span: Span) -> list[Contribution]:
+    """The levels of a stretch of an open dossier's life; `before`: the dimensions of the stretch before it."""
     start, end, dims, due, paused, _, _ = span
+    rows: list[Contribution] = []
     _on(rows, "dossier.backlog", dims, start, end)
-    if (late := overdue(span)) is not None:
+    late = overdue(span)
+    if late is not None:
         _on(rows, "dossier.overdue", dims, *late)
     if paused is not None:
         _on(rows, "dossier.paused", dims, start, end)
     elif due is not None and due > start:
-        before, today = nearing(due)
+        soon, today = nearing(due)
         until = due if end is None or end > due else end
-        _on(rows, "dossier.due_soon", dims, max(start, before), until)
+        _on(rows, "dossier.due_soon", dims, max(start, soon), until)
         _on(rows, "dossier.due_today", dims, max(start, today), until)
+    index766.in_time(rows, received, before, start, dims, late)
+    return rows
 
 
-def _ended(rows: list[Contribution], life: Life, n: int, opening: Opening) -> None:
-    """The flows of an end of processing, and the level of results nobody has taken yet."""
-    start, last = opening.spans[0].start, opening.spans[-1]
-    dims, end = last.dims, last.end
+def _ended(start: int, last: Span, state: str, wrong: bool) -> list[Contribution]:
+    """The flows of an end of processing."""
+    dims, end, late = last.dims, last.end, int(last.late)
     assert end is not None
-    late = int(last.late)
-    rows.append(("dossier.resolved", dims, end, ONE))
+    rows: list[Contribution] = [
+        ("dossier.resolved", dims, end, ONE),
+        ("dossier.on_time_share", dims, end, (late, 1, 1)),
+        ("dossier.handling_days", dims, end, handled((end - start) / DAY)),
+        ("dossier.conformance", dims, end, (int(wrong), 1, 1)),
+    ]
     if late:
         rows.append(("dossier.resolved_late", dims, end, ONE))
-    rows.append(("dossier.on_time_share", dims, end, (late, 1, 1)))
-    rows.append(("dossier.handling_days", dims, end, handled((end - start) / DAY)))
-    if opening.ended in UNFINISHED:
-        rows.append((f"dossier.{opening.ended}", dims, end, ONE))
-    elif opening.ended == "completed":
-        _on(rows, "dossier.uncollected", dims, end, opening.taken)
-    wrong = int(any(time <= end for time, _ in life.wrong))
-    rows.append(("dossier.conformance", dims, end, (wrong, 1, 1)))
+    if state in UNFINISHED:
+        rows.append((f"dossier.{state}", dims, end, ONE))
+    index766.ended(rows, start, dims, end, state, late)
+    return rows
+
+
+def _uncollected(dims: Dims, end: int, taken: int | None) -> list[Contribution]:
+    """The level of results nobody has taken yet."""
+    rows: list[Contribution] = []
+    _on(rows, "dossier.uncollected", dims, end, taken)
+    return rows
+
+
+def _noted(indicator: str, events: tuple[Event, ...]) -> list[Contribution]:
+    return [(indicator, dims, time, ONE) for time, dims in events]
+
+
+def _reappointed(moved: tuple[Event, ...]) -> list[Contribution]:
+    again = _noted("dossier.reappointed_again", moved[rules()["reappointments"] :])
+    return [*_noted("dossier.reappointed", moved), *again]
 
 
 def _on(rows: list[Contribution], indicator: str, dims: Dims, start: int, end: int | None) -> None:
@@ -123,13 +161,20 @@ def spanned(life: Life) -> Lifecycle:
     return life.found[0].spans[0].start, last.end, last.due, last.dims
 
 
-def alike(one: Life, other: Life) -> bool:
-    """Whether both add the same: an event that only moved the dossier from one open state to another leaves the rest as it is."""
-    return all(map(is_, one[ADDS:], other[ADDS:]))
+def contributed(life: Life) -> list[Contribution]:
+    """All that a dossier adds."""
+    return told(parts(life))
+
+
+def apart(one: Life, other: Life) -> tuple[list[Contribution], list[Contribution]]:
+    """What only one of two lives adds; nothing where an event only moved the dossier from one open state to another."""
+    if all(map(is_, one[ADDS:], other[ADDS:])):
+        return [], []
+    return told_apart(parts(one), parts(other))
 
 
 ADDS = Life._fields.index("found")
-contributions = Fold(Life, advance, contributed, alike)
+contributions = Fold(Life, advance, contributed, apart)
 lifecycle = Fold(Life, advance, spanned)
 
 AGENCIES, LEVELS = DATA / "agencies.toml", DATA / "service_levels.toml"

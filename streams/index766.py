@@ -11,11 +11,13 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from typing import Any
 
 from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET
-from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Within
-from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Life, Opening, overdue
+from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Measures, Part, Within
+from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Opening
+from streams.lifecycle import Facts as Stated
 
 RESULTS = DATA / "index766.toml"
 KINDS = ("month", "quarter", "year")
@@ -23,46 +25,42 @@ FINISHED = ("completed", "returned")
 WHOLE = (0, 1) * len(KINDS)
 Facts = tuple[object, ...]
 """The fields of a step from `fee` on: fee, paid_online, e_result, digitised, reused, from_store, identified."""
-Judge = Callable[[Facts], tuple[int, int]]
-"""(part, whole) of a dossier with these facts: whether it counts, and whether it counts as one that does."""
+Verdicts = Iterator[tuple[str, tuple[int, int]]]
+"""(part, whole) of a dossier by indicator: whether it counts, and whether it counts as one that does."""
+Judge = Callable[[tuple[bool, ...], Facts], Verdicts]
+"""The verdicts on a dossier of which something is stated, by what holds of its procedure and channel."""
 
 
-def indexed(rows: list[Contribution], life: Life) -> None:
-    """Add what a dossier adds to the indicators of the index, and when."""
-    for opening in life.found:
-        _in_time(rows, opening)
-    if life.facts and life.found:
-        rows += _served(life, life.found[0])
-
-
-def _in_time(rows: list[Contribution], opening: Opening) -> None:
+def begun(dims: Dims, received: int) -> Contribution:
     """2.1: of what was received or ended in the period, what did not end late, nor is overdue.
 
-    What was received in the period and is open counts where it is now; what ended in it counts where it ended. And 2.2: the
-    working time of what was received and finished in the period.
+    What was received in the period and is open counts where it is now; what ended in it counts where it ended.
     """
-    name, spans = "index766.2_1", opening.spans
-    before = spans[0]
-    received = before.start
-    rows.append((name, before.dims, received, WHOLE))
-    for span in spans:
-        if before.dims != span.dims:
-            same = same_periods(received, span.start)
-            rows.append((name, before.dims, span.start, LESS[same]))
-            rows.append((name, span.dims, span.start, MORE[same]))
-        before = span
-        if (late := overdue(span)) is not None:
-            begin, end = late
-            rows.append((name, span.dims, begin, LATE[same_periods(received, begin)]))
-            if end is not None:
-                rows.append((name, span.dims, end, NO_LONGER[same_periods(received, end)]))
-    if before.end is None:
-        return
-    same = same_periods(received, before.end)
-    if before.late or same != SAME:
-        rows.append((name, before.dims, before.end, (ENDED_LATE if before.late else ENDED)[same]))
-    if opening.ended in FINISHED and same != ANOTHER and (seconds := _seconds(received, before.end)) is not None:
-        rows.append(("index766.2_2", before.dims, before.end, _pairs((seconds * n, n) for n in same)))
+    return ("index766.2_1", dims, received, WHOLE)
+
+
+def in_time(
+    rows: list[Contribution], received: int, before: Dims, start: int, dims: Dims, late: tuple[int, int | None] | None
+) -> None:
+    """2.1, in a stretch of an open dossier's life: it counts under other dimensions from its start on; and when it is overdue."""
+    name = "index766.2_1"
+    if before != dims:
+        same = same_periods(received, start)
+        rows += ((name, before, start, LESS[same]), (name, dims, start, MORE[same]))
+    if late is not None:
+        begin, end = late
+        rows.append((name, dims, begin, LATE[same_periods(received, begin)]))
+        if end is not None:
+            rows.append((name, dims, end, NO_LONGER[same_periods(received, end)]))
+
+
+def ended(rows: list[Contribution], received: int, dims: Dims, end: int, state: str, late: int) -> None:
+    """2.1 at the end; and 2.2: the working time of what was received and finished in the period."""
+    same = same_periods(received, end)
+    if late or same != SAME:
+        rows.append(("index766.2_1", dims, end, (ENDED_LATE if late else ENDED)[same]))
+    if state in FINISHED and same != ANOTHER and (seconds := _seconds(received, end)) is not None:
+        rows.append(("index766.2_2", dims, end, _pairs((seconds * n, n) for n in same)))
 
 
 def _seconds(since: int, until: int) -> int | None:
@@ -73,39 +71,63 @@ def _seconds(since: int, until: int) -> int | None:
         return None
 
 
-def _served(life: Life, opening: Opening) -> Iterator[Contribution]:
-    """How the service was given: indicators of groups 3 and 4."""
+def served(facts: tuple[Stated, ...], opening: Opening) -> list[Part]:
+    """How the service was given: indicators of groups 3 and 4. What is known at the base counts there, what is stated later then."""
     first, last = opening.spans[0], opening.spans[-1]
-    procedure, online = first.dims[1], first.dims[2] == "online"
-    unwritten = procedure in resultless()
-    yield from _of(life, "index766.3_3", first.dims, first.start, lambda f: (int(online and (unwritten or f[2] is True)), 1))
-    yield from _of(life, "index766.3_5", first.dims, first.start, lambda f: (int(f[1] is not None), 1) if f[0] else (0, 0))
-    if procedure in with_fee():
-        yield from _of(
-            life, "index766.3_6", first.dims, first.start, lambda f: (int(f[1] is not None), 1) if f[0] != 0 else (0, 0)
-        )
-    for name, place in (("4_3", 4), ("4_4", 5), ("4_5", 6)):
-        yield from _of(life, f"index766.{name}", first.dims, first.start, _is_true(place))
+    procedure = first.dims[1]
+    rules = (first.dims[2] == "online", procedure not in resultless(), procedure in with_fee())
+    found = _verdicts(_of_received, rules, facts, first.dims, first.start)
     if opening.ended in FINISHED and last.end is not None:
-        if last.dims[1] not in resultless():
-            yield from _of(life, "index766.4_1", last.dims, last.end, _is_true(2))
-        yield from _of(life, "index766.4_2", last.dims, last.end, lambda f: (int(f[2] is True and f[3] is True), 1))
+        found += _verdicts(_of_finished, (last.dims[1] not in resultless(),), facts, last.dims, last.end)
+    return found
 
 
-def _of(life: Life, name: str, dims: Dims, base: int, judge: Judge) -> Iterator[Contribution]:
-    """The rows of one indicator: at the base, and whenever a fact changes the verdict in a period of the base."""
-    known = next((facts for at, facts in reversed(life.facts) if at <= base), NO_FACTS)
-    before = (0, 0)
-    for at, facts in ((base, known), *((at, facts) for at, facts in life.facts if at > base)):
-        now = (0, 0) if facts == NO_FACTS else judge(facts)
-        if now != before and any(same := same_periods(base, at)):
-            part, whole = now[0] - before[0], now[1] - before[1]
-            yield name, dims, at, _pairs((part * n, whole * n) for n in same)
-        before = now
+def _verdicts(judge: Judge, rules: tuple[bool, ...], facts: tuple[Stated, ...], dims: Dims, base: int) -> list[Part]:
+    """A part for the base, and one for each later event that states facts."""
+    before: Facts = NO_FACTS
+    parts: list[Part] = []
+    known = next((said for at, said in reversed(facts) if at <= base), NO_FACTS)
+    for at, said in ((base, known), *((at, said) for at, said in facts if at > base)):
+        if said != before:
+            parts.append((_verdict, dims, at, judge, rules, before, said, same_periods(base, at)))
+            before = said
+    return parts
 
 
-def _is_true(place: int) -> Judge:
-    return lambda facts: (int(facts[place] is True), 1)
+def _verdict(dims: Dims, at: int, *verdict: Any) -> list[Contribution]:
+    return [(name, dims, at, measures) for name, measures in _changed(*verdict)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _changed(
+    judge: Judge, rules: tuple[bool, ...], before: Facts, now: Facts, same: tuple[int, int, int]
+) -> list[tuple[str, Measures]]:
+    """The indicators for which these facts lead to another verdict, and their measures. Dossiers with the same facts are many."""
+    old = dict(judge(rules, before)) if before != NO_FACTS else {}
+    changes = []
+    for name, (part, whole) in judge(rules, now):
+        part_before, whole_before = old.get(name, (0, 0))
+        measures = _pairs(((part - part_before) * n, (whole - whole_before) * n) for n in same)
+        if any(measures):
+            changes.append((f"index766.{name}", measures))
+    return changes
+
+
+def _of_received(rules: tuple[bool, ...], facts: Facts) -> Verdicts:
+    (online, written, with_fee), (fee, paid, e_result, _, reused, from_store, identified) = rules, facts
+    yield "3_3", (int(online and (e_result is True or not written)), 1)
+    yield "3_5", (int(paid is not None), 1) if fee else (0, 0)
+    if with_fee:
+        yield "3_6", (int(paid is not None), 1) if fee != 0 else (0, 0)
+    for name, fact in (("4_3", reused), ("4_4", from_store), ("4_5", identified)):
+        yield name, (int(fact is True), 1)
+
+
+def _of_finished(rules: tuple[bool, ...], facts: Facts) -> Verdicts:
+    (written,), (_, _, e_result, digitised, *_) = rules, facts
+    if written:
+        yield "4_1", (int(e_result is True), 1)
+    yield "4_2", (int(e_result is True and digitised is True), 1)
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:

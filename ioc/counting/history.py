@@ -119,12 +119,10 @@ class History:
         """An event that comes last where no correction is in play: the life goes on."""
         text, before, change = self._followed_by(row), self._walked(fold), {}
         life = fold.advance(before, step)
-        if life is not before and fold.alike(before, life):
-            self._life = life
-        elif life is not before:  # most events of a life change nothing
-            found = fold.say(life)
-            change = self._change(found, fold.say(before) if self._contributions is None else self._contributions)
-            self._life, self._contributions = life, found
+        if life is not before:  # most events of a life change nothing
+            was, becomes = fold.differing(before, life)
+            change = self._change(becomes, was)
+            self._life, self._contributions = life, None
         if life is not before or not self.stream.one_walk:
             self._lifecycle = None
         if self._rows is not None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from ioc.counting.difference import difference
 from ioc.counting.entities import ranked
 from ioc.counting.history import History, Item, raised
 from ioc.counting.results import check_frames, check_lifecycle
@@ -71,9 +72,12 @@ def _try_histories(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -
 def _check_advance(fold: Fold[Any], steps: Sequence[Any]) -> None:
     life = fold.life(steps[:-1])
     said = repr(fold.say(life))
-    fold.advance(life, steps[-1])
+    following = fold.advance(life, steps[-1])
     if repr(fold.say(life)) != said:
         raise DeclarationError("advance changed the life it was given; it must give another one (a NamedTuple is safe)")
+    was, becomes = fold.differing(life, following)
+    if difference(becomes, was) != difference(fold.say(following), fold.say(life)):
+        raise DeclarationError("apart leaves out rows of two lives that only one of them has")
 
 
 def _items(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -> Iterator[Item]:

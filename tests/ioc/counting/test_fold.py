@@ -127,7 +127,7 @@ def test_an_answer_that_fails_refuses_the_event_that_leads_to_it_and_no_quiet_on
             raise ValueError("no such end")
         return contributions.say(life)
 
-    stream = replace(STREAM, contributions=replace(contributions, say=failing))
+    stream = replace(STREAM, contributions=replace(contributions, say=failing, apart=None))
     states = ("received", "processing", "stopped", "processing", "completed")
     log = [item(dossier("D", str(i), state, START + i), i) for i, state in enumerate(states)]
     history = History(stream)
@@ -146,6 +146,12 @@ def test_a_fold_that_changes_the_life_it_was_given_is_told_by_the_check() -> Non
     assert "advance changed the life it was given" in str(fault(wrong))
     right = replace(STREAM, contributions=Fold(tuple, lambda life, step: (*life, step), plainly), lifecycle=None)
     assert fault(right) is None
+
+
+def test_a_fold_that_tells_lives_apart_by_less_than_they_differ_in_is_told_by_the_check() -> None:
+    wrong = replace(STREAM, contributions=replace(contributions, apart=lambda one, other: ([], [])))
+    assert "apart leaves out rows" in str(fault(wrong))
+    assert fault(STREAM) is None
 
 
 @pytest.mark.parametrize("part", ["begin", "advance"])
