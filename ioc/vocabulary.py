@@ -195,10 +195,12 @@ def told_apart(one: Sequence[Part], other: Sequence[Part]) -> tuple[list[Contrib
     >>> told_apart([(rise, 1), (rise, 2), (rise, 4)], [(rise, 1), (rise, 3), (rise, 4)])
     ([('rise', (), 2, (1,))], [('rise', (), 3, (1,))])
     """
-    least = min(len(one), len(other))
-    begin = next((i for i in range(least) if one[i] != other[i]), least)
-    end = next((i for i in range(least - begin) if one[~i] != other[~i]), least - begin)
-    return told(one[begin : len(one) - end]), told(other[begin : len(other) - end])
+    begin, ours, theirs = 0, len(one), len(other)
+    while begin < ours and begin < theirs and one[begin] == other[begin]:
+        begin += 1
+    while begin < ours and begin < theirs and one[ours - 1] == other[theirs - 1]:
+        ours, theirs = ours - 1, theirs - 1
+    return told(one[begin:ours]), told(other[begin:theirs])
 
 
 @dataclass(frozen=True)

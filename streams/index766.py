@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache, lru_cache
-from typing import Any
 
 from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET
@@ -72,30 +71,29 @@ def _seconds(since: int, until: int) -> int | None:
 
 
 def served(facts: tuple[Stated, ...], opening: Opening) -> list[Part]:
-    """How the service was given: indicators of groups 3 and 4. What is known at the base counts there, what is stated later then."""
+    """How the service was given: indicators of groups 3 and 4, a part for each event that stated some of it."""
     first, last = opening.spans[0], opening.spans[-1]
-    procedure = first.dims[1]
-    rules = (first.dims[2] == "online", procedure not in resultless(), procedure in with_fee())
-    found = _verdicts(_of_received, rules, facts, first.dims, first.start)
-    if opening.ended in FINISHED and last.end is not None:
-        found += _verdicts(_of_finished, (last.dims[1] not in resultless(),), facts, last.dims, last.end)
-    return found
-
-
-def _verdicts(judge: Judge, rules: tuple[bool, ...], facts: tuple[Stated, ...], dims: Dims, base: int) -> list[Part]:
-    """A part for the base, and one for each later event that states facts."""
-    before: Facts = NO_FACTS
-    parts: list[Part] = []
-    known = next((said for at, said in reversed(facts) if at <= base), NO_FACTS)
-    for at, said in ((base, known), *((at, said) for at, said in facts if at > base)):
-        if said != before:
-            parts.append((_verdict, dims, at, judge, rules, before, said, same_periods(base, at)))
-            before = said
+    parts: list[Part] = [(_received, first.dims, first.start, stated) for stated in facts]
+    if opening.ended in FINISHED:
+        parts += [(_finished, last.dims, last.end, stated) for stated in facts]
     return parts
 
 
-def _verdict(dims: Dims, at: int, *verdict: Any) -> list[Contribution]:
-    return [(name, dims, at, measures) for name, measures in _changed(*verdict)]
+def _received(dims: Dims, base: int, stated: Stated) -> list[Contribution]:
+    procedure = dims[1]
+    rules = (dims[2] == "online", procedure not in resultless(), procedure in with_fee())
+    return _judged(dims, base, stated, _of_received, rules)
+
+
+def _finished(dims: Dims, base: int, stated: Stated) -> list[Contribution]:
+    return _judged(dims, base, stated, _of_finished, (dims[1] not in resultless(),))
+
+
+def _judged(dims: Dims, base: int, stated: Stated, judge: Judge, rules: tuple[bool, ...]) -> list[Contribution]:
+    """What was stated before the base counts at the base, what is stated later then."""
+    at, before, now = stated
+    at = max(at, base)
+    return [(name, dims, at, measures) for name, measures in _changed(judge, rules, before, now, same_periods(base, at))]
 
 
 @lru_cache(maxsize=1 << 14)

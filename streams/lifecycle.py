@@ -43,8 +43,8 @@ Event = tuple[int, Dims]
 """When something happened (ms), and under which dimensions."""
 
 
-Facts = tuple[int, tuple[object, ...]]
-"""Since when (ms) what holds of how the service was given: the fields of a step from `fee` on."""
+Facts = tuple[int, tuple[object, ...], tuple[object, ...]]
+"""When something was stated of how the service is given (ms), what held before, and since: the fields of a step from `fee` on."""
 
 
 class Step(NamedTuple):
@@ -161,7 +161,8 @@ def advance(life: Life, step: Step) -> Life:
     if state != before and state not in MOVES[before]:
         wrong = (*wrong, (time, dims))
     if told:
-        facts = (*facts, (time, _merged(facts, step[FACTS:])))
+        known = facts[-1][2] if facts else NO_FACTS
+        facts = (*facts, (time, known, _merged(known, step[FACTS:])))
     if life.found and ended is None:
         now = _on(life, time, state, dims, due, wrong, facts)
     else:
@@ -253,8 +254,7 @@ def _after_end(life: Life, time: int, dims: Dims, due: int | None) -> Life:
     return life._replace(late=(*life.late, (time, dims)))
 
 
-def _merged(facts: tuple[Facts, ...], said: tuple[object, ...]) -> tuple[object, ...]:
-    known = facts[-1][1] if facts else NO_FACTS
+def _merged(known: tuple[object, ...], said: tuple[object, ...]) -> tuple[object, ...]:
     return _shared(*(old if new is None else new for old, new in zip(known, said, strict=True)))
 
 
