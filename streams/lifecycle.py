@@ -41,8 +41,6 @@ MOVES: Mapping[str | None, frozenset[str]] = {
 """The moves that are allowed from a state (our choice); any other is a violation. To stay in a state is no move."""
 Event = tuple[int, Dims]
 """When something happened (ms), and under which dimensions."""
-
-
 Facts = tuple[int, tuple[object, ...], tuple[object, ...]]
 """When something was stated of how the service is given (ms), what held before, and since: the fields of a step from `fee` on."""
 
@@ -140,7 +138,7 @@ class Life(NamedTuple):
     moved: tuple[Event, ...] = ()
     """New due times with an apology."""
     facts: tuple[Facts, ...] = ()
-    """One for each event that states some."""
+    """One for each event that states other ones."""
 
 
 def advance(life: Life, step: Step) -> Life:
@@ -157,36 +155,35 @@ def advance(life: Life, step: Step) -> Life:
         )
     if dims is life.dims and state == before and due is None and ended is None and not told:
         return life
-    wrong, facts = life.wrong, life.facts
+    noted = life
     if state != before and state not in MOVES[before]:
-        wrong = (*wrong, (time, dims))
+        noted = life._replace(wrong=(*life.wrong, (time, dims)))
     if told:
-        known = facts[-1][2] if facts else NO_FACTS
-        facts = (*facts, (time, known, _merged(known, step[FACTS:])))
+        known = life.facts[-1][2] if life.facts else NO_FACTS
+        said = _shared(*[old if new is None else new for old, new in zip(known, step[FACTS:], strict=True)])
+        if said != known:
+            noted = Life(*noted[:-1], (*life.facts, (time, known, said)))
     if life.found and ended is None:
-        now = _on(life, time, state, dims, due, wrong, facts)
+        now = _on(noted, time, state, dims, due)
+    elif state == "received":
+        now = _opened(noted, time, dims, due)
+    elif life.found:
+        now = _after_end(noted, time, state, dims, due)
     else:
-        now = life._replace(state=state, wrong=wrong, facts=facts)
-        if state == "received":
-            now = _opened(now, time, dims, due)
-        elif life.found:
-            now = _after_end(now, time, dims, due)
-        else:
-            now = _not_yet_received(now, dims, due)
+        now = _not_yet_received(noted, state, dims, due)
     return life if now == life else now
 
 
-def _not_yet_received(life: Life, dims: Dims, due: int | None) -> Life:
+def _not_yet_received(life: Life, state: str, dims: Dims, due: int | None) -> Life:
     """An event before the reception: what it states holds, and so does an end."""
-    state, ended = life.state, life.ended
+    ended, stated = life.ended, life.stated or due is not None
     if state in ENDS_UNRECEIVED and (ended is None or (ended, state) == HANDED):
         ended = state
-    return life._replace(dims=dims, due=life.due if due is None else due, stated=life.stated or due is not None, ended=ended)
+    due = life.due if due is None else due
+    return Life(dims, due, stated, state, ended, (), life.requests, life.wrong, life.late, life.asked, life.moved, life.facts)
 
 
-def _on(
-    life: Life, time: int, state: str, dims: Dims, due: int | None, wrong: tuple[Event, ...], facts: tuple[Facts, ...]
-) -> Life:
+def _on(life: Life, time: int, state: str, dims: Dims, due: int | None) -> Life:
     """The life of an open dossier after an event."""
     before, opening = life.state, life.found[-1]
     span = opening.spans[-1]
@@ -211,13 +208,13 @@ def _on(
         new = _waited(new, span, time)
     spans = opening.spans
     if (dims, new, paused, again, moving) != span[2:]:
-        span = Span(time, None, dims, new, paused, again, moving)
-        spans = (*spans[:-1], spans[-1]._replace(end=time), span)
+        spans = (*spans[:-1], Span(span.start, time, *span[2:]), Span(time, None, dims, new, paused, again, moving))
     if ended:
-        spans = (*spans[:-1], span._replace(end=time))
+        span = spans[-1]
+        spans = (*spans[:-1], Span(span.start, time, *span[2:]))
         new = new if due is not None else _waited(new, span, time)
     found = life.found if spans is opening.spans else (*life.found[:-1], Opening(spans, ended))
-    return Life(dims, new, stated, state, ended, found, requests, wrong, life.late, asked, moved, facts)
+    return Life(dims, new, stated, state, ended, found, requests, life.wrong, life.late, asked, moved, life.facts)
 
 
 def _waited(due: int | None, span: Span, until: int) -> int | None:
@@ -240,22 +237,26 @@ def _opened(life: Life, time: int, dims: Dims, due: int | None) -> Life:
         due = life.due if stated else legal_limit(time, dims[1])
     early = None if found else life.ended
     if found and found[-1].ended == "completed" and found[-1].taken is None:
-        found = (*found[:-1], found[-1]._replace(taken=time))
+        found = _taken(found, time)
     found = (*found, Opening((Span(time, time if early else None, dims, due),), early))
-    return life._replace(dims=dims, due=due, stated=stated, ended=early, found=found, requests=0)
+    return Life(dims, due, stated, "received", early, found, 0, life.wrong, life.late, life.asked, life.moved, life.facts)
 
 
-def _after_end(life: Life, time: int, dims: Dims, due: int | None) -> Life:
+def _after_end(life: Life, time: int, state: str, dims: Dims, due: int | None) -> Life:
     """An event of an ended dossier: what it states holds for the next opening."""
-    last, state = life.found[-1], life.state
-    life = life._replace(dims=dims, due=life.due if due is None else due, stated=life.stated or due is not None)
-    if (life.ended, state) == HANDED:
-        return life._replace(ended=state, found=(*life.found[:-1], last._replace(taken=time)))
-    return life._replace(late=(*life.late, (time, dims)))
+    ended, found, late, stated = life.ended, life.found, life.late, life.stated or due is not None
+    if (ended, state) == HANDED:
+        ended, found = state, _taken(found, time)
+    else:
+        late = (*late, (time, dims))
+    due = life.due if due is None else due
+    return Life(dims, due, stated, state, ended, found, life.requests, life.wrong, late, life.asked, life.moved, life.facts)
 
 
-def _merged(known: tuple[object, ...], said: tuple[object, ...]) -> tuple[object, ...]:
-    return _shared(*(old if new is None else new for old, new in zip(known, said, strict=True)))
+def _taken(found: tuple[Opening, ...], time: int) -> tuple[Opening, ...]:
+    """The result of the last opening is no longer waited for."""
+    spans, ended, _ = found[-1]
+    return (*found[:-1], Opening(spans, ended, time))
 
 
 def _limit(opening: Opening, procedure: str, until: int, paused: int | None) -> int | None:
