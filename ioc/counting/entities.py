@@ -33,8 +33,7 @@ def count(store: Store, stream: Stream, generation: str, work: Work, parts: Sequ
     keyed_rows.load_panes(store, generation, work.block, parts, lacking)
     for part, found in zip(parts, changes, strict=True):
         for offset, added in found:
-            for pane, measures in added.items():
-                part.panes.add(pane, offset, measures)
+            part.panes.add_all(offset, added)
 
 
 def _stored(

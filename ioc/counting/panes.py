@@ -77,21 +77,23 @@ class Panes:
             self._held += 1
 
     def add(self, key: Key, offset: int, measures: Measures) -> None:
-        """Count what the event at `offset` adds, once."""
-        written = self._written.get(key[3])
-        row = written.get(key) if written else None
-        rows = self._changed.get(key[3])
-        if row is None and rows is not None:  # most panes are new
+        """Count what the event at `offset` adds to a pane, once."""
+        self.add_all(offset, {key: measures})
+
+    def add_all(self, offset: int, added: Mapping[Key, Measures]) -> None:
+        """Count all that the event at `offset` adds, once; it has one `known`."""
+        known = next((key[3] for key in added), 0)
+        written, changed = self._written.get(known), self._changed.setdefault(known, {})
+        for key, measures in added.items():
             pane = (offset, measures)
-            row = rows.setdefault(key, pane)
-            if row is pane:
-                return
-        elif rows is not None:
-            row = rows.get(key, row)
-        if row is None:
-            self.change(key, offset, measures)
-        elif offset > row[0]:
-            self.change(key, offset, tuple(map(int.__add__, row[1], measures)) if row[1] else measures)
+            row = changed.setdefault(key, pane)
+            if row is pane:  # most panes are new
+                old = written.get(key) if written else None
+                if old is not None:
+                    del changed[key]
+                    row = old
+            if offset > row[0]:
+                changed[key] = (offset, tuple(map(int.__add__, row[1], measures)) if row[1] else measures)
 
     def add_sum(self, key: Key, first: int, last: int, measures: Measures) -> bool:
         """Count what the events from `first` to `last` add together. False: the pane is ahead of some; add them one by one."""
