@@ -43,6 +43,8 @@ def generation(stream: Stream) -> str:
         "contract": stream.contract.model_json_schema(),
         "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in stream.data_files],
     }
+    if stream.records:  # what becomes of a record is decided by its contract
+        parts["records"] = {c.event_type: c.model_json_schema() for c in contracts().values() if c.topic in stream.topics}
     if looks := {i.name: [repr(look) for look in (*i.looks, i.value)] for i in stream.indicators if i.looks}:
         # no panes follow from these, but first finals do, which never change
         parts["looks"] = looks
@@ -97,12 +99,16 @@ class Catalog:
         return {c.event_type: c for c in self._contracts() if c.topic in (topic, Heartbeat.topic)}
 
     def of_topic(self, topic: str) -> tuple[Stream, ...]:
-        """The streams that read a topic."""
-        return tuple(s for s in self.streams if s.topic == topic)
+        """The streams that read a topic, that of its own events first: what counts records is told what became of them."""
+        return tuple(sorted((s for s in self.streams if topic in s.topics), key=lambda s: s.topic != topic))
 
     def owners(self, topic: str) -> tuple[str, ...]:
         """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own, its name."""
         return tuple(self.generations[s.name] for s in self.of_topic(topic)) or (topic,)
+
+    def keeper(self, topic: str) -> str:
+        """The generation under which a topic's rejects are kept: of the stream of its own events, or the topic's name."""
+        return next((self.generations[s.name] for s in self.streams if s.topic == topic), topic)
 
     def stream_of(self, indicator: str) -> Stream:
         """The stream that declares an indicator.  Raises UsageError that names the ones there are."""

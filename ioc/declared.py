@@ -20,7 +20,7 @@ from ioc.errors import DeclarationError
 from ioc.times import HOUR
 from ioc.units.declared import check_alert, check_rollups
 from ioc.units.identity import editions
-from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Stream, Terms
+from ioc.vocabulary import UNITS, Count, Indicator, Limited, Quantiles, Silent, Stream, Terms
 
 DIMENSION, INDICATOR = r"[a-z][a-z0-9_]*", r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*"
 RESERVED = frozenset(
@@ -112,15 +112,15 @@ def _check_looks(stream: Stream, indicator: Indicator) -> None:
         if look.of not in counts:
             there = ", ".join(counts)
             raise DeclarationError(f"{indicator.name}: {look.of!r} cannot be looked at; counts of {stream.name}: {there}")
-    if indicator.looks and not isinstance(indicator.value, Count | Limited | Terms):
-        raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Terms, Needed or TimeToBreach")
+    if indicator.looks and not isinstance(indicator.value, Count | Limited | Silent | Terms):
+        raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Terms, Needed or TimeToBreach, or Silent")
 
 
 def check_calendar(stream: Stream) -> None:
     """Raises DeclarationError where contributions or looks go by working days and the calendar is not among the data files;
     UsageError where that file is wrong: before anything is counted, not as a reject of every event."""
     counts = any(WORKDAYS in _reached(_module(function)) for function in stream.functions)
-    if counts or any(look.ahead or look.last for indicator in stream.indicators for look in indicator.looks):
+    if counts or any(look.ahead or look.last or look.workday for indicator in stream.indicators for look in indicator.looks):
         from ioc.calendar.workdays import calendar, file
 
         path = Path(str(file()))

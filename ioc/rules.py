@@ -84,13 +84,17 @@ class Look:
 
     `ahead`: what it will count at the end of the n-th coming working day, as far as it is known; the day of T counts as the first
     if it is a working day. `last`: what it counted in the last n working hours. `this`: what it counted in the calendar
-    period of T (`day`, `week`, `month`, `quarter`, `year`) to date.
+    period of T (`day`, `week`, `month`, `quarter`, `year`) to date. `hours`: what it counted in so many hours that end at T, or
+    `days` days before; with `workday` nothing where the day of T is a holiday: closed on a weekday with office hours.
     """
 
     of: str
     ahead: int = 0
     last: int = 0
     this: str = ""
+    hours: int = 0
+    days: int = 0
+    workday: bool = False
 
     def __str__(self) -> str:
         """The look for people.
@@ -100,21 +104,29 @@ class Look:
         """
         where = f" by the end of working day {self.ahead}" if self.ahead else ""
         where += f" in this {self.this}" if self.this else ""
+        where += (
+            f" in {self.hours} h" + f", {self.days} days before" * bool(self.days) + ", unless a holiday" * self.workday
+            if self.hours
+            else ""
+        )
         return f"{self.of}{where}" + (f" in the last {self.last} working hours" if self.last else "")
 
     @property
-    def where(self) -> tuple[int, int, str]:
+    def where(self) -> tuple[int, int, str, int, int, bool]:
         """Where it looks, as `ioc.calendar.looks` takes it."""
-        return self.ahead, self.last, self.this
+        return self.ahead, self.last, self.this, self.hours, self.days, self.workday
 
     @property
     def leaves(self) -> bool:
         """Whether what it counts once is nothing later."""
-        return bool(self.last or self.this)
+        return bool(self.last or self.this or self.hours)
 
     def __post_init__(self) -> None:
-        if self.ahead < 0 or self.last < 0 or sum(map(bool, self.where)) > 1 or self.this not in ("", *PERIODS):
+        ways = (self.ahead, self.last, self.this, self.hours)
+        if self.ahead < 0 or self.last < 0 or sum(map(bool, ways)) > 1 or self.this not in ("", *PERIODS):
             raise DeclarationError(
                 f"{self}: give `ahead` (working days) or `last` (working hours), each at least 1, or `this` "
-                f"({', '.join(PERIODS)}), or none of them"
+                f"({', '.join(PERIODS)}), or `hours`, or none of them"
             )
+        if not 0 <= self.hours <= 24 or self.days < 0 or (not self.hours and (self.days or self.workday)):
+            raise DeclarationError(f"{self}: `hours` are 1 to 24; `days` and `workday` say which")

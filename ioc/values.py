@@ -284,11 +284,47 @@ class Terms:
         return value, value, value
 
 
+@dataclass(frozen=True)
+class Silent:
+    """How much is usual where nothing came: 0 where something did.
+
+    The measures are what came now, in the same time of each of the last days, and in that of the same weekday in the last weeks.
+    Usual is the lowest of the days or the second lowest of the weeks (one of them may have been out of the ordinary), whichever
+    is more: so a quiet hour is told apart from a dead one without a rate anybody has to state.
+    """
+
+    days: int
+    weeks: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What came now, on the days, in the weeks."""
+        return ("now", *(f"day_{n + 1}" for n in range(self.days)), *(f"week_{n + 1}" for n in range(self.weeks)))
+
+    @property
+    def formula(self) -> str:
+        """How the value comes from summed measures, for people."""
+        return f"0 if now > 0, else max(lowest of {self.days} days, second lowest of {self.weeks} weeks)"
+
+    def n(self, sums: Matrix) -> Matrix:
+        """The most that came in any of these times."""
+        most: Matrix = np.abs(sums).max(axis=1)
+        return most
+
+    def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
+        """(value, lo, hi) of each row, each of shape (rows,)."""
+        days, weeks = sums[:, 1 : self.days + 1], np.sort(sums[:, self.days + 1 :], axis=1)
+        usual = np.maximum(days.min(axis=1), weeks[:, 1])
+        value = np.where(sums[:, 0] > 0, 0, usual).astype(np.float64)
+        return value, value, value
+
+
 Limited = Needed | TimeToBreach
 """Values against a limit, of 0 or more: `limits` by grouping, for a province has another one than an agency."""
 NO_LIMIT = 1 << 62
 """The limit of a group whose grouping has none: its value is no data."""
-Value = Count | Ratio | Mean | Quantiles | Within | Terms | Limited
+Value = Count | Ratio | Mean | Quantiles | Within | Terms | Silent | Limited
 
 
 def limited(value: Value, sums: Matrix, limits: Sequence[int] | None = None) -> Matrix:

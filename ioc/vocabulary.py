@@ -7,14 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ioc.errors import DeclarationError
+from ioc.folds import Contribution, Contributions, Fold, Lifecycle, Part, told, told_apart
 from ioc.rules import ALL, PERIODS, Above, Dims, Legal, Look, above
 from ioc.times import DAY, MINUTE
-from ioc.values import NO_LIMIT, Count, Limited, Mean, Measures, Needed, Quantiles, Ratio, Terms, TimeToBreach, Value, Within
+from ioc.values import (  # fmt: skip
+    NO_LIMIT,
+    Count,
+    Limited,
+    Mean,
+    Measures,
+    Needed,
+    Quantiles,
+    Ratio,
+    Silent,
+    Terms,
+    TimeToBreach,
+    Value,
+    Within,
+)
 from schemas import Contract
 
 if TYPE_CHECKING:
@@ -23,17 +38,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count",
     "Dims", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Part", "Quantiles",
-    "Ratio", "Rollup", "Stream", "Terms", "TimeToBreach", "Within", "above", "told", "told_apart",
+    "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Within", "above", "told", "told_apart",
 ]  # fmt: skip
-
-Contribution = tuple[str, Dims, int, Measures]
-"""Indicator, dimensions, `at` (ms), measures (integers, scaled by the declared unit)."""
-Contributions = dict[tuple[str, Dims, int], Measures]  # rows summed by (indicator, dimensions, at)
-Lifecycle = tuple[int | None, int | None, int | None, Dims]
-"""When an entity was opened, when it ended, when it is due (ms), and its dimensions."""
-Said = TypeVar("Said", covariant=True)
-Part = tuple[Any, ...]
-"""A part of what an entity adds: a function that gives its rows, and the arguments."""
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
@@ -128,8 +134,8 @@ class Board:
     `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension, or
     the chosen group of one of the rollups `choices`.
     `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
-    levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `overview_...`: what the
-    overview takes of these.
+    levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `feeds`: a table of who
+    sends, and whom to call. `overview_...`: what the overview takes of these.
     """
 
     name: str
@@ -141,66 +147,10 @@ class Board:
     lines: tuple[tuple[str, ...], ...] = ()
     ahead: tuple[str, ...] = ()
     choices: Dims = ()
+    feeds: bool = False
     overview_tiles: tuple[str, ...] = ()
     overview_rankings: tuple[tuple[str, str], ...] = ()
     overview_ahead: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Fold(Generic[Said]):
-    """A function of a history that takes its events one by one, so that no event asks for a walk through all of a life.
-
-    `begin()`: the life before its first event. `advance(life, item)`: the life after one more; the very object it was given where
-    the event changes nothing. That object is never changed itself (a NamedTuple cannot be). `say(life)`: the answer.
-    `apart(a, b)`: the answers of two lives, without rows that both plainly have, where to tell only these takes less time.
-
-    >>> longest = Fold(str, lambda life, item: item if len(item) > len(life) else life, str.upper)
-    >>> longest(["a", "long", "life"])
-    'LONG'
-    """
-
-    begin: Callable[[], Any]
-    advance: Callable[[Any, Any], Any]
-    say: Callable[[Any], Said]
-    apart: Callable[[Any, Any], tuple[Said, Said]] | None = None
-
-    def __call__(self, history: Sequence[Any]) -> Said:
-        """The answer after all of the history."""
-        return self.say(self.life(history))
-
-    def life(self, history: Sequence[Any]) -> Any:
-        """The life after all of the history."""
-        return reduce(self.advance, history, self.begin())
-
-    @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The code that counts."""
-        return (self.say, self.advance, self.begin, *([self.apart] if self.apart else []))
-
-    def differing(self, one: Any, other: Any) -> tuple[Said, Said]:
-        """The answers of two lives, perhaps without rows that both have."""
-        return self.apart(one, other) if self.apart else (self.say(one), self.say(other))
-
-
-def told(parts: Iterable[Part]) -> list[Contribution]:
-    """The rows of all parts of an answer."""
-    return [row for tell, *of in parts for row in tell(*of)]
-
-
-def told_apart(one: Sequence[Part], other: Sequence[Part]) -> tuple[list[Contribution], list[Contribution]]:
-    """The rows of two answers' parts, without the parts that both begin or end with.
-
-    >>> def rise(to: int) -> list[Contribution]:
-    ...     return [("rise", (), to, (1,))]
-    >>> told_apart([(rise, 1), (rise, 2), (rise, 4)], [(rise, 1), (rise, 3), (rise, 4)])
-    ([('rise', (), 2, (1,))], [('rise', (), 3, (1,))])
-    """
-    begin, ours, theirs = 0, len(one), len(other)
-    while begin < ours and begin < theirs and one[begin] == other[begin]:
-        begin += 1
-    while begin < ours and begin < theirs and one[ours - 1] == other[theirs - 1]:
-        ours, theirs = ours - 1, theirs - 1
-    return told(one[begin:ours]), told(other[begin:theirs])
 
 
 @dataclass(frozen=True)
@@ -214,6 +164,9 @@ class Stream:
     `rollups`: groups of the dimensions' values, for values, boards and alerts.
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
+    `records(frame)` counts every record of all its topics, whatever became of it, as `columns(frame)` the contract's events: its
+    frame has the columns `_i`, `_time` (reception, ms), topic, type, source, verdict, reason, `foreign` (it has fields that
+    its contract does not) and `time` of the event (ms; none: no event).
     """
 
     name: str
@@ -225,6 +178,8 @@ class Stream:
     rank: Callable[[Any], int] | None = None
     lifecycle: Callable[[Sequence[Any]], Lifecycle] | None = None
     columns: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]] | None = None
+    records: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]] | None = None
+    more_topics: tuple[str, ...] = ()
     grain: int = MINUTE
     delay: int = MINUTE
     restate: int = 35 * DAY
@@ -258,13 +213,18 @@ class Stream:
     @property
     def functions(self) -> tuple[Callable[..., Any], ...]:
         """The code that counts."""
-        given = [f for f in (self.contributions, self.columns, self.rank) if f is not None]
+        given = [f for f in (self.contributions, self.columns, self.records, self.rank) if f is not None]
         return tuple(part for f in given for part in (f.functions if isinstance(f, Fold) else (f,)))
 
     @property
     def topic(self) -> str:
-        """The topic the stream reads."""
+        """The topic of the stream's own events."""
         return self.contract.topic
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All topics the stream reads."""
+        return (self.topic, *(topic for topic in self.more_topics if topic != self.topic))
 
     def indicator(self, name: str) -> Indicator:
         """The indicator of that name.  Raises KeyError."""

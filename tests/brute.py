@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import brute_feeds
 from tests.brute_dossiers import EDGES, ENDS, LEVELS, ORDER, Event, Rows, contributions, in_order, levels, state_before
 from tests.brute_worktime import ms
 
@@ -54,6 +55,7 @@ class Truth:
     """Accepted dossier events by topic, partition and dossier, in the order of arrival."""
     counted: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
     """Their offsets."""
+    feeds: bool = True
 
     def level(self, indicator: str, at: int, known: int | None = None) -> int:
         """A level at an instant; `known`: as known then."""
@@ -83,9 +85,10 @@ def truth(
     sealed: bool = False,
     tolerance: int = 600,
     first: str = "2000-01-01T00:00:00+07:00",
+    feeds: bool = True,
 ) -> Truth:
-    """Count the records of every partition, in offset order."""
-    result = Truth()
+    """Count the records of every partition, in offset order. `feeds`: what they say of their sources, too."""
+    result = Truth(feeds=feeds)
     places: dict[tuple[str, int], list[Record]] = {}
     for record in sorted(records, key=lambda r: r.offset):
         places.setdefault((record.topic, record.partition), []).append(record)
@@ -166,6 +169,7 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
         event = _judge(record, received, partitions, tolerance_ms, first)
         if isinstance(event, str):
             result.verdicts[place] = ("rejected", event)
+            _of_feed(result, record, received, before)
             continue
         if event["type"] == "vn.ioc.heartbeat.v1":
             result.verdicts[place] = ("heartbeat", "")
@@ -176,9 +180,11 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
         if identity in counted:
             same = counted[identity][1] == said(event)
             result.verdicts[place] = ("duplicate", "") if same else ("rejected", "id_reused")
+            _of_feed(result, record, received, before)
             continue
         counted[identity] = (record.offset, said(event))
         result.verdicts[place] = ("accepted", "")
+        _of_feed(result, record, received, before, at)
         if dossier:
             history = result.histories.setdefault((record.topic, record.partition, data["dossier"]), [])
             old = rows_before.get(data["dossier"], {})
@@ -198,6 +204,18 @@ def _partition(result: Truth, log: Sequence[Record], partitions: int, sealed: bo
             if any(measures):
                 result.panes[key] = (record.offset, plus(result.panes.get(key, (0, None))[1], measures))
                 result.versions.setdefault(key, {})[record.offset] = result.panes[key][1]
+
+
+def _of_feed(result: Truth, record: Record, received: int, before: int, at: int | None = None) -> None:
+    """What a record adds to the numbers of its source, known by the hour."""
+    if not result.feeds:
+        return
+    verdict, _ = result.verdicts[record.topic, record.partition, record.offset]
+    known = max(received, before - MINUTE) // HOUR * HOUR
+    for (indicator, dims, when), measures in brute_feeds.rows(brute_feeds.claimed(record.value), received, verdict, at).items():
+        key = (indicator, dims, when, known, record.topic, record.partition)
+        result.panes[key] = (record.offset, plus(result.panes.get(key, (0, None))[1], measures))
+        result.versions.setdefault(key, {})[record.offset] = result.panes[key][1]
 
 
 def said(event: Event) -> tuple[Any, ...]:

@@ -21,7 +21,9 @@ from tests.logs import batch, by_place
 
 CATALOG = load()
 TOPICS = (DOSSIER, RAN)
-OF_LOGS = tuple(s for s in CATALOG.streams if s.topic in TOPICS)
+EVERY = tuple(dict.fromkeys(topic for s in CATALOG.streams for topic in s.topics))
+"""All topics that any stream reads."""
+OF_LOGS = tuple(s for s in CATALOG.streams if not {*TOPICS}.isdisjoint(s.topics))
 """The streams that random logs have events of; another stream is tested by its own tests."""
 
 

@@ -17,7 +17,7 @@ from ioc.calendar.windows import LEVEL
 from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling import imported
-from ioc.rolling.reached import ROLL, beginning, watermarks
+from ioc.rolling.reached import ROLL, beginning, partitions, watermarks
 from ioc.rolling.steps import size_of
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
@@ -175,7 +175,7 @@ class Alerter:
 
     def _quiet(self, stream: Stream, generation: str, after: int, until: int, size: int) -> list[tuple[int, int]]:
         """While a past is imported into a live centre, nobody is alerted: the first and last step of each such stretch."""
-        stored = state.checkpoints(self.store, MEASURE, [stream.topic])
+        stored = state.checkpoints(self.store, MEASURE, stream.topics)
         live = imported.lives({(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation})
         found = imported.quiet(self.store, stream, live, after, until)
         steps = [(-floor(-begin, size), floor(end, size)) for begin, end in found]
@@ -187,10 +187,10 @@ def begins(store: Store, stream: Stream, generation: str, *, run: bool) -> int |
     not live yet, or a partition of it is not."""
     if run:
         return beginning(store, stream)
-    stored = state.checkpoints(store, MEASURE, [stream.topic])
+    stored = state.checkpoints(store, MEASURE, stream.topics)
     own = {(topic, partition): c for (g, topic, partition), c in stored.items() if g == generation}
     beats = [(*place, c.clock.live) for place, c in own.items() if c.clock.live is not None]
-    if not beats or len(beats) < max(c.partitions for c in own.values()):
+    if not beats or len(beats) != partitions(stream, own):
         return None
     frame = store.query(
         "SELECT toUnixTimestamp64Milli(max(received_at)) AS at FROM events "

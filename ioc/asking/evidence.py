@@ -11,46 +11,25 @@ and if not, the others are looked at, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from ioc.asking import evidence_events
+from ioc.asking.found import CHUNK, Found, weight
 from ioc.asking.question import Scope, moment
 from ioc.asking.read import sums
 from ioc.calendar.looks import NEVER
 from ioc.catalog import Catalog
 from ioc.counting.history import History
 from ioc.errors import IocError, UsageError
-from ioc.events.batch import RECEIVED, Batch
-from ioc.events.decode import Clock, Decoder, Rules
-from ioc.events.exact_lane import Headers
 from ioc.settings import Settings
-from ioc.store import state
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor
-from ioc.values import Measures, Value, Within, within
+from ioc.values import Measures, Within, within
 from ioc.vocabulary import Dims
-
-CHUNK = 20_000
-"""Rows of one query."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One entity or event: what it is, what it adds to the number, and where its records lie in the log."""
-
-    what: dict[str, Any]
-    """Entity, opened_at, ended_at, due_at (ms); or source, id, time, entity."""
-    dims: dict[str, str]
-    measures: tuple[int, ...]
-    n: int
-    """How much it adds to `n` of the answer; over all of the evidence, the sum of these is the number (of a ratio: its n)."""
-    topic: str
-    partition: int
-    offsets: tuple[int, ...]
 
 
 def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
@@ -66,7 +45,10 @@ def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -
         raise IocError("the store was counted under other declarations than this program's: run `ioc rebuild`")
     if asked.indicator.looks:
         asked = _looked_at_by(asked)
-    return _entities(store, asked) if asked.stream.contributions else _events(store, catalog, settings, asked)
+    if asked.stream.contributions:
+        return _entities(store, asked)
+    records = evidence_events.records(store, asked) if asked.stream.records else ()
+    return chain(evidence_events.events(store, catalog, settings, asked), records)
 
 
 def _looked_at_by(asked: Scope) -> Scope:
@@ -156,7 +138,7 @@ def _of_entity(asked: Scope, entity: str, partition: int, history: History) -> F
     opened, ended, due, _ = history.lifecycle()
     what = {"entity": entity, "opened_at": opened, "ended_at": ended, "due_at": due}
     given = dict(zip(names, dims, strict=True))
-    return Found(what, given, added, _weight(asked.indicator.value, added), asked.stream.topic, partition, history.offsets)
+    return Found(what, given, added, weight(asked.indicator.value, added), asked.stream.topic, partition, history.offsets)
 
 
 def _counted(asked: Scope, measures: Sequence[int]) -> Measures:
@@ -174,80 +156,3 @@ def _within(asked: Scope, at: int) -> bool:
     """Whether the pane of `at` is in the scope: flows are kept by the grain."""
     pane = at if asked.indicator.level else floor(at, asked.stream.grain)
     return (asked.start is None or pane >= asked.start) and pane < asked.until
-
-
-@lru_cache(maxsize=1 << 12)
-def _weight(value: Value, measures: tuple[int, ...]) -> int:
-    return int(value.n(np.array([measures], np.int64))[0])
-
-
-# ---- streams without state
-
-
-def _events(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -> Iterator[Found]:
-    stream = asked.stream
-    since = f" AND time >= {moment(asked.start)}" if asked.start is not None else ""
-    span = f"time < {moment(asked.until + stream.grain)}{since}"
-    where = (
-        f"topic = {literal(stream.topic)} AND verdict = 'accepted' AND type = {literal(stream.contract.event_type)} AND {span}"
-    )
-    counts = {t: c.partitions for (_, t, _), c in state.checkpoints(store, "measure", [stream.topic]).items()}
-    rules = Rules(settings.first_year, settings.tolerance, counts, True, frozenset({stream.contract.event_type}))
-    decoder = Decoder(catalog.accepted(stream.topic), rules)
-    for partition in range(counts.get(stream.topic, 0)):
-        after = -1
-        while True:
-            frame = store.query(
-                "SELECT offset, key, value, headers, toUnixTimestamp64Milli(received_at) AS received FROM events FINAL "
-                f"WHERE {where} AND partition = {partition} AND offset > {after} ORDER BY offset LIMIT {CHUNK}"
-            )
-            if len(frame):
-                after = int(frame["offset"][-1])
-                yield from _of_events(asked, decoder, _batch(stream.topic, partition, frame))
-            if len(frame) < CHUNK:
-                break
-
-
-def _batch(topic: str, partition: int, frame: pl.DataFrame) -> Batch:
-    """The archived records as a batch, each with the reception it was judged by."""
-    if frame["value"].null_count():
-        raise IocError(f"the archive of {topic} holds no bytes of its events (only coordinates), so there is no evidence")
-    offsets = frame["offset"].to_list()
-    headers: dict[int, Headers] = {
-        i: [(h["name"], _bytes(h["value"])) for h in found if h["name"] != RECEIVED]
-        for i, found in enumerate(frame["headers"].to_list())
-        if found
-    }
-    keys, values = ([_bytes(v) for v in frame[name].to_list()] for name in ("key", "value"))
-    return Batch(topic, partition, offsets[0], offsets[-1] + 1, offsets, keys, values, frame["received"].to_list(), headers)
-
-
-def _bytes(raw: str | bytes | None) -> bytes:
-    return raw.encode() if isinstance(raw, str) else raw or b""
-
-
-def _of_events(asked: Scope, decoder: Decoder, batch: Batch) -> Iterator[Found]:
-    stream = asked.stream
-    assert stream.columns is not None
-    decoded = decoder.decode([batch], [Clock()])
-    frame = decoded.frames[stream.contract.event_type]
-    rows = stream.columns(frame).get(asked.indicator.name)
-    if rows is None or rows.is_empty():
-        return
-    names, measures = stream.dimensions, asked.indicator.value.measures
-    pane = pl.col("at") if asked.indicator.level else pl.col("at") // stream.grain * stream.grain
-    kept = rows.with_columns(_pane=pane).filter(pl.col("_pane") < asked.until)
-    kept = kept.filter(pl.col("_pane") >= asked.start) if asked.start is not None else kept
-    for dimension, wanted in asked.where.items():
-        kept = kept.filter(pl.col(dimension) == wanted)
-    for join, group in asked.joins.asked():
-        of = {value for value in kept[join.of].unique() if join.group(value) == group}
-        kept = kept.filter(pl.col(join.of).is_in(of))
-    who = frame.select("_i", "_source", "_id", "_time", _entity=pl.col(stream.contract.entity_key))
-    joined = kept.join(who, on="_i", maintain_order="left")
-    columns = ["_i", "_source", "_id", "_time", "_entity", *names, *measures]
-    for index, source, identity, time, entity, *rest in joined.select(columns).iter_rows():
-        sums = tuple(rest[len(names) :])
-        what = {"source": source, "id": identity, "time": time, "entity": entity}
-        dims = dict(zip(names, rest, strict=False))
-        yield Found(what, dims, sums, _weight(asked.indicator.value, sums), batch.topic, batch.partition, (batch.offsets[index],))

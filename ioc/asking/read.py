@@ -19,6 +19,7 @@ from ioc.asking.question import Scope, checked_by, moment, now, scope
 from ioc.catalog import Catalog
 from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
+from ioc.store.state import Place
 from ioc.times import floor, iso
 from ioc.units.tree import NONE
 from ioc.values import NO_LIMIT, Limited, Matrix, limited, within
@@ -190,7 +191,7 @@ def _number(raw: float) -> float | None:
     return float(raw) if np.isfinite(raw) else None
 
 
-def _passed(store: Store, asked: Scope) -> list[int]:
+def _passed(store: Store, asked: Scope) -> list[Place]:
     """The stream's partitions, if the step is one on the grain that every watermark has passed: it may have a first final, and
     whatever belongs to that is counted. Else none."""
     if asked.kind in ("known", "provisional") or asked.at % asked.stream.grain:
@@ -199,28 +200,33 @@ def _passed(store: Store, asked: Scope) -> list[int]:
     return [] if any(m is None or m < asked.at for m in marks.values()) else list(marks)
 
 
-def _begun(store: Store, asked: Scope, partitions: Sequence[int]) -> bool:
+def _begun(store: Store, asked: Scope, places: Sequence[Place]) -> bool:
     """Whether the step is later than the first reception of each of the partitions."""
-    begins = first_receptions(store, asked.stream.topic, partitions)
-    return len(begins) == len(partitions) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
+    begins = first_receptions(store, places)
+    return len(begins) == len(places) and asked.at > floor(max(begins.values()) - asked.stream.delay, asked.stream.grain)
 
 
-def watermarks(store: Store, stream: Stream, generation: str) -> dict[int, int | None]:
-    """The watermark of every partition of the stream's topic (ms); None: nothing received there yet."""
+def watermarks(store: Store, stream: Stream, generation: str) -> dict[Place, int | None]:
+    """The watermark of every partition of the stream's topics (ms); None: nothing received there yet. Nothing, where one of the
+    topics has not been counted at all."""
     rows = store.rows(
-        f"SELECT partition, received, partitions FROM checkpoints WHERE generation = {literal(generation)} AND stage = 'measure' "
-        f"AND topic = {literal(stream.topic)} ORDER BY next DESC, written_at DESC LIMIT 1 BY partition"
+        "SELECT topic, partition, received, partitions FROM checkpoints WHERE stage = 'measure' "
+        f"AND generation = {literal(generation)} AND topic IN {literal(stream.topics)} "
+        "ORDER BY next DESC, written_at DESC LIMIT 1 BY topic, partition"
     )
-    received = {row["partition"]: row["received"] for row in rows}
-    marks = {p: received.get(p) for p in range(max((row["partitions"] for row in rows), default=0))}
-    return {p: None if at is None else at - stream.delay for p, at in marks.items()}
+    if {row["topic"] for row in rows} != set(stream.topics):
+        return {}
+    received = {(row["topic"], row["partition"]): row["received"] for row in rows}
+    counts = {row["topic"]: row["partitions"] for row in rows}
+    marks = {(t, p): received.get((t, p)) for t, count in counts.items() for p in range(count)}
+    return {place: None if at is None else at - stream.delay for place, at in marks.items()}
 
 
-def first_receptions(store: Store, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+def first_receptions(store: Store, places: Sequence[Place]) -> dict[Place, int]:
     """When the first record of every partition was received (ms), from the archive's first rows."""
     one = (
-        "(SELECT partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
+        "(SELECT topic, partition, toUnixTimestamp64Milli(received_at) AS received FROM events "
         "WHERE topic = {} AND partition = {} ORDER BY topic, partition, offset LIMIT 1)"
     )
-    rows = store.rows(" UNION ALL ".join(one.format(literal(topic), partition) for partition in partitions))
-    return {row["partition"]: row["received"] for row in rows}
+    rows = store.rows(" UNION ALL ".join(one.format(literal(topic), partition) for topic, partition in places))
+    return {(row["topic"], row["partition"]): row["received"] for row in rows}

@@ -35,7 +35,6 @@ from ioc.store.clickhouse import Store
 from ioc.store.form import TABLES
 from ioc.times import DAY, floor, iso
 from ioc.vocabulary import WINDOWS
-from schemas.dossier import DossierChanged
 
 Say = Callable[[str], None]
 LENGTH, RADIO = 3 * 365 * DAY, 60 * DAY
@@ -201,7 +200,7 @@ def _ask(settings: Settings, catalog: Catalog, found: Report, say: Say) -> None:
     """Questions about random instants of the past, of the whole province and of one agency, by a program that is warm."""
     store, state, rng = Store(settings, readonly=True), remembered(settings), Random(SEED)  # noqa: S311 - the same for everybody
     assert state is not None
-    (stream,) = catalog.of_topic(DossierChanged.topic)
+    stream = catalog.stream_of("dossier.backlog")
     levels = [i.name for i in stream.indicators if i.level]
     flows = [i.name for i in stream.indicators if not i.level]
     agencies = [a.code for a in (*departments(), *communes())]

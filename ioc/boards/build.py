@@ -249,7 +249,7 @@ class Builder:
             ),
         )
 
-    def feeds(self, streams: Iterable[Stream]) -> TablePanel:
+    def feeds(self, streams: Iterable[Stream], *, contacts: bool = False) -> TablePanel:
         """Who sends, how fresh it is, and what was refused."""
         words = self.words
         _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
@@ -260,7 +260,7 @@ class Builder:
             id=panel_id("feeds"),
             title=words.feeds,
             gridPos=NOWHERE,
-            targets=_table(sql.feeds(words, titles)),
+            targets=_table(sql.feeds(words, titles, contacts)),
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_data),
                 overrides=(

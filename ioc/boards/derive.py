@@ -45,7 +45,7 @@ def boards(catalog: Catalog) -> list[Dashboard]:
     for words in LANGUAGES:
         names = {OVERVIEW: words.overview} | {board.name: words.of(board.vi, board.en) for _, board in each}
         found.append(_overview(words, names, shown))
-        found += [_of_stream(words, names, stream, board) for stream, board in each]
+        found += [_of_stream(words, names, stream, board, [s for s, _ in shown]) for stream, board in each]
     return found
 
 
@@ -69,10 +69,11 @@ def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream,
             (9, [alerts, make.feeds(streams)]),
         ]
     )
-    return _board(words, names, OVERVIEW, streams, [indicator for _, indicator in tiles], panels)
+    choosing = [s for s, b in shown if b.overview_tiles or b.overview_rankings or b.overview_ahead]
+    return _board(words, names, OVERVIEW, choosing, [indicator for _, indicator in tiles], panels)
 
 
-def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board) -> Dashboard:
+def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board, streams: Sequence[Stream]) -> Dashboard:
     make = Builder(words)
     tiles = [stream.indicator(name) for name in board.tiles]
     lines = [[stream.indicator(name) for name in some] for some in board.lines]
@@ -84,6 +85,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
             *((5, [make.tile(stream, indicator) for indicator in some]) for some in _rows(tiles)),
             (9, [make.lines(stream, some) for some in lines]),
             (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
+            *([(12, [make.feeds(streams, contacts=True)])] if board.feeds else []),
         ]
     )
     indicators = [*tiles, *(i for some in lines for i in some), *(i for i, _ in rankings)]

@@ -158,14 +158,22 @@ def alerts(words: Words, titles: Mapping[str, str]) -> str:
     )
 
 
-def feeds(words: Words, streams: Mapping[str, str]) -> str:
-    """Who sends, and what became of it; what is refused comes first, then who has been silent for longest. `streams`: titles by topic."""
+def feeds(words: Words, streams: Mapping[str, str], contacts: bool) -> str:
+    """Who sends, and what became of it; what is refused comes first, then who has been silent for longest. `streams`: titles by
+    topic. `contacts`: with whom to call."""
     topic, source, last, freshness, accepted, duplicate, rejected = map(quoted, words.feed_columns)
     named = f"transform(f.topic, {literal(list(streams))}, {literal(list(streams.values()))}, f.topic)"
+    who = f", if(c.grp = '', {literal(words.unknown)}, c.grp) AS {quoted(words.contact)}" if contacts else ""
+    call = (
+        f" LEFT JOIN (SELECT code, grp FROM {RUN}.v_rollups WHERE rollup = 'contact') AS c ON c.code = f.source"
+        if contacts
+        else ""
+    )
     return (
-        f"SELECT {named} AS {topic}, if(f.source = '', {literal(words.unknown)}, f.source) AS {source}, f.last AS {last}, "
-        f"f.freshness AS {freshness}, f.accepted AS {accepted}, f.duplicate AS {duplicate}, f.rejected AS {rejected} "
-        f"FROM {RUN}.v_feeds AS f ORDER BY f.rejected DESC, f.freshness DESC, f.topic, f.source LIMIT 50"
+        f"SELECT {named} AS {topic}, multiIf(f.source = '', {literal(words.unknown)}, u.name = '', f.source, u.name) AS {source}, "
+        f"f.last AS {last}, f.freshness AS {freshness}, f.accepted AS {accepted}, f.duplicate AS {duplicate}, "
+        f"f.rejected AS {rejected}{who} FROM {RUN}.v_feeds AS f LEFT JOIN {RUN}.v_units AS u ON u.code = f.source{call} "
+        "ORDER BY f.rejected DESC, f.freshness DESC, f.topic, f.source LIMIT 50"
     )
 
 

@@ -40,6 +40,7 @@ class Words:
     no_alerts: str
     feeds: str
     feed_columns: tuple[str, str, str, str, str, str, str]
+    contact: str
     unknown: str
 
     def of(self, vi: str, en: str) -> str:
@@ -85,6 +86,7 @@ VI = Words(
     no_alerts="Không có cảnh báo",
     feeds="Nguồn dữ liệu, một giờ qua",
     feed_columns=("Luồng", "Nguồn gửi", "Nhận lần cuối", "Cách đây", "Hợp lệ", "Trùng", "Bị từ chối"),
+    contact="Liên hệ",
     unknown="(không rõ)",
 )
 EN = Words(
@@ -125,6 +127,7 @@ EN = Words(
     no_alerts="No alerts",
     feeds="Feeds, last hour",
     feed_columns=("Stream", "Sender", "Last received", "Ago", "Accepted", "Repeated", "Rejected"),
+    contact="Contact",
     unknown="(unknown)",
 )
 LANGUAGES = (VI, EN)

@@ -44,22 +44,36 @@ HERE = Shift(1, lambda at: at, lambda at: at)
 
 
 @cache
-def shifts(ahead: int = 0, last: int = 0, this: str = "") -> tuple[Shift, ...]:
+def shifts(
+    ahead: int = 0, last: int = 0, this: str = "", hours: int = 0, days: int = 0, workday: bool = False
+) -> tuple[Shift, ...]:
     """The shifts of a look: at the end of the n-th working day, counted from that of T on if it is one; or over the last n
     working hours, in which everything counts from its own time on until so much working time has passed; or over the calendar
-    period of T to date, in which it counts until the period ends."""
+    period of T to date, in which it counts until the period ends; or over so many hours that end some days before T."""
     if ahead:
         return (Shift(1, lambda at: _day_before(at, ahead), lambda at: _day_end(at, ahead)),)
     if last:
         return HERE, Shift(-1, lambda at: _leaves(at, last * HOUR), lambda at: _since(at, last * HOUR))
     if this:
         return HERE, Shift(-1, lambda at: _ends(at, this), lambda at: window_start(this, at))
+    if hours:
+        off = _holidays(calendar()) if workday else np.empty(0, np.int64)
+        return (
+            Shift(1, lambda at: _begins(at + days * DAY, off), lambda at: _begun(at, off) - days * DAY),
+            Shift(
+                -1,
+                lambda at: _passes(at + days * DAY, hours * HOUR, off),
+                lambda at: (at - hours * HOUR if _begun(at, off) == at else _begun(at, off)) - days * DAY,
+            ),
+        )
     return (HERE,)
 
 
-def reach(at: int, ahead: int = 0, last: int = 0, this: str = "") -> tuple[int, int]:
+def reach(
+    at: int, ahead: int = 0, last: int = 0, this: str = "", hours: int = 0, days: int = 0, workday: bool = False
+) -> tuple[int, int]:
     """What a look counts at an instant: contributions with since <= `at` < until (ms)."""
-    first, *rest = shifts(ahead, last, this)
+    first, *rest = shifts(ahead, last, this, hours, days, workday)
     return rest[0].back(at) if rest else NEVER, first.back(at)
 
 
@@ -73,6 +87,38 @@ def _ends(at: Ints, period: str) -> Ints:
 def _workdays(known: WorkCalendar) -> Ints:
     """All working days there are, as days since 1970."""
     return np.flatnonzero(np.diff(np.array(known.before, np.int64))) + known.first
+
+
+@cache
+def _holidays(known: WorkCalendar) -> Ints:
+    """When the holidays begin: days that are closed though their weekday has office hours."""
+    rules = known.rules
+    return _midnight(np.array([d for d in sorted(rules.closed) if not known.works(d) and rules.usual(d)], np.int64))
+
+
+def _begun(at: int, holidays: Ints) -> int:
+    """Where the holiday of an instant began; the instant itself on any other day. Midnight belongs to the day that ends."""
+    place = int(np.searchsorted(holidays, at)) - 1
+    return int(holidays[place]) if place >= 0 and at <= holidays[place] + DAY else at
+
+
+def _begins(at: Ints, holidays: Ints) -> Ints:
+    """From when on what would count from `at` on does: on a holiday nothing does, and when it has ended all does."""
+    if not len(holidays):
+        return at
+    place = np.searchsorted(holidays, at, side="right") - 1
+    end = holidays[place.clip(min=0)] + DAY
+    return np.where((place >= 0) & (at < end), end, at)
+
+
+def _passes(at: Ints, span: int, holidays: Ints) -> Ints:
+    """Until when it does: over the span, or until a holiday begins."""
+    begins = _begins(at, holidays)
+    ends = np.maximum(at + span, begins)
+    if not len(holidays):
+        return ends
+    place = np.searchsorted(holidays, np.where(begins > at, begins - 1, at), side="right")
+    return np.where(place < len(holidays), np.minimum(ends, holidays[place.clip(max=len(holidays) - 1)]), ends)
 
 
 def _midnight(day: Ints | int) -> Ints:

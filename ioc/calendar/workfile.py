@@ -64,7 +64,11 @@ class Rules:
         """The office hours of a day; `week`: the hours in force, where they are known."""
         if day in self.opened:
             return self.opened[day].shape
-        return () if day in self.closed else (week or self.week(day)).shapes[(day + 3) % 7]
+        return () if day in self.closed else self.usual(day, week)
+
+    def usual(self, day: int, week: Week | None = None) -> Shape:
+        """The office hours of its weekday."""
+        return (week or self.week(day)).shapes[(day + 3) % 7]
 
 
 def number(day: date) -> int:

@@ -44,8 +44,8 @@ def check_generations(store: Store, catalog: Catalog) -> None:
 
 
 async def beat(sender: Sender, catalog: Catalog) -> None:
-    """One live heartbeat in every partition of every event topic."""
-    await send_to_all(sender, catalog.topics, None, heartbeat("pacemaker", time.time_ns() // 1_000_000))
+    """One live heartbeat in every partition of every event topic, and of what is refused."""
+    await send_to_all(sender, (*catalog.topics, REJECTS), None, heartbeat("pacemaker", time.time_ns() // 1_000_000))
 
 
 async def go_live(settings: Settings, catalog: Catalog) -> None:

@@ -29,10 +29,9 @@ A_SECOND = 10_000
 
 def ahead(store: Store, catalog: Catalog) -> dict[str, int]:
     """How many records each stream whose declarations changed would count anew."""
-    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
-    known = state.checkpoints(store, MEASURE)
+    held = from_archive.held(store)
     return {
-        stream.name: sum(c.next for (g, topic, _), c in known.items() if g == stored.get(stream.name) and topic == stream.topic)
+        stream.name: sum(c.next for (topic, _), c in held.items() if topic in stream.topics)
         for stream in outdated(store, catalog).streams
     }
 
@@ -48,22 +47,21 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
     changed = outdated(store, catalog)
     if not changed.streams:
         return 0
-    stored = dict(store.query("SELECT stream, generation FROM v_generation").rows())
     pipeline = Pipeline(changed, store, settings)
     fed = 0
     for stream in changed.streams:
-        old = stored.get(stream.name)
         while True:
-            counted = {(t, p): c for (g, t, p), c in state.checkpoints(store, MEASURE, [stream.topic]).items() if g == old}
+            counted = {place: c for place, c in from_archive.held(store).items() if place[0] in stream.topics}
             places = list(counted)
-            at = pipeline.assign(places, {stream.topic: max((c.partitions for c in counted.values()), default=0)})
+            at = pipeline.assign(places, {topic: c.partitions for (topic, _), c in counted.items()})
             left = sum(c.next - at[place].next for place, c in counted.items())
             if left == 0:
                 break
             known = fed + left
             for place in places:
                 while (reached := pipeline.checkpoints[place].next) < counted[place].next:
-                    batch = from_archive.batch(store, place, reached, counted[place].next)
+                    judged = changed.keeper(place[0]) != catalog.keeper(place[0])  # the stream of its own events stays as it is
+                    batch = from_archive.batch(store, place, reached, counted[place].next, judged=judged)
                     pipeline.run([batch])
                     fed += len(batch)
                     progress(fed, known)

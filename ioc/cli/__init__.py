@@ -25,6 +25,7 @@ COMMANDS = {
     "index": ("index",),
     "alerts": ("alerts",),
     "units": ("units",),
+    "feeds": ("feeds",),
     "refused": ("rejects",),
     "replay": ("replay",),
     "project": ("derive", "check", "rebuild", "topics"),

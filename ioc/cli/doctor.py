@@ -95,8 +95,10 @@ def _stored(settings: Settings, catalog: Catalog, store: Store) -> list[Finding]
         found.append(("declarations", True, "the store was counted under these"))
     except WrongGeneration as error:
         found.append(("declarations", False, str(error)))
-    lost = sum(c.lost for c in state.checkpoints(store, MEASURE).values())
-    found.append(("accepted gaps", True, f"{lost} positions"))
+    lost: dict[tuple[str, int], int] = {}
+    for (_, topic, partition), checkpoint in state.checkpoints(store, MEASURE).items():  # each stream of a topic keeps its own
+        lost[topic, partition] = max(checkpoint.lost, lost.get((topic, partition), 0))
+    found.append(("accepted gaps", True, f"{sum(lost.values())} positions"))
     found.append(_webhook(settings, store))
     for stream in catalog.streams:
         if past := underway(store, catalog.generations[stream.name]):

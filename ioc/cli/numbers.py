@@ -15,7 +15,7 @@ from ioc.text import visible
 from ioc.times import iso
 
 if TYPE_CHECKING:
-    from ioc.asking.evidence import Found
+    from ioc.asking.found import Found
     from ioc.asking.read import Answer
     from ioc.catalog import Catalog
     from ioc.vocabulary import Indicator, Stream

@@ -7,22 +7,19 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
-from ioc.counting.results import FIRST, LAST
+from ioc.counting.who import claimed
 from ioc.events.block import Block
 from ioc.events.decode import Decoded
 from ioc.events.packed import packed
-from ioc.events.rejects import KEPT, claims
+from ioc.events.rejects import KEPT
 from ioc.store.form import HEADERS, TIME
 from ioc.store.state import rows_table, table
-from schemas import Contract
-from schemas.heartbeat import Heartbeat
 
 
-def archive(decoded: Decoded, verdicts: Sequence[str], values: bool) -> pa.Table:
+def archive(decoded: Decoded, who: pl.DataFrame, verdicts: Sequence[str], values: bool) -> pa.Table:
     """Rows of `events`. `values`: with key, headers and value; heartbeats are kept by coordinates, reception and headers."""
     block = decoded.block
     size = len(block)
-    who = _who(decoded, size)
     columns = {
         "topic": pa.repeat(block.topic, size),
         "partition": pa.array(block.partitions),
@@ -52,47 +49,6 @@ def _headers(block: Block | None, size: int) -> pa.Array:
     return pa.array(given, HEADERS.arrow)
 
 
-def _who(decoded: Decoded, size: int) -> pl.DataFrame:
-    """Type, source, id, time and entity of every record: of valid events as decoded, of rejects as their bytes claim."""
-    known = [_identified(decoded.contracts[kind], frame) for kind, frame in decoded.frames.items() if len(frame)]
-    seen = {i for found in known for i in found["_i"].to_list()} if decoded.rejects else set()
-    others = [(i, *_claimed(decoded, i), None, "") for i in decoded.rejects if i not in seen]
-    others += [(i, Heartbeat.event_type, "", "", None, "") for i in decoded.beats]
-    if others or len(known) != 1:  # else they are in order
-        who = pl.concat([_EMPTY, *known, pl.DataFrame(others, schema=_EMPTY.schema, orient="row")]).sort("_i")
-    else:
-        who = known[0]
-    assert len(who) == size, "every record has exactly one verdict"
-    # other times than the store can hold are archived as null; the bytes hold them
-    return who.with_columns(time=pl.when(pl.col("time").is_between(FIRST, LAST)).then(pl.col("time")))
-
-
-_EMPTY = pl.DataFrame(
-    schema={"_i": pl.Int64, "type": pl.String, "source": pl.String, "id": pl.String, "time": pl.Int64, "entity": pl.String}
-)
-
-
-def _identified(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(
-        "_i",
-        pl.lit(contract.event_type).alias("type"),
-        pl.col("_source").alias("source"),
-        pl.col("_id").alias("id"),
-        pl.col("_time").alias("time"),
-        pl.col(contract.entity_key).alias("entity"),
-    )
-
-
-def _claimed(decoded: Decoded, index: int) -> tuple[str, str, str]:
-    """(type, source, id) that the bytes of a reject claim."""
-    block = decoded.block
-    if index in decoded.refused:
-        record = decoded.refused[index]
-        return record.type, record.source, record.id
-    source, identity, kind = claims(block.values[index] or b"", block.headers.get(index, ()))
-    return kind, source, identity
-
-
 def reject_rows(decoded: Decoded, generation: str) -> pa.Table:
     """Rows of `rejects`; at most KEPT bytes of what was sent (the record itself is in `events`)."""
     block = decoded.block
@@ -113,7 +69,7 @@ def reject_rows(decoded: Decoded, generation: str) -> pa.Table:
                 block.keys[index],
                 value[:KEPT] if value is not None else None,
                 int(decoded.received[index]),
-                *_claimed(decoded, index),
+                *claimed(decoded, index),
                 size,
             )
         )

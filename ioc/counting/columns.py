@@ -47,8 +47,22 @@ def count(store: Store, stream: Stream, generation: str, work: Work, parts: Sequ
     marks = _Marked(work.block.number[frame["_i"].to_numpy()], seen.hours(frame), seen.identities(frame))
     _load_seen(store, generation, work.block, marks, parts)
     counts = _count_once(work, frame, parts, marks)
-    sums = [_sums(stream, work, frame, name, _only(rows, frame, counts)) for name, rows in contributions.items()]
+    those = {name: _only(rows, frame, counts) for name, rows in contributions.items()}
     yield "seen", keyed_rows.seen_rows(generation, work.block, [part.seen.changed() for part in parts])
+    add(store, stream, generation, work, parts, frame, those)
+
+
+def add(
+    store: Store,
+    stream: Stream,
+    generation: str,
+    work: Work,
+    parts: Sequence[Part],
+    frame: pl.DataFrame,
+    contributions: Mapping[str, pl.DataFrame],
+) -> None:
+    """Add what the rows of a frame contribute to the panes of the parts."""
+    sums = [_sums(stream, work, frame, name, rows) for name, rows in contributions.items()]
     keys: list[list[Key]] = [[] for _ in parts]
     for one in sums:
         for number, key in zip(one.numbers, one.keys, strict=True):

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from ioc.catalog import REJECTS
 from ioc.counting.pipeline import MEASURE
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.exact_lane import Headers
@@ -36,8 +35,8 @@ def held(store: Store) -> dict[Place, Checkpoint]:
     return found
 
 
-def batch(store: Store, place: Place, start: int, end: int) -> Batch:
-    """The archive's next records with start <= offset < end; the last batch ends at `end`."""
+def batch(store: Store, place: Place, start: int, end: int, *, judged: bool = False) -> Batch:
+    """The archive's next records with start <= offset < end; the last batch ends at `end`. `judged`: with their verdicts."""
     frame = store.query(
         "SELECT * FROM (SELECT *, count() OVER () AS found, sum(size) OVER (ORDER BY offset) - size AS bytes FROM ("
         "SELECT offset, key, headers, value, toUnixTimestamp64Milli(received_at) AS at, verdict, "
@@ -46,16 +45,16 @@ def batch(store: Store, place: Place, start: int, end: int) -> Batch:
         {"output_format_arrow_string_as_string": 0},
     )
     last = frame.is_empty() or len(frame) == frame["found"][0] < CHUNK
-    return _batch(place, start, end if last else int(frame["offset"][-1]) + 1, frame)
+    return _batch(place, start, end if last else int(frame["offset"][-1]) + 1, frame, judged)
 
 
 def reaches(store: Store, place: Place, end: Checkpoint, received: int) -> int:
     """The offset of the first record whose reception moves the watermark to `received` (ms) or beyond, or `end.next`.
 
-    Records that move no watermark (docs/exactness.md, "Words") go with those around them; of what the gateway refused nothing
-    moves any, so there each reception counts.
+    Records that move no watermark (docs/exactness.md, "Words") go with those around them; where none has moved any yet (what the
+    gateway refused, before a centre is live), each reception counts.
     """
-    bounds = "1" if place[0] == REJECTS else _moves(end)
+    bounds = "1" if end.clock.received is None else _moves(end)
     frame = store.query(
         f"SELECT minOrNull(offset) AS first FROM events WHERE {_within(place, end.next)} "
         f"AND received_at >= fromUnixTimestamp64Milli({received}) AND {bounds}"
@@ -104,12 +103,13 @@ def _within(place: Place, end: int) -> str:
     return f"topic = {literal(place[0])} AND partition = {place[1]} AND offset < {end}"
 
 
-def _batch(place: Place, start: int, following: int, frame: pl.DataFrame) -> Batch:
+def _batch(place: Place, start: int, following: int, frame: pl.DataFrame, judged: bool) -> Batch:
     beat = heartbeat("replay", 0)  # the archive keeps of a heartbeat that it was one
-    beats = [bytes(v) == b"heartbeat" for v in frame["verdict"].cast(pl.Binary).to_list()]
+    verdicts = [bytes(v).decode() for v in frame["verdict"].cast(pl.Binary).to_list()]
+    beats = [verdict == "heartbeat" for verdict in verdicts]
     headers: dict[int, Headers] = {
         i: [(h["name"].decode(), h["value"]) for h in row] for i, row in enumerate(frame["headers"].to_list()) if row
     }
     values = [beat if is_beat else value for is_beat, value in zip(beats, frame["value"].to_list(), strict=True)]
     offsets, keys, times = (frame[name].to_list() for name in ("offset", "key", "at"))
-    return Batch(*place, start, following, offsets, keys, values, times, headers)
+    return Batch(*place, start, following, offsets, keys, values, times, headers, verdicts if judged else ())

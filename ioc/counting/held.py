@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+import polars as pl
+
 from ioc.counting.history import History
 from ioc.counting.panes import Panes
 from ioc.counting.seen import Seen
+from ioc.counting.who import who
 from ioc.events.block import Block
 from ioc.events.decode import Decoded
 from ioc.events.exact_lane import Reject
@@ -27,6 +30,14 @@ class Work:
 
     decoded: Decoded
     verdicts: list[str]
+    _who: pl.DataFrame | None = None
+
+    @property
+    def who(self) -> pl.DataFrame:
+        """See `ioc.counting.who`; found out once, after what is counted first."""
+        if self._who is None:
+            self._who = who(self.decoded)
+        return self._who
 
     @property
     def block(self) -> Block:

@@ -26,6 +26,7 @@ from ioc.events.batch import Batch, record_hash
 from ioc.events.block import Block
 from ioc.events.decode import Clock, Decoded, Decoder, Rules, receptions
 from ioc.events.exact_lane import Reject
+from ioc.events.heartbeats import is_heartbeat
 from ioc.events.rejects import unpack
 from ioc.settings import Settings
 from ioc.store import state
@@ -103,7 +104,7 @@ class Pipeline:
 
     def _streams(self, places: Sequence[Place]) -> list[Stream]:
         topics = {topic for topic, _ in places}
-        return [s for s in self.catalog.streams if s.topic in topics]
+        return [s for s in self.catalog.streams if not topics.isdisjoint(s.topics)]
 
     # ---- the path
 
@@ -163,8 +164,9 @@ class Pipeline:
                 parts = [self._parts[stream.name, batch.place] for batch in batches]
                 for name, table in measure(self.store, stream, self.catalog.generations[stream.name], work, parts):
                     rows.setdefault(name, []).append(table)
-            rows.setdefault("events", []).append(archive(work.decoded, work.verdicts, self.archive_values))
-            rows.setdefault("rejects", []).append(reject_rows(work.decoded, self.catalog.owners(work.block.topic)[0]))
+            rows.setdefault("events", []).append(archive(work.decoded, work.who, work.verdicts, self.archive_values))
+            if not any(batch.verdicts for batch in batches):  # else they are kept where they were judged
+                rows.setdefault("rejects", []).append(reject_rows(work.decoded, self.catalog.keeper(work.block.topic)))
         return rows
 
     def _decode(self, batches: Sequence[Batch]) -> Work:
@@ -177,7 +179,7 @@ class Pipeline:
         decoded = self._refused(batches, clocks) if topic == REJECTS else self._decoder(topic).decode(batches, clocks)
         for batch, clock in zip(batches, decoded.clocks, strict=True):
             self._decoded[batch.place] = (batch.next, clock)
-        verdicts = ["accepted"] * len(decoded.block)
+        verdicts = [*chain.from_iterable(batch.verdicts or ["accepted"] * len(batch) for batch in batches)]
         for index in decoded.rejects:
             verdicts[index] = "rejected"
         for index in decoded.beats:
@@ -188,9 +190,10 @@ class Pipeline:
         """Batches of `ioc.rejects`: what the gateway refused is a reject already."""
         rules = Rules(self.settings.first_year, self.settings.tolerance, self._partitions, self.sealed)
         block = Block(batches)
-        decoded = Decoded(block, *receptions(block, [], clocks, rules))
-        for index, value in enumerate(block.values):
-            record = unpack(value)
+        beats = [index for index, value in enumerate(block.values) if is_heartbeat(value)]
+        decoded = Decoded(block, *receptions(block, beats, clocks, rules), beats=beats)
+        for index in sorted(set(range(len(block))).difference(beats)):
+            record = unpack(block.values[index])
             decoded.rejects[index] = Reject(record.reason, record.field, record.message) if record else NOT_OURS
             if record:
                 decoded.refused[index] = record

@@ -23,6 +23,7 @@ class Batch:
 
     `start`, `next`: consumer positions before and after the fetch; offsets lie in [start, next) and may have holes
     (transaction markers, compaction). `timestamps`: LogAppendTime in ms. `headers`: only of records that have some, by index.
+    `verdicts`: what became of the records, where that is known and not to be found out again.
     """
 
     topic: str
@@ -34,6 +35,7 @@ class Batch:
     values: Sequence[bytes | None]
     timestamps: Sequence[int]
     headers: dict[int, Headers] = field(default_factory=dict)
+    verdicts: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -68,6 +70,7 @@ class Batch:
                     self.values[low:high],
                     self.timestamps[low:high],
                     {i - low: h for i, h in self.headers.items() if low <= i < high},
+                    self.verdicts[low:high],
                 )
             )
             low, start = high, following

@@ -44,6 +44,8 @@ AHEAD = 3653 * DAY
 """How far a time inside `data` (a due time) may lie after its event: 10 years, leap days included."""
 STORED = to_ms("1900-01-01T00:00:00Z")
 """The first moment the store's DateTime64 keeps."""
+UNKNOWN_FIELD = "unknown field"
+"""What a message says of a field that the contract does not have."""
 _LONGEST = 300
 """Characters of a foreign name or value that a message repeats: a megabyte of rubbish is not sent back."""
 _OTHERS = 4
@@ -230,7 +232,7 @@ def _place(error: ErrorDetails) -> str:
 def _said(error: ErrorDetails, contract: Contract) -> str:
     """What would be right."""
     if error["type"] == "extra_forbidden":
-        return f"unknown field; {_owner(contract, error['loc'])}"
+        return f"{UNKNOWN_FIELD}; {_owner(contract, error['loc'])}"
     if error["type"] == "string_pattern_mismatch":
         return PATTERNS.get(error["ctx"]["pattern"], error["msg"])
     return error["msg"]

@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import orjson
 
+from ioc.events.exact_lane import Reject, exact
 from ioc.times import iso
 from schemas.heartbeat import Heartbeat
+
+_TYPE = Heartbeat.event_type.encode()
 
 
 def heartbeat(origin: str, now_ms: int) -> bytes:
@@ -21,3 +24,10 @@ def heartbeat(origin: str, now_ms: int) -> bytes:
         "data": {"origin": origin},
     }
     return orjson.dumps(event)
+
+
+def is_heartbeat(value: bytes | None) -> bool:
+    """Whether a record of a topic that has no contract of its own is one."""
+    if value is None or _TYPE not in value:
+        return False
+    return not isinstance(exact(value, (), {Heartbeat.event_type: Heartbeat}), Reject)

@@ -132,7 +132,7 @@ class Imported:
     def _look(self, stream: Stream, generation: str, counted: Mapping[Place, Checkpoint]) -> None:
         """Ask the records counted since the last look whether any of them is of a past."""
         if stream.name not in self._done:
-            stored = state.checkpoints(self.store, HISTORY, [stream.topic])
+            stored = state.checkpoints(self.store, HISTORY, stream.topics)
             self._done[stream.name] = {(t, p): c.next for (g, t, p), c in stored.items() if g == generation}
         done, asked = self._done[stream.name], self._asked.setdefault(stream.name, {})
         news = {place: max(asked.get(place, 0), done.get(place, 0), live + 1) for place, live in lives(counted).items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ioc.store import state
 from ioc.store.clickhouse import Store, literal
-from ioc.store.state import Checkpoint
+from ioc.store.state import Checkpoint, Place
 from ioc.times import floor
 from ioc.vocabulary import Stream
 
@@ -20,7 +20,7 @@ def beginning(store: Store, stream: Stream, known: dict[str, int] | None = None)
     if stream.name not in known:
         frame = store.query(
             "SELECT toUnixTimestamp64Milli(argMin(received_at, offset)) AS at FROM events "
-            f"WHERE topic = {literal(stream.topic)} GROUP BY partition"
+            f"WHERE topic IN {literal(stream.topics)} GROUP BY topic, partition"
         )
         known[stream.name] = floor(max(frame["at"].to_list()) - stream.delay, stream.grain)
     return known[stream.name]
@@ -38,3 +38,9 @@ def watermarks(rolls: Mapping[tuple[str, str, int], Checkpoint]) -> dict[str, in
         if c.clock.received is not None:
             found[generation] = max(found.get(generation, c.clock.received), c.clock.received)
     return found
+
+
+def partitions(stream: Stream, counted: Mapping[Place, Checkpoint]) -> int | None:
+    """How many partitions the stream's topics have together; None where one of them has not been counted at all."""
+    found = {topic: c.partitions for (topic, _), c in counted.items()}
+    return sum(found.values()) if found.keys() >= set(stream.topics) else None

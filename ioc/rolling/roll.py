@@ -20,7 +20,7 @@ from ioc.rolling.imported import Imported
 from ioc.rolling.ledger import FAR, Ledger
 from ioc.rolling.looked import rows
 from ioc.rolling.open_step import Opened, opened, provisional
-from ioc.rolling.reached import ROLL, beginning, rolled
+from ioc.rolling.reached import ROLL, beginning, partitions, rolled
 from ioc.rolling.restated import all_windows, late, portions, restated
 from ioc.rolling.rows import ROWS, tables_of, written
 from ioc.rolling.steps import Span, dimensions
@@ -207,9 +207,8 @@ class Roller:
 
     def _watermark(self, stream: Stream, counted: Mapping[Place, Checkpoint]) -> int | None:
         """The lowest watermark of all partitions, on the grain; None until every partition has one."""
-        partitions = max(c.partitions for c in counted.values())
         marks = [c.clock.received for c in counted.values() if c.clock.received is not None]
-        return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions else None
+        return floor(min(marks) - stream.delay, stream.grain) if len(marks) == partitions(stream, counted) else None
 
     # ---- which steps
 

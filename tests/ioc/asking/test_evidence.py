@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ioc.asking import evidence as module
-from ioc.asking.evidence import Found, evidence
+from ioc.asking.evidence import evidence
+from ioc.asking.found import Found
 from ioc.asking.question import scope
 from ioc.asking.read import answers
 from ioc.catalog import Catalog, load

@@ -88,7 +88,7 @@ def store(store_url: str) -> Store:
 
 
 def asked(query: str, agency: str = "*", window: str = "1d") -> str:
-    values = {"run": NAME, "agency": agency, "site": "*", "window": window}
+    values = {"run": NAME, "agency": agency, "site": "*", "source": "*", "window": window}
     return timed(filled(query, values), NOW - 7 * DAY, NOW + HOUR)
 
 
@@ -106,7 +106,7 @@ def test_every_query_of_every_board_runs(store: Store, board: object) -> None:
 
 @pytest.mark.parametrize("board", boards(CATALOG)[:3], ids=lambda board: board.uid)
 def test_every_query_runs_over_years_whose_points_lie_days_apart(store: Store, board: object) -> None:
-    values = {"run": store.database, "agency": "*", "site": "*", "window": "1d"}
+    values = {"run": store.database, "agency": "*", "site": "*", "source": "*", "window": "1d"}
     for place, query in queries(board):  # type: ignore[arg-type]
         assert store.query(timed(filled(query, values), NOW - 600 * DAY, NOW)).width > 0, place
 

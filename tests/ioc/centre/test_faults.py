@@ -66,7 +66,7 @@ def bring_in(centre: Centre, log: Log, speed: float | None = SPEED, pause: Calla
 def sums(centre: Centre, before: str = "2100-01-01") -> dict[str, int]:
     frame = centre.store.query(
         "SELECT indicator, sumForEach(measures)[1] AS s FROM panes FINAL "
-        f"WHERE at < toDateTime64('{before}', 3, 'UTC') GROUP BY indicator"
+        f"WHERE at < toDateTime64('{before}', 3, 'UTC') AND NOT startsWith(indicator, 'feed.') GROUP BY indicator"
     )
     return {name: total for name, total in frame.rows()}
 

@@ -24,10 +24,15 @@ from tests.logs import START, batch, beat, by_place, ran, random_history, random
 FEW = settings(max_examples=settings().max_examples // 3)
 
 
+def of_facts(store: FakeStore) -> dict[Any, tuple[int, tuple[int, ...]]]:
+    """Panes but for those of feeds: what says how events came depends on how they came."""
+    return {key: pane for key, pane in panes(store).items() if not key[0].startswith("feed.")}
+
+
 def summed(store: FakeStore, *fields: int) -> dict[Any, tuple[int, ...]]:
     """Panes summed over all but the given fields of their key (indicator, dims, at, known, topic, partition), without zeros."""
     sums: dict[Any, tuple[int, ...]] = {}
-    for key, (_, measures) in panes(store).items():
+    for key, (_, measures) in of_facts(store).items():
         name = tuple(key[f] for f in fields)
         sums[name] = brute.plus(sums.get(name), measures)
     return {name: measures for name, measures in sums.items() if any(measures)}
@@ -36,7 +41,7 @@ def summed(store: FakeStore, *fields: int) -> dict[Any, tuple[int, ...]]:
 def values(store: FakeStore, first: bool) -> dict[Any, tuple[int, ...]]:
     """The running sums of each indicator at many steps: latest, or first final."""
     sums: dict[Any, tuple[int, ...]] = {}
-    for (indicator, dims, at, known, *_), (_, measures) in panes(store).items():
+    for (indicator, dims, at, known, *_), (_, measures) in of_facts(store).items():
         for step in range(START - 2 * DAY, START + 16 * DAY, DAY // 2):
             if max(at, known if first else at) < step:
                 sums[indicator, dims, step] = brute.plus(sums.get((indicator, dims, step)), measures)

@@ -31,8 +31,8 @@ from ioc.store import runs, tables
 from ioc.store.runs import REPLAYING, Run, through_topics
 from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests import brute
-from tests.counting import CATALOG, count, everything, more_in_proof, pipeline
-from tests.ioc.replaying.test_replay import Centre, whole_log
+from tests.counting import CATALOG, EVERY, count, everything, more_in_proof, pipeline
+from tests.ioc.replaying.test_replay import Centre, elsewhere, whole_log
 from tests.logs import START, batch, by_place, random_log, record
 from tests.services import wait_until
 
@@ -194,14 +194,15 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     """A loaded past, records without the header in it, live ones, rejects of the gateway; holes in the offsets."""
     rng = random.Random(11)
     value = pack(refused(Reject("bad_json", "", "no JSON"), b"rubbish", (), START))
-    gateway = [record(value, n, START + 50 * DAY + n, topic=REJECTS, partition=0) for n in (0, 1, 4)]
-    centre.live(with_holes(whole_log(), rng) + gateway, rng, topics=(brute.DOSSIER, brute.RAN, REJECTS))
+    gateway = [record(value, n, START + 50 * DAY + n, topic=REJECTS, partition=0) for n in (5, 6, 9)]
+    log = [*with_holes(whole_log(), rng), *elsewhere(), *gateway]
+    centre.live(log, rng, topics=EVERY)
     began = time.monotonic()
     told = start(centre, "whole", speed=600_000)
     took = time.monotonic() - began
     assert took > plan(centre.settings, Run("other", "", None, None, REPLAYING, 0), 600_000).seconds > 5
     assert told[-1].left == 0 < told[0].left
-    assert told[-1].records == len(whole_log()) + len(gateway)
+    assert told[-1].records == len(log)
     assert everything(centre.run()) == everything(centre.store), "every row, with its offset and what was known when"
     found = centre.diff()
     assert (found.shown, found.differences, found.left_out) == ([], 0, {})
@@ -210,7 +211,7 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     with pytest.raises(UsageError, match="is a replay"):
         new_run.open_import(centre.settings, CATALOG, centre.made[-1])
     topics = new_run.drop(centre.settings, CATALOG, centre.made.pop())
-    assert {t.split(".", 3)[3] for t in topics} == {"events.dossier", "events.ran", "rejects", "progress"}
+    assert {t.split(".", 3)[3] for t in topics} == {"events.dossier", "events.feed", "events.ran", "rejects", "progress"}
 
 
 @pytest.mark.slow
