@@ -15,7 +15,7 @@ from ioc.counting.pipeline import MEASURE
 from ioc.errors import WrongGeneration
 from ioc.events import murmur
 from ioc.events.heartbeats import heartbeat
-from ioc.store import state
+from ioc.store import state, tables
 from ioc.store.clickhouse import Store
 from ioc.times import HOUR, iso, to_ms
 from ioc.vocabulary import Contribution
@@ -125,3 +125,28 @@ def test_a_store_made_under_earlier_rules_of_the_kernel_is_counted_anew(store_ur
     check_generations(store, load())
     assert verdicts(store)[place] == ("rejected", "id_reused")
     assert panes(store, load().generations["dossiers"]) == panes(store, old) != []
+
+
+def test_a_stream_that_counts_the_records_of_others_is_new_and_counts_what_the_archive_holds(store_url: str) -> None:
+    """Also what came twice and what was refused, which only the stream of the events themselves could tell."""
+    before = Catalog(tuple(s for s in load().streams if s.name != "feeds"))
+    places = by_place(log())
+    again = [replace(next(r for r in records if r.key and not r.headers), offset=len(records)) for records in places.values()]
+    whole = [*log(), *again]
+    store, fresh = real_store(store_url, "rebuild_records", before), real_store(store_url, "rebuild_records_fresh")
+    for target, catalog in ((store, before), (fresh, load())):
+        made = pipeline(target, catalog=catalog)
+        made.run([batch(records, 0) for records in by_place(whole).values()])
+    assert sorted(v for v, _ in verdicts(fresh).values() if v == "duplicate") == ["duplicate"] * len(again)
+    rejects = store.query("SELECT * FROM rejects FINAL ORDER BY ALL")
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database})
+    tables.migrate(store, load())
+    with pytest.raises(WrongGeneration, match=r"feeds changed .* run `ioc rebuild`"):
+        check_generations(store, load())
+    assert ahead(store, load()) == {"feeds": len(whole)}
+    assert rebuild(settings, load(), lambda fed, known: None) == len(whole)
+    check_generations(store, load())
+    own = load().generations["feeds"]
+    assert panes(store, own) == panes(fresh, own) != []
+    assert verdicts(store) == verdicts(fresh)
+    assert store.query("SELECT * FROM rejects FINAL ORDER BY ALL").equals(rejects), "they are kept where they were judged"
