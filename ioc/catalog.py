@@ -99,8 +99,8 @@ class Catalog:
         return {c.event_type: c for c in self._contracts() if c.topic in (topic, Heartbeat.topic)}
 
     def of_topic(self, topic: str) -> tuple[Stream, ...]:
-        """The streams that read a topic, that of its own events first: what counts records is told what became of them."""
-        return tuple(sorted((s for s in self.streams if topic in s.topics), key=lambda s: s.topic != topic))
+        """The streams that read a topic, what counts records last: it is told what became of them."""
+        return tuple(sorted((s for s in self.streams if topic in s.topics), key=lambda s: s.records is not None))
 
     def owners(self, topic: str) -> tuple[str, ...]:
         """The generations under which a topic's checkpoints are kept; a topic no stream reads has one of its own, its name."""

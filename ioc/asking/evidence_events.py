@@ -9,6 +9,7 @@ import polars as pl
 from ioc.asking.found import CHUNK, Found, weight
 from ioc.asking.question import Scope, moment
 from ioc.catalog import Catalog
+from ioc.counting.who import RECORDS
 from ioc.errors import IocError
 from ioc.events.batch import RECEIVED, Batch
 from ioc.events.decode import Clock, Decoder, Rules
@@ -112,18 +113,17 @@ def records(store: Store, asked: Scope) -> Iterator[Found]:
             "e.id AS id, e.entity AS entity, e.verdict AS verdict, r.reason AS reason, "
             f"{MS('e.received_at')} AS _time, {MS('e.time')} AS time, "
             f"position(r.message, {literal(UNKNOWN_FIELD)}) > 0 AS foreign FROM (SELECT * FROM events FINAL) AS e "
-            "LEFT JOIN (SELECT * FROM rejects FINAL) AS r "
+            "LEFT ANY JOIN (SELECT * FROM rejects FINAL) AS r "  # a generation of before kept them, too
             "ON r.topic = e.topic AND r.partition = e.partition AND r.offset = e.offset "
             f"WHERE e.topic IN {literal(stream.topics)}{since} AND (e.topic, e.partition, e.offset) > {literal(after)} "
             f"AND e.verdict != 'heartbeat' ORDER BY topic, partition, offset LIMIT {CHUNK}"
         ).with_row_index("_i")
         if len(frame):
             after = frame.select("topic", "partition", "offset").row(-1)
-            frame = frame.with_columns(pl.col("_i", "_time", "time").cast(pl.Int64), pl.col("foreign").cast(pl.Boolean))
-            found = stream.records(frame).get(asked.indicator.name)
-            kept = (
-                frame[:0] if found is None else _asked_for(asked, found).join(frame.drop(names), on="_i", maintain_order="left")
-            )
+            found = stream.records(frame.select(RECORDS.names()).cast(RECORDS)).get(asked.indicator.name)
+            frame = frame.cast({"_i": pl.Int64})
+            others = frame.drop(names)
+            kept = frame[:0] if found is None else _asked_for(asked, found).join(others, on="_i", maintain_order="left")
             for row in kept.to_dicts():
                 added = tuple(row[name] for name in measures)
                 what = {name: row[name] for name in ("source", "id", "time", "entity")}

@@ -217,7 +217,7 @@ def watermarks(store: Store, stream: Stream, generation: str) -> dict[Place, int
     if {row["topic"] for row in rows} != set(stream.topics):
         return {}
     received = {(row["topic"], row["partition"]): row["received"] for row in rows}
-    counts = {row["topic"]: row["partitions"] for row in rows}
+    counts = {topic: max(row["partitions"] for row in rows if row["topic"] == topic) for topic in stream.topics}
     marks = {(t, p): received.get((t, p)) for t, count in counts.items() for p in range(count)}
     return {place: None if at is None else at - stream.delay for place, at in marks.items()}
 

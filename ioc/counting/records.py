@@ -9,6 +9,7 @@ import polars as pl
 from ioc.counting import columns
 from ioc.counting.held import Part, Work
 from ioc.counting.results import check_frames
+from ioc.counting.who import RECORDS
 from ioc.errors import DeclarationError
 from ioc.events.exact_lane import UNKNOWN_FIELD
 from ioc.store.clickhouse import Store
@@ -40,23 +41,13 @@ def _check_once(stream: Stream, work: Work, found: Mapping[str, pl.DataFrame]) -
 
 def framed(work: Work) -> pl.DataFrame:
     """The records but for heartbeats, as `Stream.records` takes them."""
-    rejects, who = work.decoded.rejects, work.who
-    told = [rejects.get(i) for i in range(len(who))] if rejects else [None] * len(who)
-    return frame_of(
-        who.select(
-            "_i",
-            pl.Series("_time", work.decoded.received, dtype=pl.Int64),
-            "time",
-            pl.lit(work.block.topic).alias("topic"),
-            "type",
-            "source",
-            pl.Series("verdict", work.verdicts, dtype=pl.String),
-            pl.Series("reason", [one.reason if one else "" for one in told], dtype=pl.String),
-            pl.Series("foreign", [one is not None and UNKNOWN_FIELD in one.message for one in told], dtype=pl.Boolean),
-        )
+    rejects, size = work.decoded.rejects, len(work.block)
+    told = [rejects.get(i) for i in range(size)] if rejects else [None] * size
+    known = work.who.with_columns(
+        pl.Series("_time", work.decoded.received),
+        pl.lit(work.block.topic).alias("topic"),
+        pl.Series("verdict", work.verdicts, dtype=pl.String),
+        pl.Series("reason", [one.reason if one else "" for one in told], dtype=pl.String),
+        pl.Series("foreign", [one is not None and UNKNOWN_FIELD in one.message for one in told], dtype=pl.Boolean),
     )
-
-
-def frame_of(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same of rows with these columns, as the archive has them."""
-    return rows.filter(pl.col("verdict") != "heartbeat")
+    return known.select(RECORDS.names()).cast(RECORDS).filter(pl.col("verdict") != "heartbeat")

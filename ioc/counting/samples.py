@@ -6,15 +6,18 @@ A declaration that depends on more (texts of its own, rare combinations) is trie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
+import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from ioc.counting.difference import difference
 from ioc.counting.entities import ranked
 from ioc.counting.history import History, Item, raised
 from ioc.counting.results import check_frames, check_lifecycle
+from ioc.counting.who import RECORDS
 from ioc.errors import DeclarationError
 from ioc.events import fast_lane
 from ioc.events.arrow_schema import Shape, bounds, item_of, plain, shape
@@ -25,6 +28,7 @@ from schemas import Contract
 from schemas.envelope import Envelope
 
 TIME = "2022-10-06T08:30:00+07:00"
+VERDICTS = ("accepted", "duplicate", "rejected")
 MOST = 40
 """Events that are tried in pairs: 1,600 histories."""
 
@@ -37,6 +41,8 @@ def fault(stream: Stream, examples: Sequence[Mapping[str, Any]] = ()) -> str | N
         if not events:
             raise DeclarationError("no sample fits its contract; lay an example beside the others in schemas/examples")
         (_try_histories if stream.contributions else _try_columns)(stream, of, events)
+        if stream.records:
+            _try_records(stream, stream.records)
     except Exception as error:  # whatever a declaration raises is its fault
         said = str(error) if isinstance(error, DeclarationError) else raised(error).message
         return f"stream {stream.name}: {said}"
@@ -48,6 +54,27 @@ def _try_columns(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -> 
     whole = fast_lane.from_events(of, list(range(len(events))), events)
     for frame in (whole, whole.clear(), *whole.iter_slices(1)):
         check_frames(stream, frame, stream.columns(frame))
+
+
+def _try_records(stream: Stream, records: Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]]) -> None:
+    """Of each verdict one record that says all and one that says nothing."""
+    rows = [
+        (
+            i,
+            1,
+            None if none else 0,
+            topic,
+            "" if none else stream.contract.event_type,
+            "" if none else "/check",
+            verdict,
+            "",
+            not none,
+        )
+        for i, (topic, verdict, none) in enumerate(product(stream.topics, VERDICTS, (True, False)))
+    ]
+    whole = pl.DataFrame(rows, RECORDS, orient="row")
+    for frame in (whole, whole.clear(), *whole.iter_slices(1)):
+        check_frames(stream, frame, records(frame))
 
 
 def _try_histories(stream: Stream, of: Shape, events: Sequence[Envelope[Any]]) -> None:

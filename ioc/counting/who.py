@@ -10,6 +10,13 @@ from ioc.events.rejects import claims
 from schemas import Contract
 from schemas.heartbeat import Heartbeat
 
+RECORDS = pl.Schema(
+    {"_i": pl.Int64, "_time": pl.Int64, "time": pl.Int64}
+    | dict.fromkeys(("topic", "type", "source", "verdict", "reason"), pl.String)
+    | {"foreign": pl.Boolean}
+)
+"""The columns of what `Stream.records` takes."""
+
 
 def who(decoded: Decoded) -> pl.DataFrame:
     """`_i`, type, source, id, time and entity of every record: of valid events as decoded, of rejects as their bytes claim.

@@ -42,5 +42,7 @@ def watermarks(rolls: Mapping[tuple[str, str, int], Checkpoint]) -> dict[str, in
 
 def partitions(stream: Stream, counted: Mapping[Place, Checkpoint]) -> int | None:
     """How many partitions the stream's topics have together; None where one of them has not been counted at all."""
-    found = {topic: c.partitions for (topic, _), c in counted.items()}
+    found: dict[str, int] = {}
+    for (topic, _), c in counted.items():
+        found[topic] = max(c.partitions, found.get(topic, 0))
     return sum(found.values()) if found.keys() >= set(stream.topics) else None

@@ -24,6 +24,7 @@ from ioc.asking.question import scope
 from ioc.calendar.looks import reach, shifts
 from ioc.calendar.workdays import calendar
 from ioc.catalog import Catalog
+from ioc.counting.samples import fault
 from ioc.errors import DeclarationError
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import pack, refused
@@ -218,6 +219,8 @@ def rows(store: Store, name: str, window: str, source: str) -> pl.DataFrame:
 
 @pytest.mark.parametrize("name", ["feed.received", "feed.correct", "feed.clean", "feed.complete"])
 def test_behind_a_number_stand_as_many_records_as_it_says(store: Store, name: str) -> None:
+    """Also where an earlier generation of another stream has kept the same rejects."""
+    store.command("INSERT INTO rejects SELECT * REPLACE ('older' AS generation) FROM rejects WHERE generation != 'older'")
     for where in ({}, {"source": "/s"}, {"agency": "?"}):
         asked = scope(
             store, CATALOG, name, window="7d" if name == "feed.complete" else "1d", where=where, at=to_ms(text(START + 13 * DAY))
@@ -389,3 +392,15 @@ def test_a_list_of_feeds_says_what_each_value_says(store: Store) -> None:
         for name in ("feed.received", "feed.clean", "feed.silent"):
             (answer,) = read.value(store, CATALOG, name, at, None if name == "feed.silent" else "1d", {"source": source})
             assert (row.get(name) or 0) == (answer.value or 0)
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        (lambda frame: {"feed.received": frame.select("_i", "source", at="_time")}, "no column 'count'"),
+        (lambda frame: {"feed.received": frame.select("_i", "source", at="time", count="_i")}, "'at' has no value"),
+    ],
+)
+def test_what_counts_records_is_tried_before_anything_is_counted(records: Any, says: str) -> None:
+    assert fault(STREAM) is None
+    assert says in (fault(replace(STREAM, records=records)) or "")
