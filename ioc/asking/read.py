@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from ioc.asking.question import Scope, checked_by, moment, now, scope
 from ioc.catalog import Catalog
 from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
-from ioc.store.state import Place
 from ioc.times import floor, iso
 from ioc.units.tree import NONE
 from ioc.values import NO_LIMIT, Limited, Matrix, limited, within
 from ioc.vocabulary import ALL, UNKNOWN, Stream
+
+if TYPE_CHECKING:
+    from ioc.store.state import Place
 
 __all__ = ["Answer", "answers", "now", "value"]
 

@@ -56,8 +56,8 @@ class Findings:
 
 
 def read_back(bootstrap: str, partitions: int) -> list[Record]:
-    """All committed records of the event topics, read by a plain consumer from the beginning."""
-    return asyncio.run(_read_back(bootstrap, [TopicPartition(t, p) for t in (DOSSIER, RAN) for p in range(partitions)]))
+    """All committed records of all topics that are counted, read by a plain consumer from the beginning."""
+    return asyncio.run(_read_back(bootstrap, [TopicPartition(t, p) for t in counting.EVERY for p in range(partitions)]))
 
 
 async def _read_back(bootstrap: str, places: list[TopicPartition]) -> list[Record]:

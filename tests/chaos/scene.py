@@ -13,10 +13,10 @@ from pathlib import Path
 from ioc.counting.pipeline import MEASURE
 from ioc.rolling.reached import ROLL
 from ioc.store import state
-from tests.brute import DOSSIER, RAN
 from tests.centre import Centre
 from tests.chaos.feed import Feed
 from tests.chaos.proxy import Proxy
+from tests.counting import EVERY
 
 WORKERS = ("worker1", "worker2", "worker3")
 PATIENCE = 120.0
@@ -114,8 +114,11 @@ class Scene:
 
     def positions(self, stage: str = MEASURE) -> dict[tuple[str, int], int]:
         """Positions counted (or rolled) by partition."""
-        found = state.checkpoints(self._store, stage, (DOSSIER, RAN))
-        return {(t, p): c.next for (_, t, p), c in found.items()}
+        found: dict[tuple[str, int], int] = {}
+        for (_, *place), checkpoint in state.checkpoints(self._store, stage, EVERY).items():  # of every stream that reads it
+            at = (str(place[0]), int(place[1]))
+            found[at] = min(checkpoint.next, found.get(at, checkpoint.next))
+        return found
 
     def settle(self) -> dict[tuple[str, int], int]:
         """No more events: wait until all is counted and rolled, and stop the workers. Returns the ends of the log."""
