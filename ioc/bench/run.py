@@ -22,7 +22,7 @@ from ioc.bench.events import Pair, dossier_step, dossiers, radio
 from ioc.bench.latency import latency
 from ioc.bench.report import Report
 from ioc.bench.servers import servers
-from ioc.catalog import Catalog, load
+from ioc.catalog import REJECTS, Catalog, load
 from ioc.centre import live
 from ioc.embedded.stack import environment
 from ioc.embedded.workers import worker_of
@@ -97,7 +97,7 @@ class Bench:
     def begin(self, opened: int) -> None:
         """The topics, dossiers as a loaded past, and then time counts."""
         now, count = time.time_ns() // 1_000_000, self.report.events
-        asyncio.run(create_topics(self.settings, dict.fromkeys([*self.catalog.topics], self.settings.partitions)))
+        asyncio.run(create_topics(self.settings, dict.fromkeys([*self.catalog.topics, REJECTS], self.settings.partitions)))
         step = dossier_step(count)
         asyncio.run(self.fill(DOSSIER, dossiers(count, now, opened), now - count * step, step))
         asyncio.run(live.go_live(self.settings, self.catalog))
