@@ -214,6 +214,7 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     assert {t.split(".", 3)[3] for t in topics} == {"events.dossier", "events.feed", "events.ran", "rejects", "progress"}
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_part_of_the_time_is_paced_and_what_came_before_goes_first(centre: Centre) -> None:
     log = with_holes(whole_log(), random.Random(3))

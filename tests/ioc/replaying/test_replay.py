@@ -186,6 +186,7 @@ def test_a_replay_of_a_loaded_past_and_a_live_log_is_the_live_centre_again(whole
     assert {d.state for d in runs.runs(centre.store)} == {runs.ENDED}
 
 
+@pytest.mark.proof
 def test_the_log_of_that_proof_is_hard(whole: Centre) -> None:
     """Under the rules of a sealed log, in which every record moves the watermark, its first finals would be others."""
     centre = whole

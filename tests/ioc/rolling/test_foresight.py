@@ -206,6 +206,7 @@ def test_tiles_show_what_is_read_now(store: Store) -> None:
             assert shown[answer.dims["agency"]] == near(answer.value), (name, answer.dims)
 
 
+@pytest.mark.proof
 def test_a_roller_that_goes_on_shows_what_is_read_at_every_turn(store_url: str) -> None:
     """Over midnights and openings, with its ledger; the last days of the log come record by record."""
     rng, found = random.Random(5), real_store(store_url, "foresight_on", CATALOG)
