@@ -45,7 +45,7 @@ def records(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "feed.clean": _share(base, repeated | pl.col("foreign")),
         "feed.delay": accepted.select("_i", "at", "source", *_histogram(seconds.clip(0))),
         "feed.complete": accepted.filter(pl.col("type") != FeedStated.event_type).select(
-            "_i", "source", "n", at=_of_day("time"), received=pl.lit(1, pl.Int64), stated=pl.lit(0, pl.Int64)
+            "_i", "source", "n", at=_of_day(pl.col("time")), received=pl.lit(1, pl.Int64), stated=pl.lit(0, pl.Int64)
         ),
     }
 
@@ -69,18 +69,17 @@ def _histogram(seconds: pl.Expr) -> list[pl.Expr]:
     ]
 
 
-def _of_day(time: str | pl.Expr) -> pl.Expr:
+def _of_day(time: pl.Expr) -> pl.Expr:
     """The last hour of the day of a time: what a day holds is told when it has ended."""
-    at = pl.col(time) if isinstance(time, str) else time
-    return ((at + OFFSET) // DAY + 1) * DAY - OFFSET - HOUR
+    return ((time + OFFSET) // DAY + 1) * DAY - OFFSET - HOUR
 
 
 def _silent(name: str, vi: str, en: str, hours: int) -> Indicator:
     """Silence over so many hours, against the same hours of the last seven days and of the same weekday in the last weeks."""
-    heard, usual = "feed.received", f"of the last {hours} h" if hours > 1 else "of the last hour"
+    heard, span = "feed.received", f"{hours} h" if hours > 1 else "hour"
     return Indicator(
         name, vi, en, "lượt",
-        f"0 unless nothing came in the {usual.removeprefix('of the ')}; then what comes at least in the same time: the lowest of the last "
+        f"0 unless nothing came in the last {span}; then what comes at least in the same time: the lowest of the last "
         f"{DAYS} days, or the second lowest of the same weekday in the last {WEEKS} weeks (on a holiday 0), whichever is more",
         Silent(DAYS, WEEKS), level=True, groupings=((), ("source",)), legal=GUIDANCE, alert=above(FEW, by=("source",)),
         looks=(

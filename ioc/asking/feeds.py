@@ -12,7 +12,6 @@ from ioc.store.clickhouse import Store, literal
 from ioc.units.rollups import groups
 from ioc.vocabulary import UNKNOWN
 
-STREAM = "feeds"
 SHOWN = ("feed.received", "feed.correct", "feed.complete", "feed.clean", "feed.delay", "feed.silent", "feed.silent_day")
 
 
@@ -53,7 +52,7 @@ def gaps(store: Store, source: str, since: int | None, until: int | None, limit:
     """The first `limit` gaps in the `sequence` of a source's accepted events whose time lies in [since, until) (ms)."""
     number = "toInt64OrNull(if(header = '', JSONExtractString(ifNull(value, ''), 'sequence'), header))"
     header = "tupleElement(arrayFirst(h -> h.name = 'ce_sequence', headers), 'value') AS header"
-    span = [f"source = {literal(source)}", "verdict = 'accepted'", "type != 'vn.ioc.heartbeat.v1'"]
+    span = [f"source = {literal(source)}", "verdict = 'accepted'"]
     span += [f"time >= {moment(since)}"] if since is not None else []
     span += [f"time < {moment(until)}"] if until is not None else []
     numbers = (

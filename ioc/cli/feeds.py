@@ -62,7 +62,7 @@ def gaps(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Find gaps in the `sequence` of a source that numbers its events one by one: what it sent and never came.
+    """Find gaps in the `sequence` of a source that numbers its events one by one: what never came, or was refused.
 
     Exits 1 when numbers are missing. Example: ioc feeds gaps /portal/thanhhoa --from 2026-10-01
     """

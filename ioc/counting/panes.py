@@ -82,7 +82,9 @@ class Panes:
 
     def add_all(self, offset: int, added: Mapping[Key, Measures]) -> None:
         """Count all that the event at `offset` adds, once; it has one `known`."""
-        known = next((key[3] for key in added), 0)
+        if not added:
+            return
+        known = next(iter(added))[3]
         written, changed = self._written.get(known), self._changed.setdefault(known, {})
         for key, measures in added.items():
             pane = (offset, measures)

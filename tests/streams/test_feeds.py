@@ -26,6 +26,7 @@ from ioc.calendar.workdays import calendar
 from ioc.catalog import Catalog
 from ioc.counting.samples import fault
 from ioc.errors import DeclarationError
+from ioc.events import rejects
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import pack, refused
 from ioc.rolling.roll import Roller
@@ -338,7 +339,7 @@ def test_a_catalog_gives_a_topics_own_stream_before_the_one_that_counts_records(
     assert [s.name for s in CATALOG.of_topic(DOSSIER)] == ["dossiers", "feeds"]
     assert [s.name for s in CATALOG.of_topic(RAN)] == ["ran", "feeds"]
     assert CATALOG.keeper(DOSSIER) == CATALOG.generations["dossiers"]
-    assert CATALOG.keeper(REJECTS) == REJECTS
+    assert CATALOG.keeper(REJECTS) == REJECTS == rejects.TOPIC
     assert Catalog((STREAM,)).keeper(DOSSIER) == DOSSIER
 
 
