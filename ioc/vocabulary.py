@@ -44,7 +44,7 @@ __all__ = [
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
 UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc")
-"""All units an indicator may have; a new one is drawn as `ioc.boards.build.UNITS` says."""
+"""All units an indicator may have; a new one is drawn as `ioc.boards.units.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", *PERIODS)
 UNKNOWN = "?"
 """The value of a dimension no event has stated."""

@@ -52,24 +52,12 @@ from ioc.boards.panels import (
     TablePanel,
     Target,
 )
+from ioc.boards.units import ENGLISH, UNITS
 from ioc.boards.words import Words
 from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
-from ioc.vocabulary import THINGS, Count, Indicator, Stream
+from ioc.vocabulary import Count, Indicator, Stream
 
-UNITS: dict[str, tuple[Unit, int | None]] = {
-    **dict.fromkeys(THINGS, ("none", 0)),
-    "%": ("percent", 1),
-    "kbit/s": ("Kbits", 1),
-    "dBm": ("dBm", 1),
-    "ngày": ("suffix: ngày", 1),
-    "giây": ("suffix: giây", 0),
-    "giờ làm việc": ("suffix: giờ", 1),
-    "hồ sơ/giờ làm việc": ("none", 1),
-    "hồ sơ/ngày làm việc": ("none", 0),
-}
-"""Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
-ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds", "suffix: giờ": "suffix: hours"}
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
 AHEAD = 5
