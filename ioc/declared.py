@@ -30,7 +30,7 @@ RESERVED = frozenset(
 KERNEL = frozenset(("ioc", "polars", "numpy", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"))
 """What `RULES` and our own tests of these libraries stand for: their files are not looked at."""
 WORKDAYS = "ioc.calendar.workdays"
-CALENDAR = frozenset((WORKDAYS, "ioc.calendar.many", "ioc.calendar.workfile", "ioc.calendar.statements"))
+CALENDAR = frozenset((WORKDAYS, *(f"ioc.calendar.{name}" for name in ("many", "rules", "workfile", "statements"))))
 UNIT_IDENTITY = "ioc.units.identity"
 LENT = CALENDAR | {UNIT_IDENTITY}
 """Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the calendar's file, the days

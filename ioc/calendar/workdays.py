@@ -21,7 +21,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ioc.calendar import Beyond
-from ioc.calendar.workfile import EPOCH, Rules, Shape, named, read
+from ioc.calendar.rules import Rules, Shape
+from ioc.calendar.workfile import EPOCH, named, read
 from ioc.errors import UsageError
 from ioc.times import DAY, OFFSET, PROVINCE, from_datetime, local_day, to_datetime
 
@@ -43,25 +44,25 @@ class WorkCalendar:
         self.periods: list[Periods] = []
         """The office hours of each day from `first` on; none: closed."""
         lengths: list[int] = []
-        late: list[int] = []
-        alike: dict[tuple[Shape, int | None], tuple[Periods, int, int]] = {}
+        until: list[int] = []
+        alike: dict[Shape, tuple[Periods, int]] = {}
         for week, end in zip(rules.weeks, [*(week.first for week in rules.weeks[1:]), rules.last + 1], strict=True):
             for day in range(max(week.first, rules.first), end):
-                kind = rules.shape(day, week), week.until
+                kind = rules.shape(day, week)
                 if kind not in alike:
-                    alike[kind] = _kind(*kind)
-                periods, length, still = alike[kind]
+                    alike[kind] = _kind(kind)
+                periods, length = alike[kind]
                 self.periods.append(periods)
                 lengths.append(length)
-                late.append(still)
+                until.append(DAY if week.until is None else week.until)
         self._begin = self.first * DAY - OFFSET
         self._size = len(self.periods)
         self.before = [0, *accumulate(lengths)]
         """The working time before each day, and that of all days."""
         self._workdays = [index for index, length in enumerate(lengths) if length]
         self._ordinals = [0, *accumulate(1 if length else 0 for length in lengths)]
-        self._late = [late[index] for index in self._workdays]
-        """How much of a working day is worked when receipts begin to count from the next one."""
+        self._until = [until[index] for index in self._workdays]
+        """The clock of a working day after which receipts count from the next one: it may stand still then, over lunch."""
 
     @cached_property
     def many(self) -> Many:
@@ -182,7 +183,7 @@ class WorkCalendar:
             raise ValueError(f"a time limit is at least one working day, not {days}")
         index, worked = self._place(received)
         ordinal = self._ordinals[index]
-        if worked and worked > self._late[ordinal]:
+        if worked and (received + OFFSET) % DAY > self._until[ordinal]:
             ordinal, worked = ordinal + 1, 0
         return self._moved(ordinal, worked, days)
 
@@ -191,13 +192,10 @@ class WorkCalendar:
         return self.at(self.due(received, days))
 
 
-def _kind(shape: Shape, until: int | None) -> tuple[Periods, int, int]:
-    """The periods of a kind of day, how much is worked on it, and how much of it until receipts count from the next day."""
+def _kind(shape: Shape) -> tuple[Periods, int]:
+    """The periods of a kind of day, and how much is worked on it."""
     done = [0, *accumulate(closes - opens for opens, closes in shape)]
-    periods = tuple((opens, closes, before) for (opens, closes), before in zip(shape, done, strict=False))
-    if until is None:
-        return periods, done[-1], DAY
-    return periods, done[-1], sum(min(max(until, opens), closes) - opens for opens, closes in shape)
+    return tuple((opens, closes, before) for (opens, closes), before in zip(shape, done, strict=False)), done[-1]
 
 
 def file() -> Traversable:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from ioc.calendar.rules import Name, Rules, Shape, Swap, Week
 from ioc.calendar.statements import Fault, NotToml, Table, tables
 from ioc.times import HOUR, MINUTE
 
@@ -18,57 +18,6 @@ EPOCH = date(1970, 1, 1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_OR_DAYS = re.compile(r"(\d{4}-\d{2}-\d{2})(?:/(\d{4}-\d{2}-\d{2}))?")
 CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
-
-Shape = tuple[tuple[int, int], ...]
-"""The office hours of a day: (opens, closes) of each period, in order; none: closed."""
-Name = tuple[str, str]
-"""Vietnamese and English."""
-
-
-@dataclass(frozen=True)
-class Week:
-    """The office hours of a week from a day on, Monday first. Receipts after `until` count from the next working day."""
-
-    first: int
-    shapes: tuple[Shape, ...]
-    until: int | None
-
-
-@dataclass(frozen=True)
-class Swap:
-    """A day with hours of its own (a Saturday worked, a half day). `instead_of`: the closed day whose hours are worked on it."""
-
-    name: Name
-    shape: Shape
-    instead_of: int | None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a file says. `published`: up to this day the yearly decisions are in it; later days follow the law alone."""
-
-    version: str
-    source: tuple[str, ...]
-    first: int
-    last: int
-    published: int
-    weeks: tuple[Week, ...]
-    closed: dict[int, Name] = field(default_factory=dict)
-    opened: dict[int, Swap] = field(default_factory=dict)
-
-    def week(self, day: int) -> Week:
-        """The hours in force on a day."""
-        return next(week for week in reversed(self.weeks) if week.first <= day)
-
-    def shape(self, day: int, week: Week | None = None) -> Shape:
-        """The office hours of a day; `week`: the hours in force, where they are known."""
-        if day in self.opened:
-            return self.opened[day].shape
-        return () if day in self.closed else self.usual(day, week)
-
-    def usual(self, day: int, week: Week | None = None) -> Shape:
-        """The office hours of its weekday."""
-        return (week or self.week(day)).shapes[(day + 3) % 7]
 
 
 def number(day: date) -> int:
@@ -107,6 +56,11 @@ class Reader:
         for name in self._tables.keys() - {"", "hours", "closed", "open"}:
             for table in self._tables[name]:
                 self._fault(table.line, f"there is no table {name!r}; there are [[hours]], [closed] and [open]")
+        for name in ("closed", "open"):
+            begun, *more = self._tables.get(name) or [self._top]
+            for table in more:
+                if all(fault.line != table.line for fault in self._faults):
+                    self._fault(table.line, f"[{name}] stands twice, first in line {begun.line}; write it once")
         self._keys(self._top, ("version", "source", "from", "to", "published_to"))
         version, source = self._text(self._top, "version"), self._sources()
         first, last, published = (self._day(self._top, key) for key in ("from", "to", "published_to"))

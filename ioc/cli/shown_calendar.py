@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from ioc.calendar.rules import Shape, Week
 from ioc.calendar.workdays import PROVINCE, WorkCalendar
-from ioc.calendar.workfile import EPOCH, WEEKDAYS, Shape, Week, named, number
+from ioc.calendar.workfile import EPOCH, WEEKDAYS, named, number
 from ioc.cli.common import table
 from ioc.errors import UsageError
 from ioc.times import HOUR, MINUTE

@@ -9,8 +9,8 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
+from ioc.calendar.rules import Shape
 from ioc.calendar.workdays import calendar
-from ioc.calendar.workfile import Shape
 from ioc.province.data import Agency, Procedure, communes, departments, procedures
 from ioc.province.incidents import Shortages, dice
 from ioc.province.life import Step, Work

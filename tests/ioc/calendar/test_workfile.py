@@ -104,6 +104,7 @@ FAULTS = [
     ("[closed]", "[close]", 24, "there is no table 'close'; there are [[hours]], [closed] and [open]"),
     ("[closed]", "[open.closed]", 24, "[open] has no tables of its own"),
     ("[closed]", "[open]", 24, "[open] stands twice, first in line 20"),
+    ("[closed]", "[[open]]", 24, "[open] stands twice, first in line 20"),
     ('2026-08-31 = ["Nghỉ hoán đổi", "Day off"]', '2026-08-31 = ["Nghỉ hoán đổi", "Day off"', 25, "this is not TOML"),
     ('"t-1"', '"t-1', 2, "this is not TOML"),
     ("to = 2026-09-30", "to = 30.9.2026", 7, "this is not TOML"),

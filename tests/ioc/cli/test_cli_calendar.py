@@ -95,7 +95,7 @@ def test_a_wrong_question_ends_with_2_and_says_what_is_right(ioc: Ioc, arguments
 
 
 def test_a_file_that_is_well_says_what_it_changes(ioc: Ioc, in_force: Path) -> None:
-    assert "is well: version 2026-1, 2000-01-01 to 2049-12-31" in ioc("calendar", "check").out
+    assert "is well: version 2026-2, 2000-01-01 to 2049-12-31" in ioc("calendar", "check").out
     other = in_force.with_name("next.toml")
     text = in_force.read_text(encoding="utf-8").replace('receipts_until = "15:00"\n', "")
     other.write_text(text + '"2027-08-02/2027-08-03" = ["Nghỉ bù", "Day off"]\n', encoding="utf-8")
