@@ -47,27 +47,24 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
     changed = outdated(store, catalog)
     if not changed.streams:
         return 0
-    pipeline = Pipeline(changed, store, settings)
-    fed = 0
-    for stream in changed.streams:
-        while True:
-            counted = {place: c for place, c in from_archive.held(store).items() if place[0] in stream.topics}
-            places = list(counted)
-            at = pipeline.assign(places, {topic: c.partitions for (topic, _), c in counted.items()})
-            left = sum(c.next - at[place].next for place, c in counted.items())
-            if left == 0:
-                break
-            known = fed + left
-            for place in places:
-                while (reached := pipeline.checkpoints[place].next) < counted[place].next:
-                    judged = changed.keeper(place[0]) != catalog.keeper(place[0])  # the stream of its own events stays as it is
-                    batch = from_archive.batch(store, place, reached, counted[place].next, judged=judged)
-                    pipeline.run([batch])
-                    fed += len(batch)
-                    progress(fed, known)
-                _recognise(store, changed.generations[stream.name], place, pipeline.checkpoints[place], counted[place])
-            if left < from_archive.CHUNK:
-                break
+    pipeline, topics = Pipeline(changed, store, settings), {topic for stream in changed.streams for topic in stream.topics}
+    fed, left = 0, from_archive.CHUNK
+    while left >= from_archive.CHUNK:
+        held = from_archive.held(store, changed.generations.values())
+        counted = {place: c for place, c in held.items() if place[0] in topics}
+        at = pipeline.assign(list(counted), {topic: c.partitions for (topic, _), c in counted.items()})
+        left = sum(c.next - at[place].next for place, c in counted.items())
+        known = fed + left
+        for place in counted:
+            while (reached := pipeline.checkpoints[place].next) < counted[place].next:
+                judged = changed.keeper(place[0]) != catalog.keeper(place[0])  # the stream of its own events stays as it is
+                batch = from_archive.batch(store, place, reached, counted[place].next, judged=judged)
+                pipeline.run([batch])
+                fed += len(batch)
+                progress(fed, known)
+            for owner in changed.owners(place[0]):
+                _recognise(store, owner, place, pipeline.checkpoints[place], counted[place])
+    for stream in changed.streams:  # all at once: a worker that starts meanwhile must not find half of them
         state.read_by_views(store, stream, catalog.generations[stream.name])
     return fed
 

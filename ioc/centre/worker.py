@@ -33,7 +33,7 @@ from ioc.centre.fate import Fate, ended
 from ioc.centre.feeder import Feeder, describe
 from ioc.centre.live import beat, check_generations
 from ioc.counting.pipeline import Pipeline
-from ioc.errors import IocError
+from ioc.errors import IocError, WrongGeneration
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import PATIENCE, Store, StoreError
@@ -43,6 +43,8 @@ from ioc.text import visible
 log = structlog.get_logger()
 BEAT = 5.0
 """Seconds between two heartbeats of the pacemaker."""
+LOOK = 5.0
+"""Seconds between two looks at what the views read."""
 COLLECT = 600.0
 """Seconds between two looks for cycles among old objects."""
 
@@ -55,6 +57,7 @@ class Parts:
     settings: Settings
     run: str | None
     fate: Fate
+    views: Store
     feeder: Feeder
     roller: Roller
     alerter: Alerter
@@ -92,7 +95,17 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
     group = f"ioc.measure.{database}"
     feeder = Feeder(settings, pipeline, names, group, lambda: polls.put(b""), fate.fail, counted.set, replayed)
     parts = Parts(
-        catalog, settings, run, fate, feeder, roller, alerter, tellers if run is None else (), TP(topic(PROGRESS), 0), counted
+        catalog,
+        settings,
+        run,
+        fate,
+        Store(settings, database, readonly=True),
+        feeder,
+        roller,
+        alerter,
+        tellers if run is None else (),
+        TP(topic(PROGRESS), 0),
+        counted,
     )
 
     @found.agent(polls, name="measure")
@@ -149,6 +162,16 @@ class Carrier(Service):
     async def _pace(self) -> None:
         if self.parts.run is None:
             await self._survive(self._pacing())
+
+    @Service.timer(LOOK)
+    async def _look(self) -> None:
+        """After a rebuild the views read what a program with the new declarations counts: this one ends, and is started anew."""
+        try:
+            await asyncio.to_thread(check_generations, self.parts.views, self.parts.catalog)
+        except WrongGeneration as error:
+            self.parts.fate.fail(error)
+        except IocError as error:  # the feeder and the roller wait for the store, and say so
+            log.debug("what the views read was not told", reason=describe(error))
 
     @Service.timer(COLLECT)
     async def _collect(self) -> None:

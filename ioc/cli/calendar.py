@@ -85,7 +85,7 @@ def use(path: Annotated[Path, typer.Argument(metavar="FILE", help="Checked first
         os.replace(waiting, there)  # whoever reads meanwhile finds the old file or the new one
     except OSError as error:
         raise UsageError(f"{there}: {error.strerror}; the calendar in force stays: ask who installed the programs") from None
-    show(f"{there} is this file now; what runs counts under the old one until `ioc rebuild`, which counts all anew")
+    show(f"{there} is this file now; what runs counts under the old one until `ioc rebuild` has counted all anew")
     show("`ioc rebuild --check` says how long that takes")
 
 

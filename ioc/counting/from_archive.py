@@ -7,7 +7,7 @@ log, in which every record moves the watermark: while a past is loaded, records 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -25,10 +25,14 @@ BYTES = 32 << 20
 """Bytes after which a batch ends, so that large records do not pile up in memory."""
 
 
-def held(store: Store) -> dict[Place, Checkpoint]:
-    """The checkpoint up to which the archive is whole, of every partition: the furthest of all generations."""
+def held(store: Store, fed: Collection[str] = ()) -> dict[Place, Checkpoint]:
+    """The checkpoint up to which the archive is whole, of every partition: the furthest of all generations.
+
+    `fed`: generations that are being counted from the archive; where another is as far, its checkpoint saw the log itself.
+    """
     found: dict[Place, Checkpoint] = {}
-    for (_, topic, partition), checkpoint in state.checkpoints(store, MEASURE).items():
+    rows = sorted(state.checkpoints(store, MEASURE).items(), key=lambda row: row[0][0] in fed)
+    for (_, topic, partition), checkpoint in rows:
         place = (topic, partition)
         if place not in found or checkpoint.next > found[place].next:
             found[place] = checkpoint

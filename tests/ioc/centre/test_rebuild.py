@@ -103,6 +103,33 @@ def test_the_log_is_recognised_after_a_rebuild_by_the_record_that_was_counted_la
         assert rows[new, TOPIC, partition] == rows[old, TOPIC, partition]
 
 
+def test_streams_of_one_topic_recognise_the_log_though_a_worker_goes_on_meanwhile(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A changed calendar changes dossiers and feeds: both are counted on from the archive, and then from the log."""
+    monkeypatch.setattr("ioc.counting.from_archive.CHUNK", 4)
+    places = list(by_place(log()).values())
+    with monkeypatch.context() as before:
+        before.setattr("ioc.catalog.RULES", 2)
+        store = real_store(store_url, "rebuild_shared", load())
+        made = pipeline(store, catalog=(worker := load()))
+        made.run([batch(records[:-6], 0) for records in places])
+    later = iter([(-6, -3), (-3, None)])
+
+    def goes_on(fed: int, known: int) -> None:
+        if (stretch := next(later, None)) is not None:
+            made.run([batch(records[slice(*stretch)], len(records) + stretch[0]) for records in places])
+
+    settings = store.settings.model_copy(update={"clickhouse_database": store.database})
+    rebuild(settings, load(), goes_on)
+    rows = state.checkpoints(store, MEASURE, [TOPIC])
+    for partition in (0, 1):
+        seen = rows[worker.generations["dossiers"], TOPIC, partition]
+        for name in ("dossiers", "feeds"):
+            own = rows[load().generations[name], TOPIC, partition]
+            assert (own.next, own.last_offset, own.last_hash) == (seen.next, seen.last_offset, seen.last_hash), name
+
+
 def test_a_store_made_under_earlier_rules_of_the_kernel_is_counted_anew(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once identity was of data alone: an event with a corrected time was a duplicate. The archive holds it."""
     first = next(r for r in log() if r.key == b"d30")

@@ -12,7 +12,10 @@ from ioc.embedded.supervise import REFUSED
 from ioc.errors import ForeignLog, ServiceAway, UsageError, WrongGeneration
 from ioc.kafka import KafkaError
 from ioc.settings import Settings
+from ioc.store import state
 from ioc.store.clickhouse import StoreError
+from tests.centre import Centre
+from tests.services import wait_until
 
 
 def test_a_refusal_is_told_from_what_may_pass_by_itself() -> None:
@@ -57,3 +60,17 @@ def test_the_note_of_a_worker_is_whole_or_not_there(tmp_path: Path, monkeypatch:
     _note(Settings(data_dir=tmp_path), None)
     assert seen == [False]
     assert (tmp_path / "run" / "worker.ready").read_text().isdigit()
+
+
+@pytest.mark.slow
+def test_a_worker_ends_when_the_views_read_what_it_does_not_count_and_starts_when_they_do(tmp_path: Path) -> None:
+    """Found by hand: after a rebuild beside a running centre every number stood still, and `ioc status` said all was well."""
+    with Centre(tmp_path, partitions=1) as centre:
+        stream = centre.catalog.streams[0]
+        centre.start("worker")
+        state.read_by_views(centre.store, stream, "0123456789abcdef")
+        wait_until(lambda: centre.ended("worker"), "the worker ends")
+        assert centre.exit_code("worker") == WrongGeneration.exit_code
+        assert f"the declarations of {stream.name} changed" in centre.log("worker")
+        state.read_by_views(centre.store, stream, centre.catalog.generations[stream.name])
+        centre.start("worker")
