@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import json
 import pkgutil
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from ioc.errors import DeclarationError, UsageError
 from ioc.events import rejects
 from ioc.text import nfc
 from ioc.units import rollups
+from ioc.units.listed import rows
 from ioc.vocabulary import Indicator, Stream
 from schemas import Contract, contracts
 from schemas.heartbeat import Heartbeat
@@ -33,7 +33,7 @@ def generation(stream: Stream) -> str:
     module is taken for code that counts, and so are the modules it imports.  Raises DeclarationError or UsageError for a stream
     that uses working days under no calendar.
     """
-    declared.check_calendar(stream)
+    declared.check_files(stream)
     parts = {
         "rules": RULES,
         "dimensions": stream.dimensions,
@@ -127,8 +127,7 @@ class Catalog:
         groups by `rollup=group`: one that has none is called by itself."""
         found: dict[str, str] = {}
         for path in dict.fromkeys(path for stream in self.streams for path in stream.units):
-            for rows in tomllib.loads(path.read_text(encoding="utf-8")).values():
-                found |= dict((row["code"], row["name"]) if isinstance(row, dict) else row[:2] for row in rows)
+            found |= {row.code: row.name for row in rows(path)}
         for stream in self.streams:
             for rollup in stream.rollups:
                 tree = rollups.tree_of(stream, rollup.of)

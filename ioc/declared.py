@@ -116,9 +116,11 @@ def _check_looks(stream: Stream, indicator: Indicator) -> None:
         raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Terms, Needed or TimeToBreach, or Silent")
 
 
-def check_calendar(stream: Stream) -> None:
+def check_files(stream: Stream) -> None:
     """Raises DeclarationError where contributions or looks go by working days and the calendar is not among the data files;
-    UsageError where that file is wrong: before anything is counted, not as a reject of every event."""
+    UsageError where that file, or another one, is wrong: before anything is counted, not as a reject of every event."""
+    if stream.reads is not None:
+        stream.reads()
     counts = any(WORKDAYS in _reached(_module(function)) for function in stream.functions)
     if counts or any(look.ahead or look.last or look.workday for indicator in stream.indicators for look in indicator.looks):
         from ioc.calendar.workdays import calendar, file

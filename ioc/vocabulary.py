@@ -116,7 +116,8 @@ class Rollup:
 
     `of`: the dimension. Either `tree`, a folder of units (`ioc.units`): the group is the unit's ancestor on the level that `name`
     names; or `file`, a TOML file with a row for each value, as those of `Stream.units`: the group is what the row says under
-    `key` or, without one, the name of the list it stands in. `names`: what people call groups that are words of ours.
+    `key` or, without one, the name of the list it stands in. `names`: what people call groups that are words of ours; then the
+    file has these groups alone.
     """
 
     name: str
@@ -160,7 +161,8 @@ class Stream:
     `item` is a NamedTuple whose first field is `time` (ms) and whose others are fields of the contract's data: what the
     history of an entity keeps of an event (times as ms). `rank` orders events of one entity that have the same time and sequence.
     `units`: TOML files that name the values of dimensions: every row of every list begins with code and name (or has these keys).
-    `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes).
+    `data_files`: files that contributions read; what they hold decides what is counted (a calendar, a table of codes). `reads()`
+    reads them, and raises UsageError where one is wrong: before anything is counted, not as a reject of every event.
     `rollups`: groups of the dimensions' values, for values, boards and alerts.
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
@@ -184,6 +186,7 @@ class Stream:
     delay: int = MINUTE
     restate: int = 35 * DAY
     data_files: tuple[Path, ...] = ()
+    reads: Callable[[], object] | None = None
     units: tuple[Path, ...] = ()
     board: Board | None = None
     more_boards: tuple[Board, ...] = ()

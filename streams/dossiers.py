@@ -28,8 +28,9 @@ from ioc.vocabulary import (
     told_apart,
 )
 from schemas.dossier import DossierChanged
-from streams import foresight, index766, one_stop
-from streams.lifecycle import DATA, FILES, PROCEDURES, RANK, Event, Life, Span, Step, advance, overdue, rules
+from streams import foresight, index766, one_stop, tables
+from streams.lifecycle import FILES, RANK, Event, Life, Span, Step, advance, overdue
+from streams.tables import DATA, PROCEDURES, rules
 
 ONE = (1,)
 TAKE = (-1,)
@@ -118,7 +119,7 @@ def _noted(indicator: str, events: tuple[Event, ...]) -> list[Contribution]:
 
 
 def _reappointed(moved: tuple[Event, ...]) -> list[Contribution]:
-    again = _noted("dossier.reappointed_again", moved[rules()["reappointments"] :])
+    again = _noted("dossier.reappointed_again", moved[rules().reappointments :])
     return [*_noted("dossier.reappointed", moved), *again]
 
 
@@ -137,7 +138,7 @@ def nearing(due: int) -> tuple[int, int]:
     Where the calendar has no days it is never due soon.
     """
     try:
-        soon = calendar().add_days(due, -rules()["due_soon_days"])
+        soon = calendar().add_days(due, -rules().due_soon_days)
     except Beyond:
         soon = due
     return soon, floor(due - 1, DAY, OFFSET)
@@ -260,7 +261,8 @@ STREAM = Stream(
         *foresight.INDICATORS,
         *index766.INDICATORS,
     ),
-    data_files=(*FILES, index766.RESULTS),
+    data_files=(*FILES, tables.RESULTS),
+    reads=tables.read,
     units=(AGENCIES, PROCEDURES, LEVELS),
     rollups=(
         Rollup("agency_level", of="agency", file=AGENCIES, names={"departments": "Sở, ngành", "communes": "UBND xã, phường"}),

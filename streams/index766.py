@@ -7,7 +7,6 @@ docs/dossiers.md; points and thresholds: `streams/data/packs/`. What a source do
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -15,10 +14,10 @@ from functools import cache, lru_cache
 from ioc.calendar.workdays import Beyond, calendar
 from ioc.times import DAY, OFFSET
 from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Measures, Part, Within
-from streams.lifecycle import DATA, NO_FACTS, PROCEDURES, Opening
+from streams.lifecycle import NO_FACTS, Opening
 from streams.lifecycle import Facts as Stated
+from streams.tables import procedures, results
 
-RESULTS = DATA / "index766.toml"
 KINDS = ("month", "quarter", "year")
 FINISHED = ("completed", "returned")
 WHOLE = (0, 1) * len(KINDS)
@@ -161,13 +160,13 @@ def _month(day: int) -> int:
 @cache
 def with_fee() -> frozenset[str]:
     """The procedures for which a fee is due (TTHC có phí, lệ phí)."""
-    return frozenset(p["code"] for p in tomllib.loads(PROCEDURES.read_text(encoding="utf-8"))["procedure"] if p["fee"])
+    return frozenset(procedure.code for procedure in procedures() if procedure.fee)
 
 
 @cache
 def resultless() -> frozenset[str]:
     """The procedures whose result is no written paper."""
-    return frozenset(tomllib.loads(RESULTS.read_text(encoding="utf-8"))["no_written_result"])
+    return frozenset(results().no_written_result)
 
 
 BY = ((), ("agency",), ("procedure",))

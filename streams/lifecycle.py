@@ -7,19 +7,16 @@ clock: the working time until the answer is added to its due time, unless the an
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ioc.calendar.workdays import Beyond, calendar
 from ioc.units.identity import identity
 from ioc.vocabulary import UNKNOWN, Dims
 from schemas.dossier import STATES
+from streams.tables import DATA, PROCEDURES, RULES, procedures, rules
 
-DATA = Path(__file__).parent / "data"
-RULES, PROCEDURES = DATA / "dossiers.toml", DATA / "procedures.toml"
 FILES = (RULES, PROCEDURES, DATA / "calendar.toml", DATA / "units.toml")
 """What decides a dossier's life beside its events."""
 ENDS = frozenset({"completed", "returned", "refused", "withdrawn", "stopped"})
@@ -120,8 +117,8 @@ class Life(NamedTuple):
 
     dims: Dims = (UNKNOWN, UNKNOWN, "counter", UNKNOWN, UNKNOWN)
     due: int | None = None
-    stated: bool = False
-    """Whether an event stated the due time; else it is the legal limit of the procedure, if that is known."""
+    stated: int | None = None
+    """The due time that an event stated last; none did: it is the legal limit of the procedure, if that is known."""
     state: str | None = None
     ended: str | None = None
     """The state it ended in, also before it was received; none while it is open."""
@@ -144,6 +141,8 @@ class Life(NamedTuple):
 def advance(life: Life, step: Step) -> Life:
     """The life after one more event; the same one where it changes nothing, as most events do: this is the engine's hottest code."""
     time, state, due = step.time, step.state, step.due_at
+    if due is not None and due == life.stated:
+        due = None  # many sources repeat it with every event: that states nothing
     before, ended = life.state, life.ended
     told = step[FACTS:] != NO_FACTS
     dims = life.dims
@@ -176,7 +175,7 @@ def advance(life: Life, step: Step) -> Life:
 
 def _not_yet_received(life: Life, state: str, dims: Dims, due: int | None) -> Life:
     """An event before the reception: what it states holds, and so does an end."""
-    ended, stated = life.ended, life.stated or due is not None
+    ended, stated = life.ended, life.stated if due is None else due
     if state in ENDS_UNRECEIVED and (ended is None or (ended, state) == HANDED):
         ended = state
     due = life.due if due is None else due
@@ -189,7 +188,7 @@ def _on(life: Life, time: int, state: str, dims: Dims, due: int | None) -> Life:
     span = opening.spans[-1]
     requests, asked, moved, stated = life.requests, life.asked, life.moved, life.stated
     ended = state if state in ENDS else None
-    stands = state == "supplement" or (state == "payment" and bool(rules()["payment_pauses"]))
+    stands = state == "supplement" or (state == "payment" and rules().payment_pauses)
     paused, again, moving = span[4:] if stands or ended else (None, False, None)
     if stands and state != before:
         paused = moving = time
@@ -199,10 +198,10 @@ def _on(life: Life, time: int, state: str, dims: Dims, due: int | None) -> Life:
             again = requests > 1
     new, left = span.due, span.paused is not None and paused != span.paused
     if due is not None:
-        if stated and new is not None and due > new and "supplement" not in (before, state):
+        if stated is not None and new is not None and due > new and "supplement" not in (before, state):
             moved = (*moved, (time, dims))
-        new, stated, moving = due, True, paused and time
-    elif not stated and dims[1] != span.dims[1]:
+        new, stated, moving = due, due, paused and time
+    elif stated is None and dims[1] != span.dims[1]:
         new = _limit(opening, dims[1], time, paused)
     elif left:
         new = _waited(new, span, time)
@@ -232,9 +231,9 @@ def _later(due: int, waits: list[tuple[int, int]]) -> int:
 
 def _opened(life: Life, time: int, dims: Dims, due: int | None) -> Life:
     """The reception, or one after an end: from it on the dossier is open, unless it ended before it was ever received."""
-    stated, found = life.stated or due is not None, life.found
+    stated, found = life.stated if due is None else due, life.found
     if due is None:
-        due = life.due if stated else legal_limit(time, dims[1])
+        due = life.due if stated is not None else legal_limit(time, dims[1])
     early = None if found else life.ended
     if found and found[-1].ended == "completed" and found[-1].taken is None:
         found = _taken(found, time)
@@ -244,7 +243,7 @@ def _opened(life: Life, time: int, dims: Dims, due: int | None) -> Life:
 
 def _after_end(life: Life, time: int, state: str, dims: Dims, due: int | None) -> Life:
     """An event of an ended dossier: what it states holds for the next opening."""
-    ended, found, late, stated = life.ended, life.found, life.late, life.stated or due is not None
+    ended, found, late, stated = life.ended, life.found, life.late, life.stated if due is None else due
     if (ended, state) == HANDED:
         ended, found = state, _taken(found, time)
     else:
@@ -278,18 +277,8 @@ def legal_limit(received: int, procedure: str) -> int | None:
 
 @cache
 def limits() -> dict[str, int]:
-    """The time limit of each procedure (thời hạn giải quyết), in working days.  Raises ValueError that names the procedure."""
-    found = {p["code"]: p["days"] for p in tomllib.loads(PROCEDURES.read_text(encoding="utf-8"))["procedure"]}
-    for code, days in found.items():
-        if type(days) is not int or days < 1:
-            raise ValueError(f"{PROCEDURES.name}: {code}: days = {days!r}; a time limit is a number of working days, at least 1")
-    return found
-
-
-@cache
-def rules() -> dict[str, int]:
-    """What `streams/data/dossiers.toml` says."""
-    return tomllib.loads(RULES.read_text(encoding="utf-8"))
+    """The time limit of each procedure (thời hạn giải quyết), in working days."""
+    return {procedure.code: procedure.days for procedure in procedures()}
 
 
 @lru_cache(maxsize=1 << 16)

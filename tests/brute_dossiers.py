@@ -78,6 +78,8 @@ class State:
     said: dict[str, str] = field(default_factory=dict)
     stated_due: int | None = None
     """The due time stated last, moved by the supplements since."""
+    said_due: int | None = None
+    """The due time stated last, as it was stated: to repeat it states nothing."""
     since: int | None = None
     """Open since then, or None."""
     opened: int | None = None
@@ -128,6 +130,10 @@ class State:
         if what != was and CODES[what] not in MOVES[was]:
             self.count("violations", at)
         due = ms(data["due_at"]) if data.get("due_at") is not None else None
+        if due == self.said_due:
+            due = None
+        elif due is not None:
+            self.said_due = due
         if self.since is not None:
             self.go_on(at, what, due)
             return

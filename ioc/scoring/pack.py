@@ -14,22 +14,18 @@ The score of an item is min(max, ratio * max / target) (Decision 766). An item o
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ioc.errors import UsageError
+from ioc.tomls import Strict, load
 
 FOLDER = ("data", "packs")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
 
 
 Points = Annotated[float, Field(ge=0, le=1000)]
@@ -41,7 +37,7 @@ Factor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share: 0.98, not 98."""
 
 
-class Group(_Strict):
+class Group(Strict):
     """A group of items and its points."""
 
     id: str
@@ -50,15 +46,15 @@ class Group(_Strict):
     max: Points
 
 
-class Share(_Strict):
+class Share(Strict):
     """The share of procedures with at least one of what an indicator counts."""
 
     indicator: str
     of: Literal["online", "fee"]
-    where: dict[str, str] = {}
+    where: dict[str, str] = Field(default_factory=dict)
 
 
-class Item(_Strict):
+class Item(Strict):
     """An item: what is measured, and the points it can give."""
 
     id: str
@@ -86,7 +82,7 @@ class Item(_Strict):
         return self
 
 
-class Pack(_Strict):
+class Pack(Strict):
     """The rules of one edition of an index."""
 
     id: str
@@ -99,7 +95,7 @@ class Pack(_Strict):
     ends: Annotated[date | None, Field(alias="to")] = None
     group: list[Group]
     item: list[Item]
-    factors: dict[str, dict[PeriodName, Factor]] = {}
+    factors: dict[str, dict[PeriodName, Factor]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Pack:
@@ -114,6 +110,8 @@ class Pack(_Strict):
                 raise ValueError(f"item {item.id}: there is no group {item.group!r}; there are {', '.join(groups)}")
             if item.factor is not None and item.factor not in self.factors:
                 raise ValueError(f'item {item.id}: there is no [factors."{item.factor}"], though it may be empty')
+        if unused := sorted(self.factors.keys() - {item.factor for item in self.item}):
+            raise ValueError(f'[factors."{unused[0]}"] is the factor of no item')
         for group in self.group:
             points = sum(item.max for item in self.item if item.group == group.id)
             if points != group.max:
@@ -134,12 +132,4 @@ def load_pack(name: str) -> Pack:
         path = shipped()[name]
     elif not path.is_file():
         raise UsageError(f"no pack {name!r}: it is a file, or one of {', '.join(shipped())}")
-    try:
-        return Pack.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"pack {name}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"pack {name}: {f'{place}: ' if place else ''}{said}") from None
+    return load(path, Pack, f"pack {name}")

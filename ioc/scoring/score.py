@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Literal, get_args, get_origin
 
 from ioc.asking import read
 from ioc.calendar.windows import period_end
@@ -18,7 +19,7 @@ from ioc.scoring.pack import PERIOD, Item, Pack, Share
 from ioc.store.clickhouse import Store
 from ioc.times import MINUTE, PROVINCE, floor, from_datetime, iso, to_datetime
 from ioc.values import Within
-from ioc.vocabulary import ALL
+from ioc.vocabulary import ALL, Stream
 
 ONLINE = ("partial", "full", "level_3", "level_4")
 """Service levels that are offered online, in both vocabularies (Decree 42/2022/NĐ-CP)."""
@@ -83,9 +84,27 @@ def check(pack: Pack, catalog: Catalog) -> None:
             raise UsageError(f"pack {pack.id}, item {item.id}: {name} is no ratio of a period")
         if item.indicator and item.max and (unit := stream.indicator(name).unit) != "%":
             raise UsageError(f"pack {pack.id}, item {item.id}: {name} is told in {unit}, and points are of a ratio in %: max = 0")
-        for dimension in (*item.any.where, "procedure") if item.any else ():
-            if dimension not in stream.dimensions:
-                raise UsageError(f"pack {pack.id}, item {item.id}: {stream.name} has no dimension {dimension!r}")
+        if item.any is not None:
+            _check_share(f"pack {pack.id}, item {item.id}", stream, item.any)
+
+
+def _check_share(who: str, stream: Stream, share: Share) -> None:
+    if stream.indicator(share.indicator).level:
+        raise UsageError(f"{who}: {share.indicator} is a level, and counts nothing over a period")
+    for dimension, value in {**share.where, "procedure": ""}.items():
+        if dimension not in stream.dimensions:
+            raise UsageError(f"{who}: {stream.name} has no dimension {dimension!r}")
+        field = stream.contract.data_model().model_fields.get(dimension)
+        choices = _choices(field.annotation) if field else ()
+        if choices and dimension in share.where and value not in choices:
+            raise UsageError(f"{who}: {dimension} = {value!r} is never counted; there are {', '.join(choices)}")
+
+
+def _choices(kind: object) -> tuple[str, ...]:
+    """The values that a type allows, where they are written out; empty: any."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return tuple(choice for inner in get_args(kind) for choice in _choices(inner))
 
 
 def score(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
-
 from ioc.errors import DeclarationError
 from ioc.text import nfc
 from ioc.units import reading
+from ioc.units.listed import rows
 from ioc.units.tree import LEVEL_NAMES, NONE, UNKNOWN, Tree
 from ioc.vocabulary import Rollup, Stream
 
@@ -49,18 +45,14 @@ def names(rollup: Rollup) -> dict[str, str]:
 def _rows(rollup: Rollup) -> dict[str, str]:
     assert rollup.file is not None
     found: dict[str, str] = {}
-    for of_list, rows in _toml(rollup.file, rollup.file.stat().st_mtime_ns).items():
-        for row in rows:
-            code = str(row["code"] if isinstance(row, dict) else row[0])
-            group = of_list if not rollup.key else row.get(rollup.key) if isinstance(row, dict) else None
-            if not isinstance(group, str) or not group:
-                raise DeclarationError(
-                    f"{rollup.file}: {code} has no {rollup.key!r}, a text, by which rollup {rollup.name} groups it"
-                )
-            found[nfc(code)] = nfc(group)
+    for row in rows(rollup.file):
+        group = row.keys.get(rollup.key) if rollup.key else row.of
+        if not isinstance(group, str) or not group:
+            raise DeclarationError(
+                f"{rollup.file}: {row.code} has no {rollup.key!r}, a text, by which rollup {rollup.name} groups it"
+            )
+        if rollup.names and group not in rollup.names:
+            there = ", ".join(rollup.names)
+            raise DeclarationError(f"{rollup.file}: {row.code} is in {group!r}; rollup {rollup.name} has {there}")
+        found[row.code] = nfc(group)
     return found
-
-
-@lru_cache(maxsize=16)
-def _toml(path: Path, _: int) -> Mapping[str, list[dict[str, object] | list[str]]]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ import pytest
 from ioc.times import iso
 from streams import lifecycle
 from streams.dossiers import STREAM, handled
+from streams.tables import Rules
 from tests import brute, brute_dossiers
 from tests.ioc.counting.test_history import play
 from tests.logs import dossier
@@ -164,8 +165,8 @@ def test_a_dossier_counts_as_its_case_says(path: Path, monkeypatch: pytest.Monke
     assert len(case["title"]) == 2, f"{path.name}: title = [Vietnamese, English]"
     limits, rules = case.get("limits", {}), RULES | case.get("rules", {})
     monkeypatch.setattr(lifecycle, "limits", lambda: limits)
-    monkeypatch.setattr(lifecycle, "rules", lambda: rules)
-    monkeypatch.setattr("streams.dossiers.rules", lambda: rules)
+    for module in ("lifecycle", "dossiers"):
+        monkeypatch.setattr(f"streams.{module}.rules", lambda: Rules(**rules))
     monkeypatch.setattr(brute_dossiers, "LIMITS", limits)
     monkeypatch.setattr(brute_dossiers, "RULES", rules)
     told = events(case)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ioc.counting.history import History
-from ioc.events.exact_lane import Reject
-from streams import lifecycle
 from streams.dossiers import DAYS, STREAM, handled
 from tests import brute
 from tests.ioc.counting.test_history import item, play
@@ -198,19 +194,3 @@ def test_the_lifecycle_tells_reception_end_due_time_and_dimensions() -> None:
     assert history.lifecycle() == (START, None, START + DAY, ("A", "?", "counter", "?", "?"))
     history.add(item(dossier("D", "b", "withdrawn", START + 2 * DAY), 1))
     assert history.lifecycle() == (START, START + 2 * DAY, START + DAY, ("A", "?", "counter", "?", "?"))
-
-
-@pytest.mark.parametrize("days", ["0", "-1", "1.5", '"3"', "true"])
-def test_a_time_limit_that_is_none_is_told_and_not_taken_for_no_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: str
-) -> None:
-    path = tmp_path / "procedures.toml"
-    path.write_text(f'[[procedure]]\ncode = "X.1"\ndays = {days}\n', encoding="utf-8")
-    monkeypatch.setattr(lifecycle, "PROCEDURES", path)
-    lifecycle.limits.cache_clear()
-    try:
-        outcome = play([dossier("D", "a", "received", START, procedure="X.1")])[2][0]
-        assert isinstance(outcome, Reject)
-        assert "procedures.toml: X.1: days" in outcome.message
-    finally:
-        lifecycle.limits.cache_clear()

@@ -60,6 +60,7 @@ def test_the_points_of_decision_766_are_a_hundred_in_five_groups() -> None:
             'factors."1.4" = { 2026-10 = 98 }\n[[group]]',
             "factors.1.4.2026-10: Input should be less than or equal to 1",
         ),
+        ("[[group]]", 'factors."9.9" = { 2026-10 = 0.98 }\n[[group]]', r'\[factors."9.9"\] is the factor of no item'),
         ("[[group]]", 'factors."1.4" = { 2026-10 = nan }\n[[group]]', "factors.1.4.2026-10: Input should be"),
         ("[[group]]", 'factors."1.4" = { 2026-1 = 0.98 }\n[[group]]', "factors.1.4.2026-1.*: String should match pattern"),
     ],
@@ -86,5 +87,27 @@ def test_a_pack_of_an_unknown_name_names_the_shipped_ones() -> None:
 def test_an_item_reads_a_ratio_of_a_period_that_is_declared(tmp_path: Path, indicator: str, said: str) -> None:
     path = tmp_path / "own.toml"
     path.write_text(GOOD.replace("index766.2_1", indicator), encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        check(load_pack(str(path)), load())
+
+
+SHARED = 'any = { indicator = "dossier.received", where = { channel = "online" }, of = "online" }'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"online" }', '"Online" }', "channel = 'Online' is never counted; there are counter, online"),
+        ("channel =", "way =", "dossiers has no dimension 'way'"),
+        ("dossier.received", "dossier.backlog", "dossier.backlog is a level"),
+        ("dossier.received", "dossier.arrivals", "dossier.arrivals is a level"),
+    ],
+)
+def test_a_share_of_procedures_counts_what_can_be_counted(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace('indicator = "index766.2_1"', SHARED), encoding="utf-8")
+    check(load_pack(str(path)), load())
+    assert old in SHARED
+    path.write_text(GOOD.replace('indicator = "index766.2_1"', SHARED.replace(old, new, 1)), encoding="utf-8")
     with pytest.raises(UsageError, match=said):
         check(load_pack(str(path)), load())
