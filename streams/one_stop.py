@@ -20,12 +20,13 @@ def _words(period: str) -> tuple[Indicator, ...]:
     opened, ended = Look("dossier.backlog"), Look("dossier.resolved", this=period)
     return (
         Indicator(f"dossier.to_handle_{period}", f"Cần xử lý ({of})", f"To handle (this {period})", "hồ sơ",
-                  f"received or opened again in the {period} to date + carried over into it; that is, open now + resolved in it",
+                  f"received or opened again in the {period} to date + carried over into it + what came from other groups - what went "
+                  "there; that is, open now + resolved in it",
                   Terms(("open", "ended"), (1, 1)), level=True, groupings=BY, legal=BASIS, looks=(opened, ended)),
         Indicator(f"dossier.carried_over_{period}", f"Tồn kỳ trước ({of})", f"Carried over (into this {period})", "hồ sơ",
-                  f"open when the {period} began, where it is counted now", Terms(("open", "ended", "received", "reopened"), (1, 1, -1, -1)),
-                  level=True, groupings=BY, legal=BASIS,
-                  looks=(opened, ended, Look("dossier.received", this=period), Look("dossier.reopened", this=period))),
+                  f"open when the {period} began, where it was then: open now - the change of the backlog since then",
+                  Terms(("open", "change"), (1, -1)), level=True, groupings=BY, legal=BASIS,
+                  looks=(opened, Look("dossier.backlog", this=period))),
         Indicator(f"dossier.late_share_{period}", f"Tỉ lệ trễ ({of})", f"Share late (this {period})", "%",
                   f"(overdue now + resolved late in the {period}) / to handle; not the ratio of Decision 766",
                   Terms(("overdue", "late", "open", "ended"), (1, 1, 0, 0), (0, 0, 1, 1), 100.0), level=True, groupings=BY, legal=BASIS,

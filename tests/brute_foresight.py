@@ -109,17 +109,17 @@ class Foresight:
         }
 
     def _one_stop(self, period: str) -> dict[str, float | None]:
-        """The words of the one-stop desk; what moved to another group counts where it is now."""
+        """The words of the one-stop desk; what was open when the period began counts where it was then."""
         since = begin(period, self._at)
         opened, overdue = (self._sum(f"dossier.{name}", None, self._at) for name in ("backlog", "overdue"))
         came, again, ended, late = (
             self._sum(f"dossier.{name}", since, self._at) for name in ("received", "reopened", "resolved", "resolved_late")
         )
-        if not self._group:  # nothing moves out of the province: what was open when the period began
-            assert opened + ended - came - again == self._sum("dossier.backlog", None, since)
-        to_handle = opened + ended
+        to_handle, carried = opened + ended, self._sum("dossier.backlog", None, since)
+        if not self._group:  # nothing moves out of the province
+            assert to_handle == carried + came + again
         share = 100 * (overdue + late) / to_handle if to_handle else None
-        return {"to_handle": float(to_handle), "carried_over": float(to_handle - came - again), "late_share": share}
+        return {"to_handle": float(to_handle), "carried_over": float(carried), "late_share": share}
 
     def _needed(self, ahead: Mapping[int, int]) -> float | None:
         """By trial: the least number of completions a day that no day's end needs more of."""
