@@ -19,13 +19,17 @@ from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.store.clickhouse import Store
 from ioc.vocabulary import Stream
+from tests import brute_feeds
 from tests.brute import COUNTERS, EDGES, MINUTE
 from tests.rolled import RESTATE, STEPS, begin
 
 MEANS = {name: scale for name, _, scale in COUNTERS.values()}
-SHARES = {"dossier.online_share": False, "dossier.on_time_share": True, "dossier.conformance": True, "ran.nr_share": False}
+SHARES = {
+    "dossier.online_share": False, "dossier.on_time_share": True, "dossier.conformance": True, "ran.nr_share": False,
+    "feed.correct": True, "feed.complete": False, "feed.clean": True,
+}  # fmt: skip
 """Whether the share is of the others."""
-DAYS = "dossier.handling_days"
+HISTOGRAMS = {"dossier.handling_days": EDGES, "feed.delay": brute_feeds.EDGES}
 Row = tuple[str, tuple[str, ...], int, int, tuple[int, ...]]
 """Indicator, dimensions, when it counts and when it became known (ms), measures."""
 
@@ -104,8 +108,8 @@ def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told
         part, whole = sums[at : at + 2] or (0, 0)
         value = INDEX.get(indicator, lambda part, whole: 100 * part / whole)(part, whole) if whole else None
         return Told(value, value, value, whole)
-    if indicator == DAYS:
-        return _median(sums)
+    if indicator in HISTOGRAMS:
+        return _median(sums, HISTOGRAMS[indicator])
     if indicator not in SHARES and indicator not in MEANS:
         count = sums[0] if sums else 0
         return Told(count, count, count, count)
@@ -118,15 +122,15 @@ def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told
     return Told(value, value, value, n)
 
 
-def _median(counts: Sequence[int]) -> Told:
+def _median(counts: Sequence[int], edges: Sequence[int]) -> Told:
     """The bucket of the lower median, and the place in it by rank."""
     total, before = sum(counts), 0
     rank = max(ceil(total / 2), 1)
     for place, inside in enumerate(counts):
         if before + inside >= rank:
-            if place + 1 == len(EDGES):
-                return Told(EDGES[place], EDGES[place], None, total)
-            lo, hi = EDGES[place : place + 2]
+            if place + 1 == len(edges):
+                return Told(edges[place], edges[place], None, total)
+            lo, hi = edges[place : place + 2]
             return Told(lo + (hi - lo) * (rank - before) / inside, lo, hi, total)
         before += inside
     return Told(None, None, None, 0)
@@ -141,7 +145,7 @@ def same(found: Told, wanted: Told) -> bool:
 
 
 def judge_reader(store: Store, catalog: Catalog, stream: Stream, sums: Sums, instants: Sequence[int], seed: int) -> int:
-    """What is read from panes at each instant, of a level and of two flows: the level to the millisecond, a window on the minute;
+    """What is read from panes at each instant, of a level and of two flows: the level to the millisecond, a window on the grain;
     which ones, and by which grouping, is chance."""
     rng, compared = random.Random(seed), 0
     levels, flows = ([i for i in stream.indicators if i.level == kind and not i.looks] for kind in (True, False))
@@ -149,7 +153,7 @@ def judge_reader(store: Store, catalog: Catalog, stream: Stream, sums: Sums, ins
         for indicator in [*rng.sample(levels, min(1, len(levels))), *rng.sample(flows, 2)]:
             level, grouping = indicator.level, rng.choice(indicator.groupings)
             window = None if level else rng.choice(indicator.windows)
-            until = at if level else at // MINUTE * MINUTE
+            until = at if level else at // stream.grain * stream.grain
             wanted = sums.by(indicator.name, grouping, 0 if window is None else begin(window, until), until)
             answers = read.value(store, catalog, indicator.name, at, window, by=grouping)
             found = {tuple(a.dims[d] for d in stream.dimensions): Told(a.value, a.lo, a.hi, a.n) for a in answers}
@@ -170,7 +174,7 @@ def judge_rolled(store: Store, stream: Stream, sums: Sums, instants: Sequence[in
         name = indicator.name
         for window in ("level",) if indicator.level else indicator.windows:
             held = _Held(store, indicator.view, window)
-            step = MINUTE if indicator.level else STEPS[window]
+            step = MINUTE if indicator.level else max(STEPS[window], stream.grain)
             for at in sorted({at // step * step for at in instants}):
                 low, rows = 0 if indicator.level else begin(window, at), held.at(at)
                 for grouping in indicator.groupings:

@@ -1,4 +1,5 @@
-"""Years: what looks at the sums of others must say at any instant (foresight, the words of the one-stop desk), by own formulas.
+"""Years: what looks at the sums of others must say at any instant (foresight, the words of the one-stop desk, silence), by own
+formulas.
 
 Own working days (`tests.brute_worktime`), own periods (`tests.rolled.begin`); the limits are those of streams/foresight.py.
 """
@@ -14,7 +15,7 @@ from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.store.clickhouse import Store
 from ioc.vocabulary import Indicator, Stream
-from tests.brute_worktime import HOUR, days, days_before, local, midnight, periods, worked, works
+from tests.brute_worktime import DAY, HOUR, days, days_before, local, midnight, periods, worked, works
 from tests.rolled import begin
 from tests.years import Sums, Told, _Held, same
 
@@ -87,19 +88,43 @@ class Looks:
 
     def _one_stop(self, word: str, since: int) -> dict[Group, float | None]:
         opened, overdue = self._count("backlog", 0, self._at), self._count("overdue", 0, self._at)
-        came, again, ended, late = (
-            self._count(name, since, self._at) for name in ("received", "reopened", "resolved", "resolved_late")
-        )
+        carried = self._count("backlog", 0, since)
+        ended, late = (self._count(name, since, self._at) for name in ("resolved", "resolved_late"))
         found: dict[Group, float | None] = {}
-        for group in _all((opened, overdue, came, again, ended, late)):
+        for group in _all((opened, overdue, carried, ended, late)):
             whole = opened.get(group, 0) + ended.get(group, 0)
             if word == "to_handle":
                 found[group] = whole
             elif word == "carried_over":
-                found[group] = whole - came.get(group, 0) - again.get(group, 0)
+                found[group] = carried.get(group, 0)
             else:
                 found[group] = 100 * (overdue.get(group, 0) + late.get(group, 0)) / whole if whole else None
         return found
+
+
+class Silence:
+    """The same for the silence of sources."""
+
+    def __init__(self, sums: Sums, grouping: Group, at: int, known: int | None) -> None:
+        self._sums, self._grouping, self._at, self._known = sums, grouping, at, known
+
+    def values(self, indicator: str) -> dict[Group, float | None]:
+        """How much is usual where nothing came in an hour, or in a day."""
+        length = 24 * HOUR if indicator == "feed.silent_day" else HOUR
+        now, *before = (self._came(back, length) for back in (0, *range(1, 8), 14, 21, 28))
+        today = local(self._at - 1)[0]
+        holiday = today.weekday() < 5 and not works(today)
+        found: dict[Group, float | None] = {}
+        for group in _all((now, *before)):
+            days = [came.get(group, 0) for came in before[:7]]
+            weeks = [0, 0] if holiday else sorted(came.get(group, 0) for came in before[6:])
+            found[group] = 0 if now.get(group) else max(min(days), weeks[1])
+        return found
+
+    def _came(self, back: int, length: int) -> dict[Group, int]:
+        end = self._at - back * DAY
+        found = self._sums.by("feed.received", self._grouping, end - length, end, self._known)
+        return {group: measures[0] for group, measures in found.items()}
 
 
 def _all(parts: Iterable[dict[Group, Any]]) -> set[Group]:
@@ -114,14 +139,14 @@ def nothing(indicator: str) -> float | None:
 def judge_looks(store: Store, catalog: Catalog, stream: Stream, sums: Sums, instants: Sequence[int], seed: int) -> int:
     """Reader and rolled first finals against these: at each instant some of them, by a grouping of chance, as known then and now;
     rolled, all of them at the hour before."""
-    rng, compared = random.Random(seed), 0
+    rng, compared, grain = random.Random(seed), 0, stream.grain
     looking = [i for i in stream.indicators if i.looks]
     for at in instants:
         for indicator in rng.sample(looking, 2):
-            grouping, known = rng.choice(indicator.groupings), rng.choice((None, at // 60_000 * 60_000))
-            # what was received or resolved is known by the minute alone
+            grouping, known = rng.choice(indicator.groupings), rng.choice((None, at // grain * grain))
+            # what was received or resolved is known by the grain alone
             exact = indicator.name.startswith(("dossier.overdue_ahead_", "dossier.needed_daily"))
-            wanted = Looks(sums, grouping, at if exact else at // 60_000 * 60_000, known).values(indicator.name)
+            wanted = _looks(sums, grouping, at if exact else at // grain * grain, known, indicator)
             answers = read.value(store, catalog, indicator.name, at, known=known, by=grouping)
             found = {tuple(a.dims[d] for d in stream.dimensions): a.value for a in answers}
             for group in found.keys() | wanted.keys():
@@ -131,12 +156,17 @@ def judge_looks(store: Store, catalog: Catalog, stream: Stream, sums: Sums, inst
     return compared + sum(_judge_rolled(store, stream, sums, indicator, instants) for indicator in looking)
 
 
+def _looks(sums: Sums, grouping: Group, at: int, known: int | None, indicator: Indicator) -> dict[Group, float | None]:
+    kind = Silence if indicator.name.startswith("feed.") else Looks
+    return kind(sums, grouping, at, known).values(indicator.name)
+
+
 def _judge_rolled(store: Store, stream: Stream, sums: Sums, indicator: Indicator, instants: Sequence[int]) -> int:
     held, compared = _Held(store, indicator.view, "level"), 0
     for at in sorted({at // HOUR * HOUR for at in instants}):
         rows = held.at(at)
         for grouping in indicator.groupings:
-            wanted = Looks(sums, grouping, at, at).values(indicator.name)
+            wanted = _looks(sums, grouping, at, at, indicator)
             mine = [g for g in rows if tuple(d for d, v in zip(stream.dimensions, g, strict=True) if v != "*") == grouping]
             for group in {*wanted, *mine}:
                 first = rows[group][1] if group in rows else nothing(indicator.name)

@@ -6,8 +6,11 @@ import json
 import os
 import random
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +24,7 @@ from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, MINUTE
-from tests import brute
+from tests import brute, brute_feeds
 from tests.brute import DOSSIER, RAN, Record, partition_of
 from tests.counting import CATALOG, panes, pipeline, poll, real_store
 from tests.logs import beat, record
@@ -35,6 +38,7 @@ END = brute.ms("2026-06-01T00:00:00+07:00")
 LENGTH = 3 * 365 * DAY
 DOSSIERS = CATALOG.stream_of("dossier.backlog")
 RADIO = CATALOG.stream_of("ran.rsrp")
+FEEDS = CATALOG.stream_of("feed.received")
 
 
 def loaded(count: int, opened: int) -> list[Record]:
@@ -104,6 +108,14 @@ def test_the_store_that_the_benchmark_keeps_is_what_a_brute_force_says() -> None
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(7200)
+def test_a_year_of_the_demo_is_what_a_brute_force_says_and_what_was_foreseen_what_was_known(tmp_path: Path) -> None:
+    folder, days = Path(os.environ.get("IOC_TEST_YEAR") or tmp_path / "year"), (365 * DAY, DAY)
+    years.make(folder, CATALOG, print, *days)
+    judge_kept(folder, years.province_of(Settings(data_dir=folder), *days))
+
+
+@pytest.mark.proof
 @pytest.mark.timeout(1800)
 def test_a_kept_store_is_made_once_and_is_what_a_brute_force_says(tmp_path: Path) -> None:
     folder, said = tmp_path / "kept", list[str]()
@@ -131,34 +143,66 @@ def judge_kept(folder: Path, province: Province) -> None:
     sums, begins = sums_of(province)
     with running_store(folder) as url:
         store = Store(Settings(clickhouse_url=url))
-        until = province.anchor - 2 * MINUTE  # the last steps are final only after the past
-        for stream in (DOSSIERS, RADIO):
-            asked = instants(begins[stream.topic], until, seed=7)
-            assert judge_reader(store, CATALOG, stream, sums[stream.topic], asked, seed=2) > 100
-            assert judge_rolled(store, stream, sums[stream.topic], asked, until) > 1_000
+        for stream in (DOSSIERS, RADIO, FEEDS):
+            until = province.anchor - stream.delay - stream.grain  # the last steps are final only after the past
+            asked = instants(begins[stream.name], until, seed=7)
+            assert judge_reader(store, CATALOG, stream, sums[stream.name], asked, seed=2) > 100
+            assert judge_rolled(store, stream, sums[stream.name], asked, until) > 1_000
+            if any(indicator.looks for indicator in stream.indicators):
+                assert judge_looks(store, CATALOG, stream, sums[stream.name], asked, seed=3) > 100
 
 
 def sums_of(province: Province) -> tuple[dict[str, Sums], dict[str, int]]:
-    """The contributions of its past by topic, and when that begins. All came in order: it was known when it happened."""
-    sums, begins = {s.topic: Sums(s.dimensions) for s in (DOSSIERS, RADIO)}, dict[str, int]()
-    waiting = OrderedDict[bytes, tuple[int, list[bytes]]]()  # a dict is slow to lose its first
+    """The contributions of its past by stream, each known when its event came, and when that begins. Of the feeds all of it."""
+    sums = {s.name: Sums(s.dimensions) for s in (DOSSIERS, RADIO, FEEDS)}
+    begins, feeds = dict[str, int](), dict[Any, tuple[int, ...]]()
+    with get_context("spawn").Pool() as pool:
+        lives = _lives(province, sums, begins, feeds)
+        while some := list(islice(lives, 4_096)):
+            for rows in pool.imap_unordered(told_by_event, some, 64):
+                sums[DOSSIERS.name].add(rows)
+    sums[FEEDS.name].add((*key, measures) for key, measures in feeds.items())
+    return sums, begins | {FEEDS.name: min(begins.values())}
+
+
+def _lives(
+    province: Province, sums: Mapping[str, Sums], begins: dict[str, int], feeds: dict[Any, tuple[int, ...]]
+) -> Iterator[list[bytes]]:
+    """The events of each dossier, once it is over; what others say is added up on the way."""
+    latest, waiting = 0, OrderedDict[bytes, tuple[int, list[bytes]]]()  # a dict is slow to lose its first
     for event in province.history():
-        begins.setdefault(event.topic, event.time_ms)
+        assert latest <= event.time_ms, "all came in order: it was known when it happened"
+        latest = event.time_ms
+        told = json.loads(event.value)
+        hour = latest // brute.HOUR * brute.HOUR
+        for (indicator, dims, at), measures in brute_feeds.rows(
+            told["source"], latest, "accepted", brute.ms(told["time"])
+        ).items():
+            key = (indicator, dims, at, hour)
+            feeds[key] = brute.plus(feeds.get(key), measures)
+        begins.setdefault(RADIO.name if event.topic == RAN else DOSSIERS.name, latest)
         if event.topic == RAN:
-            sums[RAN].add(known_at_once(brute.radio(json.loads(event.value))))
+            sums[RADIO.name].add(panes_of(brute.radio(told), latest))
             continue
-        waiting.setdefault(event.key, (event.time_ms, []))[1].append(event.value)
+        waiting.setdefault(event.key, (latest, []))[1].append(event.value)
         key, (began, values) = next(iter(waiting.items()))
-        if began < event.time_ms - LIFE - DAY:  # it is over
-            sums[DOSSIER].add(known_at_once(brute.contributions([json.loads(v) for v in values])))
+        if began < latest - LIFE - DAY:  # it is over
+            yield values
             del waiting[key]
-    for _, values in waiting.values():
-        sums[DOSSIER].add(known_at_once(brute.contributions([json.loads(v) for v in values])))
-    return sums, begins
+    yield from (values for _, values in waiting.values())
 
 
-def known_at_once(rows: brute.Rows) -> Iterator[Row]:
+def told_by_event(values: Sequence[bytes]) -> list[Row]:
+    """What each event of a dossier adds to what those before it said."""
+    history, said, found = list[brute.Event](), brute.Rows(), list[Row]()
+    for value in values:
+        history.append(json.loads(value))
+        before, said = said, brute.contributions(history)
+        found += panes_of(brute.minus(said, before), brute.ms(history[-1]["time"]))
+    return found
+
+
+def panes_of(rows: brute.Rows, known: int) -> Iterator[Row]:
     """The rows as panes: all but levels by the minute."""
     for (indicator, dims, at), measures in rows.items():
-        bucket = at if indicator in brute.LEVELS else at // MINUTE * MINUTE
-        yield indicator, dims, bucket, bucket, measures
+        yield indicator, dims, at if indicator in brute.LEVELS else at // MINUTE * MINUTE, known // MINUTE * MINUTE, measures
