@@ -128,7 +128,7 @@ def towns(folder: Path, world: World, *, rollups: bool = True, by: Dims = ("dist
             Indicator("towns.days", "Số ngày", "Days", "ngày", "days it was open", DAYS_OPEN, **flow),  # type: ignore[arg-type]
         ),
         rollups=(
-            Rollup("sort", of="kind", file=kinds, key="sort", names={"house": "Nhà ở"}),
+            Rollup("sort", of="kind", file=kinds, key="sort", names={"house": "Nhà ở", "road": "road"}),
             *(Rollup(level, of="unit", tree=tree) for level in ("province", "district", "commune")),
         )
         if rollups

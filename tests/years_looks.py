@@ -145,7 +145,7 @@ def judge_looks(store: Store, catalog: Catalog, stream: Stream, sums: Sums, inst
         for indicator in rng.sample(looking, 2):
             grouping, known = rng.choice(indicator.groupings), rng.choice((None, at // grain * grain))
             # what was received or resolved is known by the grain alone
-            exact = indicator.name.startswith(("dossier.overdue_ahead_", "dossier.needed_daily"))
+            exact = indicator.name.startswith(("dossier.overdue_ahead_", "dossier.needed_daily", "dossier.carried_over_"))
             wanted = _looks(sums, grouping, at if exact else at // grain * grain, known, indicator)
             answers = read.value(store, catalog, indicator.name, at, known=known, by=grouping)
             found = {tuple(a.dims[d] for d in stream.dimensions): a.value for a in answers}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ioc.asking.question import moment
+from ioc.asking.question import moment, now
 from ioc.asking.read import value
 from ioc.catalog import Catalog
+from ioc.errors import UsageError
 from ioc.store.clickhouse import Store, literal
+from ioc.times import iso
 from ioc.units.rollups import groups
 from ioc.vocabulary import UNKNOWN
 
@@ -16,19 +18,28 @@ SHOWN = ("feed.received", "feed.correct", "feed.complete", "feed.clean", "feed.d
 
 
 def feeds(store: Store, catalog: Catalog, at: int | None = None) -> list[dict[str, Any]]:
-    """One row a source that ever sent, at `at` (ms): name, agency, contact, and its indicators over a day (complete: seven)."""
-    names = catalog.units()
+    """One row a source that ever sent, or is listed, at `at` (ms): name, agency, contact, and its indicators over a day
+    (complete: seven). One that never sent has received 0, and no other indicator.
+
+    Raises UsageError for a time that is to come.
+    """
+    names, known_to = catalog.units(), now(store)
+    if at is not None and known_to is not None and at > known_to:
+        raise UsageError(f"{iso(at)} is to come: what is counted ends at {iso(known_to)}")
     stream = catalog.stream_of(SHOWN[0])
     known = {rollup.name: groups(rollup) for rollup in stream.rollups}
     found: dict[str, dict[str, Any]] = {}
+    listed = sorted({source for of in known.values() for source in of}) if known_to is not None else []
     for name in SHOWN:
         indicator = stream.indicator(name)
         window = None if indicator.level else "1d" if "1d" in indicator.windows else indicator.windows[0]
         for answer in value(store, catalog, name, at, window, by=["source"]):
             source = answer.dims["source"]
-            row = found.setdefault(source, {"source": source, "name": names.get(source, "")})
-            row |= {group: of.get(source, UNKNOWN) for group, of in known.items()} | {name: answer.value}
-    return [found[source] for source in sorted(found)]
+            found.setdefault(source, {})[name] = answer.value
+    for source in listed:
+        found.setdefault(source, {SHOWN[0]: 0.0})
+    told = {source: {group: of.get(source, UNKNOWN) for group, of in known.items()} for source in found}
+    return [{"source": source, "name": names.get(source, ""), **told[source], **found[source]} for source in sorted(found)]
 
 
 @dataclass(frozen=True)

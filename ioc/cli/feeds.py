@@ -31,7 +31,8 @@ def list_feeds(
 ) -> None:
     """List who sends: over the last day what came and in what quality, whether it is unusually silent, and whom to call.
 
-    Silent tells how many records are usual where none came, by the hour or by the day. Exits 1 when a feed is silent.
+    Silent tells how many records are usual where none came, by the hour or by the day. A source of streams/data/feeds.toml
+    that never sent is listed, too: it has received 0. Exits 1 when a feed is silent.
     Example: ioc feeds list
     """
     from ioc.asking.feeds import feeds as of

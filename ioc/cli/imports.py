@@ -74,6 +74,9 @@ def _reading(shown: Any) -> Any:
 # ---- telling
 
 
+IN_VAIN = "the map wants no row of these files, so nothing was sent: are they of another one? `ioc import --help` names all"
+
+
 @dataclass(frozen=True)
 class _Balance:
     """Where the rows went: rows = wanted + unwanted + unreadable."""
@@ -90,6 +93,11 @@ class _Balance:
     def said(self) -> str:
         unwanted = f"unwanted {self.unwanted:,}" + (" (no [[event]]'s conditions hold)" if self.unwanted else "")
         return f"rows {self.rows:,} = with events {self.wanted:,} + {unwanted} + unreadable {self.unreadable:,}"
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether there are rows, and the map wants none of them."""
+        return self.unwanted > 0 and not self.wanted
 
     def as_dict(self) -> dict[str, int]:
         return {"rows": self.rows, "with_events": self.wanted, "unwanted": self.unwanted, "unreadable": self.unreadable}
@@ -121,7 +129,9 @@ def _tell(done: Importing, no_wait: bool, as_json: bool) -> None:
             say("no event has a time that counts, so nothing was sent; look at `[time]` of the map, and try with --check")
         elif rejected:
             say("see `ioc rejects list`, with the same --run and --data")
-    raise typer.Exit(1 if rejected else 0)
+        if balance.in_vain:
+            say(IN_VAIN)
+    raise typer.Exit(1 if rejected or balance.in_vain else 0)
 
 
 def _verdicts(sent: int, accepted: int, duplicate: int, rejected: int) -> str:
@@ -163,5 +173,5 @@ def _check(settings: Settings, files: list[Path], log_map: Map, as_json: bool) -
         show(balance.said())
         show(f"events {statistics.events:,} = valid {valid['valid']:,} + to be rejected {rejected:,}")
         _print_details(statistics, found.refused)
-        say("nothing was sent")
-    raise typer.Exit(1 if rejected else 0)
+        say(IN_VAIN if balance.in_vain else "nothing was sent")
+    raise typer.Exit(1 if rejected or balance.in_vain else 0)

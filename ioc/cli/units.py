@@ -80,7 +80,7 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
     except UnitsRefused as error:
         wrong, unknown, told = list(error.found), [], ""
     else:
-        wrong, told = [], _told(found)
+        wrong, told = _gone(found, _folder(into)) if files else [], _told(found)
         unknown = [] if files else _unknown(run, data)
     if as_json:
         dump({"wrong": wrong, "unknown": unknown})
@@ -91,6 +91,22 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
             show(table("đơn vị không rõ / unknown units in the data", columns, [tuple(row.values()) for row in unknown]))
     if wrong or unknown:
         raise typer.Exit(1)
+
+
+def _gone(tree: Tree, folder: Path) -> list[str]:
+    """What is said of units that are in force, and would be so no longer: none ends by being left out."""
+    from ioc.units.reading import UnitsRefused
+    from ioc.units.reading import tree as in_force
+
+    try:
+        before = in_force(folder)
+    except UnitsRefused:  # what is there is wrong itself
+        return []
+    if not (gone := sorted({*before.identities()} - {*tree.identities()})):
+        return []
+    some = f"{', '.join(gone[:5])}{', ...' if len(gone) > 5 else ''}"
+    said = "units in force are not in these files, and a file is the whole list"
+    return [f"{len(gone)} {said}: {some}; one that ends stays, with the day in valid_to"]
 
 
 def _told(tree: Tree) -> str:
@@ -123,11 +139,13 @@ def import_units(
         list[Path], typer.Argument(metavar="FILE...", help="units.csv, successors.csv, or both; known by their headers.")
     ],
     into: Into = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Also where units that are in force are not in the files.")] = False,
     data: Data = None,
 ) -> None:
     """Put files of units in force, if they hold together with what they do not replace; else nothing changes.
 
-    Boards follow at once where a centre runs; the worker's alerts by a rollup once it is started again. Nothing is counted anew.
+    A file takes the place of the whole list: a unit that ends stays in it, with the day it ends. Boards follow at once where a
+    centre runs; the worker's alerts by a rollup once it is started again. Nothing is counted anew.
     Example: ioc units import units.csv successors.csv
     """
     from ioc.units.reading import UnitsRefused, install, kind_of, opened
@@ -137,6 +155,8 @@ def import_units(
         found = _of_files(files, folder)
     except UnitsRefused as error:
         raise IocError(f"{error}\nnothing is changed: what was in force stays") from None
+    if not drop and (gone := _gone(found, folder)):
+        raise IocError(f"{gone[0]}\nnothing is changed: what was in force stays; --drop takes them away")
     install({kind_of(file): file for file in map(opened, files)}, folder)
     show(f"{_told(found)}\nin force from now on: {folder}")
     if into is None:

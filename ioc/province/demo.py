@@ -16,11 +16,12 @@ from itertools import chain
 
 import structlog
 
+from ioc.catalog import REJECTS, load
 from ioc.errors import ServiceAway
 from ioc.events.batch import RECEIVED
 from ioc.kafka import KafkaError, Sender, send_to_all
 from ioc.province.demo_state import State, moved, remember, state_of
-from ioc.province.model import TOPICS, Outgoing, Province
+from ioc.province.model import Outgoing, Province
 from ioc.settings import Settings
 from ioc.times import iso
 
@@ -83,12 +84,12 @@ async def run_history(settings: Settings, province: Province, progress: Progress
 
 
 async def _beat(sender: Sender, name: str, at: int) -> None:
-    """A heartbeat of the import into every partition, received at `at` ms."""
+    """A heartbeat of the import into every partition, received at `at` ms. All topics: feeds are final when all are."""
     beat = {
         "specversion": "1.0", "id": f"demo-{name}-{at}", "source": "/ioc/demo", "type": "vn.ioc.heartbeat.v1",
         "time": iso(at), "data": {"origin": "import"},
     }  # fmt: skip
-    await send_to_all(sender, TOPICS, None, json.dumps(beat).encode(), [(RECEIVED, b"%d" % at)])
+    await send_to_all(sender, (*load().topics, REJECTS), None, json.dumps(beat).encode(), [(RECEIVED, b"%d" % at)])
 
 
 async def run_live(

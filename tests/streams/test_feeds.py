@@ -25,7 +25,7 @@ from ioc.calendar.looks import reach, shifts
 from ioc.calendar.workdays import calendar
 from ioc.catalog import Catalog
 from ioc.counting.samples import fault
-from ioc.errors import DeclarationError
+from ioc.errors import DeclarationError, UsageError
 from ioc.events import rejects
 from ioc.events.exact_lane import Reject
 from ioc.events.rejects import pack, refused
@@ -386,8 +386,13 @@ def test_numbers_that_never_came_are_named_and_so_is_a_source_that_does_not_numb
 
 def test_a_list_of_feeds_says_what_each_value_says(store: Store) -> None:
     at = START + 13 * DAY
-    rows = {row["source"]: row for row in feeds(store, CATALOG, at)}
+    every = {row["source"]: row for row in feeds(store, CATALOG, at)}
+    rows = {source: row for source, row in every.items() if len(row) > 5}
     assert rows.keys() == {"/s", "/other", "/r", "?"}
+    never = every["/portal/thanhhoa"]
+    assert (never["feed.received"], never["name"]) == (0, "Cổng dịch vụ công tỉnh Thanh Hóa")
+    with pytest.raises(UsageError, match="is to come: what is counted ends at"):
+        feeds(store, CATALOG, to_ms("2099-01-01T00:00:00Z"))
     for source, row in rows.items():
         assert row["contact"] == row["agency"] == "?"
         for name in ("feed.received", "feed.clean", "feed.silent"):

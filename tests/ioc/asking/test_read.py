@@ -93,7 +93,7 @@ def test_a_flow_is_read_on_the_grain_and_the_answer_says_so(store: Store) -> Non
 
 
 def test_a_level_that_looks_at_flows_is_read_on_the_grain_for_they_are_kept_by_it(store: Store) -> None:
-    answer = one(store, "dossier.carried_over_month", at=T0 + HOUR + 200)  # A is open, B will be in 300 ms
+    answer = one(store, "dossier.to_handle_month", at=T0 + HOUR + 200)  # A is open, B will be in 300 ms
     assert (answer.value, answer.at) == (0, T0 + HOUR)
     assert "on the grain" in answer.notes[0]
     assert one(store, "dossier.to_handle_month", at=T0 + HOUR + MINUTE).value == 2

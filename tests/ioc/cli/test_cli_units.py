@@ -72,6 +72,20 @@ def test_files_with_faults_are_refused_with_lines_and_what_is_in_force_stays(ioc
     assert "nothing is changed" in ioc("units", "import", str(tmp_path / "no.csv"), "--into", str(folder)).err
 
 
+def test_a_file_without_units_that_are_in_force_is_refused_unless_they_are_to_go(ioc: Ioc, folder: Path, tmp_path: Path) -> None:
+    few, none = tmp_path / "few.csv", tmp_path / "none.csv"
+    few.write_text("\n".join(GOOD[:2]))
+    none.write_text(SUCCESSORS)
+    before = (folder / "units.csv").read_bytes()
+    for asked in ("check", "import"):
+        ended = ioc("units", asked, str(few), str(none), "--into", str(folder))
+        assert ended.code == 1
+        assert "3 units in force are not in these files, and a file is the whole list: 101, 101@20" in ended.out + ended.err
+    assert (folder / "units.csv").read_bytes() == before
+    assert ioc("units", "import", str(few), str(none), "--drop", "--into", str(folder)).code == 0
+    assert (folder / "units.csv").read_bytes() == few.read_bytes()
+
+
 @pytest.fixture
 def counted(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two permits of a commune, one of a code that never was."""

@@ -217,3 +217,19 @@ def test_ctrl_c_says_how_much_was_sent_and_that_to_import_again_is_safe(
             done.send(store, None)
     assert f"broken off after about {sent} of 4 events were sent; to import the files again is safe" in capsys.readouterr().err
     assert made == left
+
+
+def test_files_of_which_the_map_wants_nothing_are_a_fault_and_no_success(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A portal has two kinds of messages: with the map of the other kind all of them would be gone without a word."""
+    log, log_map = files
+    log.write_text("no,at\n,2026-01-06\n,2026-01-07\n")
+    with pytest.raises(SystemExit) as end:
+        cli.app()(["import", str(log), "--map", str(log_map), "--check"])
+    told = capsys.readouterr()
+    assert end.value.code == 1
+    assert "rows 2 = with events 0 + unwanted 2" in told.out
+    assert "the map wants no row of these files" in told.err
+    log.write_text("no,at\n")
+    assert ioc(capsys, "import", str(log), "--map", str(log_map), "--check")[0] == 0, "there is nothing to want"

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
+from ioc.catalog import REJECTS, load
 from ioc.errors import UsageError
 from ioc.kafka import consumer, create_topics, partitions
 from ioc.province.demo import Sent, run_history, run_live, wall_ms
 from ioc.province.demo_state import open_province, remembered
-from ioc.province.model import TOPICS, Province
+from ioc.province.model import Province
 from ioc.settings import Settings
 from ioc.times import DAY, HOUR, MINUTE
 from tests.services import free_port, running_broker
 
 PARTITIONS = 3
+TOPICS = (*load().topics, REJECTS)
 
 
 @pytest.fixture(scope="module")
