@@ -73,7 +73,19 @@ def _reopened(dims: Dims, at: int) -> list[Contribution]:
 def _open(received: int, before: Dims, span: Span) -> list[Contribution]:
     """The levels of a stretch of an open dossier's life; `before`: the dimensions of the stretch before it."""
     start, end, dims, due, paused, _, _ = span
-    rows: list[Contribution] = []
+    rows: list[Contribution]
+    if end is None and paused is None and due is not None and start < due and before == dims:  # by far the most, so told at once
+        soon, today = nearing(due)
+        return [
+            ("dossier.backlog", dims, start, ONE),
+            ("dossier.overdue", dims, due, ONE),
+            ("dossier.due_soon", dims, soon if soon > start else start, ONE),
+            ("dossier.due_soon", dims, due, TAKE),
+            ("dossier.due_today", dims, today if today > start else start, ONE),
+            ("dossier.due_today", dims, due, TAKE),
+            ("index766.2_1", dims, due, index766.LATE[index766.same_periods(received, due)]),
+        ]
+    rows = []
     _on(rows, "dossier.backlog", dims, start, end)
     late = overdue(span)
     if late is not None:

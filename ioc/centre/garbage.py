@@ -11,8 +11,9 @@ import gc
 
 import pyarrow as pa
 
-YOUNG = 1_000_000
-"""New objects after which the young ones are looked at: more than a poll of 20,000 events makes, for most of them end with it."""
+YOUNG = 4_000_000
+"""New objects after which the young ones are looked at: more than three polls of 20,000 events make (one is decoded, one counted,
+one written), for most of them end with it."""
 NEVER = 1_000_000
 LARGE = 1 << 20
 """Bytes from which on a buffer goes back to the system when it is freed. By itself the C library takes what was freed once for

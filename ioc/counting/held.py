@@ -51,10 +51,14 @@ class Work:
 
 
 class Entities:
-    """Histories by entity: packed, those used last at the end, and of some the life so far. Bounded in bytes by `settle`."""
+    """Histories by entity: packed, those used last at the end, and of some the life so far. Bounded in bytes by `settle`.
+
+    Ended ones go first: hardly any of them is used again, and each takes the room of an open one.
+    """
 
     def __init__(self) -> None:
         self._packed: OrderedDict[str, bytes] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._bytes = 0
         self._new: dict[str, bytes] = {}
         self._last: dict[str, bytes] = {}
@@ -80,12 +84,21 @@ class Entities:
         old = self._packed.pop(entity, None)
         self._packed[entity] = self._new[entity] = packed
         self._bytes += len(packed) - len(old) if old is not None else len(packed) + ENTITY_BYTES
+        if history.lifecycle()[1] is not None:
+            self._ended[entity] = None
+        elif self._ended:
+            self._ended.pop(entity, None)
         self._lives[entity] = history.rest()
 
     def settle(self, limit: int) -> None:
-        """All but the last ones are in the store: forget lives, then those used longest ago until the rest takes at most `limit`
-        bytes."""
+        """All but the last ones are in the store: forget ended ones, lives, then those used longest ago until the rest takes at
+        most `limit` bytes."""
         self._last, self._new = self._new, {}
+        while self._ended and self._bytes + len(self._lives) * LIFE_BYTES > limit:
+            entity, _ = self._ended.popitem(last=False)
+            self._lives.pop(entity, None)
+            if (packed := self._packed.pop(entity, None)) is not None:
+                self._bytes -= len(packed) + ENTITY_BYTES
         while self._lives and self._bytes + len(self._lives) * LIFE_BYTES > limit:
             self._lives = dict(islice(self._lives.items(), len(self._lives) // 2 + 1, None))
         while self._bytes > limit and self._packed:

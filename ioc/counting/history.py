@@ -160,7 +160,7 @@ class History:
 
     def _walked(self, fold: Fold[Any]) -> Any:
         if self._life is _UNKNOWN:
-            self._life = fold.life(self.steps())
+            self._life = fold.life(self.steps()) if self._size else fold.begin()
         return self._life
 
     def steps(self) -> list[tuple[Any, ...]]:
@@ -216,10 +216,14 @@ class History:
 
 def _stated(step: tuple[Any, ...]) -> list[Any]:
     """The step's fields but for the last ones that state nothing: most events state few of them."""
-    size = len(step)
-    while step[size - 1] is None:  # the first field is the time
-        size -= 1
-    return [*step[:size]]
+    size = len(step) - step.count(None)
+    front = step[:size]
+    if None in front:  # something is stated behind what is not
+        size = len(step)
+        while step[size - 1] is None:  # the first field is the time
+            size -= 1
+        front = step[:size]
+    return [*front]
 
 
 def _written(rows: list[Row]) -> bytes:

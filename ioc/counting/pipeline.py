@@ -142,11 +142,14 @@ class Pipeline:
 
     def settle(self) -> None:
         """All but what was counted last is in the store: what the caches have no room for may go."""
-        budget = (self.settings.cache_mb << 20) // max(len(self._parts), 1)
-        for part in self._parts.values():
-            part.panes.settle(budget // 4 // PANE_BYTES)
+        budget = self.settings.cache_mb << 20
+        stateful = {stream.name for stream in self.catalog.streams if stream.contributions}
+        sharing = sum(name in stateful for name, _ in self._parts)  # what counts no entities needs no room for them
+        for (name, _), part in self._parts.items():
+            part.panes.settle(budget // 4 // len(self._parts) // PANE_BYTES)
             part.seen.settle()
-            part.entities.settle(budget * 3 // 4)
+            if name in stateful:
+                part.entities.settle(budget * 3 // 4 // sharing)
 
     @contextmanager
     def _or_nothing(self) -> Iterator[None]:

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ioc.counting import seen
+from ioc.counting.held import ENTITY_BYTES, LIFE_BYTES, Entities
+from ioc.counting.history import History
 from ioc.errors import IocError, ServiceAway
 from ioc.events.batch import Batch, record_hash
 from ioc.events.decode import Clock
@@ -21,10 +23,12 @@ from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.store.state import Checkpoint
 from tests import brute
-from tests.counting import OF_LOGS, count, everything, panes, pipeline, poll, real_store, verdicts
+from tests.counting import CATALOG, OF_LOGS, count, everything, panes, pipeline, poll, real_store, verdicts
 from tests.fake import FakeStore, away
+from tests.ioc.counting.test_history import item
 from tests.logs import START, batch, beat, by_place, dossier, ran, random_log, record
 
+DOSSIERS = CATALOG.stream_of("dossier.backlog")
 SEEDS = st.integers(0, 10**9)
 FEW = settings(max_examples=settings().max_examples // 3)
 """A schedule takes 0.2 s."""
@@ -224,3 +228,38 @@ def test_partitions_given_up_and_taken_again_start_from_the_store() -> None:
     made.assign([(brute.DOSSIER, 0)], {brute.DOSSIER: 2})
     count(made, log, random.Random(2))
     right(store, log)
+
+
+def test_the_room_for_entities_is_shared_by_those_who_have_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted among those who have none, a stream of records took half of it: dossiers were read again from the store."""
+    limits: list[int] = []
+    monkeypatch.setattr("ioc.counting.held.Entities.settle", lambda _, limit: limits.append(limit))
+    made = pipeline(FakeStore(), 4)
+    made.settle()
+    assert len(limits) == 4
+    assert sum(limits) == (made.settings.cache_mb << 20) * 3 // 4
+
+
+def test_ended_dossiers_make_room_for_open_ones() -> None:
+    def history(name: str, *states: str) -> History:
+        made = History(DOSSIERS)
+        for n, state in enumerate(states):
+            made.add(item(dossier(name, f"{name}-{n}", state, START + n), n))
+        return made
+
+    held = Entities()
+    for name, states in (
+        ("A", ("received",)),
+        ("B", ("received", "completed")),
+        ("C", ("received",)),
+        ("D", ("received", "refused")),
+    ):
+        held.put(name, history(name, *states))
+    held.put("D", history("D", "received", "refused", "received"))
+    for _ in range(2):
+        held.settle(1 << 20)
+    assert held.lacking("ABCD") == set()
+    held.settle(sum(len(held.get(DOSSIERS, name).pack()) + ENTITY_BYTES + LIFE_BYTES for name in "ABCD") - 1)  # type: ignore[union-attr]
+    assert held.lacking("ABCD") == {"B"}, "the only one that has ended, though A was used before it"
+    held.settle(0)
+    assert held.lacking("ABCD") == set("ABCD")
