@@ -243,17 +243,13 @@ def test_the_room_for_entities_is_shared_by_those_who_have_some(monkeypatch: pyt
 def test_ended_dossiers_make_room_for_open_ones() -> None:
     def history(name: str, *states: str) -> History:
         made = History(DOSSIERS)
-        for n, state in enumerate(states):
-            made.add(item(dossier(name, f"{name}-{n}", state, START + n), n))
+        for n, one in enumerate(states):
+            made.add(item(dossier(name, f"{name}-{n}", one, START + n), n))
         return made
 
     held = Entities()
-    for name, states in (
-        ("A", ("received",)),
-        ("B", ("received", "completed")),
-        ("C", ("received",)),
-        ("D", ("received", "refused")),
-    ):
+    lives = {"A": ["received"], "B": ["received", "completed"], "C": ["received"], "D": ["received", "refused"]}
+    for name, states in lives.items():
         held.put(name, history(name, *states))
     held.put("D", history("D", "received", "refused", "received"))
     for _ in range(2):
