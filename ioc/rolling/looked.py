@@ -96,12 +96,13 @@ def _read(
 def _seen(looks: Sequence[Look], before: int, last: int) -> tuple[str, str]:
     """How the panes of one indicator are read for its looks, as SQL: `at`, and which of them.
 
-    What all of them saw before `before` already stands at one time. Times are kept by the step, but where they leave again.
+    What all of them saw before `before` already stands at one time. Times are kept by the step, but where working hours pass.
     """
     moves = [shift for look in looks for shift in shifts(*look.where)]
     low, high = min(shift.back(before) for shift in moves), max(shift.back(last) for shift in moves)
     leave = [look.leaves for look in looks]
-    at = MS("at") if any(leave) else f"{MS('at')} - positiveModulo({MS('at')}, {STEP})"
+    to_the_ms = any(look.last for look in looks)  # days, periods and hours begin and end on the step
+    at = MS("at") if to_the_ms else f"{MS('at')} - positiveModulo({MS('at')}, {STEP})"
     since = f"at >= {steps.moment(low)} AND " if all(leave) else ""  # what has left again is nothing
     return f"if(at >= {steps.moment(low)}, {at}, {low - 1})", f"{since}at < {steps.moment(high)}"
 
