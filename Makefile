@@ -58,7 +58,7 @@ test: install ## run all tests against a real broker and store, started on free 
 quick: install ## run the tests without the slow ones
 	@$(PYTEST) -m 'not slow and not proof' $(ARGS)
 
-proof: install ## run the long proofs: hundreds of schedules and examples, fuzzers, a storm, 1,000 faults, three years of the province; 40 minutes on two cores, and what ioc bench --only years takes, once
+proof: install ## run the long proofs: hundreds of schedules and examples, fuzzers, a storm, 1,000 faults, a year and three years of the province; an hour and a half on two cores, and what ioc bench --only years takes, once
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m 'proof or thorough or hypothesis' --timeout 86400 $(ARGS)
 
 chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour

@@ -4,7 +4,7 @@ Tests are independent: whoever uses `broker` or `store_url` brings topics and a 
 `IOC_TEST_DATA` is the folder of the real logs (`tests.data`), IOC_TEST_SCHEDULES how many schedules are played
 (`tests.ioc.counting.test_schedules`), HYPOTHESIS_PROFILE one of ci, dev, thorough, IOC_TEST_EXAMPLES how many examples
 the last one tries, IOC_TEST_FUZZ_SECONDS and IOC_TEST_STORM_SECONDS how long the fuzzers and the storm last,
-IOC_TEST_YEARS the folder of the store of three years (`tests.ioc.bench.test_years`).
+IOC_TEST_YEAR and IOC_TEST_YEARS the folders of the stores of a year and of three (`tests.ioc.bench.test_years`).
 """
 
 from __future__ import annotations

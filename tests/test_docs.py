@@ -24,7 +24,7 @@ from schemas import contracts
 from tests.docs import PAGES, ROOT, Block, blocks, prose
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-TESTS_OWN = {"IOC_TEST_DATA", "IOC_TEST_SCHEDULES", "IOC_TEST_EXAMPLES", "IOC_TEST_YEARS", "IOC_DEBUG"}
+TESTS_OWN = {f"IOC_TEST_{name}" for name in ("DATA", "SCHEDULES", "EXAMPLES", "YEAR", "YEARS")} | {"IOC_DEBUG"}
 FOLDERS = ("deploy", "docs", "grafana", "ioc", "schemas", "streams", "tests")
 
 
