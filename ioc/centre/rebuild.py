@@ -5,7 +5,7 @@ The archive is fed through the same pipeline; the old generation stays readable 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from ioc.catalog import Catalog
@@ -62,16 +62,26 @@ def rebuild(settings: Settings, catalog: Catalog, progress: Callable[[int, int],
                 pipeline.run([batch])
                 fed += len(batch)
                 progress(fed, known)
-            for owner in changed.owners(place[0]):
-                _recognise(store, owner, place, pipeline.checkpoints[place], counted[place])
+        _recognise(store, changed, topics, {place: (pipeline.checkpoints[place], old) for place, old in counted.items()})
     for stream in changed.streams:  # all at once: a worker that starts meanwhile must not find half of them
         state.read_by_views(store, stream, catalog.generations[stream.name])
     return fed
 
 
-def _recognise(store: Store, generation: str, place: Place, reached: Checkpoint, old: Checkpoint) -> None:
-    """The archive has another timestamp than the log, so the log's last record is recognised by the old checkpoint's hash."""
-    row = replace(reached, last_offset=old.last_offset, last_hash=old.last_hash)
-    own = f"generation = {literal(generation)} AND topic = {literal(place[0])} AND partition = {place[1]}"
-    store.command(f"ALTER TABLE checkpoints DELETE WHERE {own} SETTINGS mutations_sync = 2")
-    store.insert("checkpoints", state.checkpoint_rows(MEASURE, {(generation, *place): row}), durable=True)
+def _recognise(
+    store: Store, catalog: Catalog, topics: Collection[str], places: Mapping[Place, tuple[Checkpoint, Checkpoint]]
+) -> None:
+    """The archive has another timestamp than the log, so the log's last record is recognised by the old checkpoint's hash.
+
+    `places`: up to where each is counted anew, and what it was counted to in the log.
+    """
+    rows, there = {}, state.checkpoints(store, MEASURE, topics)
+    for place, (reached, old) in places.items():
+        for owner in catalog.owners(place[0]):
+            known = there.get((owner, *place), reached)
+            if (known.last_offset, known.last_hash) != (old.last_offset, old.last_hash):
+                rows[owner, *place] = replace(reached, last_offset=old.last_offset, last_hash=old.last_hash)
+    if rows:
+        own = f"stage = {literal(MEASURE)} AND (generation, topic, partition) IN ({', '.join(map(literal, rows))})"
+        store.command(f"ALTER TABLE checkpoints DELETE WHERE {own} SETTINGS mutations_sync = 2")
+        store.insert("checkpoints", state.checkpoint_rows(MEASURE, rows), durable=True)
