@@ -370,6 +370,8 @@ def test_a_log_that_takes_nothing_more_ends_nothing(tmp_path: Path) -> None:
     def full(_: str) -> None:
         raise OSError(28, "No space left on device")
 
+    fallen, again = tmp_path / "fallen", tmp_path / "again"
+    code = f"import os, time\nif not os.path.exists({str(fallen)!r}):\n    open({str(fallen)!r}, 'w')\n    raise SystemExit(7)\n"
     supervisor = Supervisor(tmp_path, full, first_pause=0.01)
-    supervisor.start(child("faller", "raise SystemExit(7)"))
+    supervisor.start(child("faller", f"{code}open({str(again)!r}, 'w')\ntime.sleep(600)", lambda _: again.exists()))
     supervisor.close()
