@@ -52,13 +52,13 @@ run: install ## start the centre: broker, store, worker, gateway, wall, demo fee
 # a process more than cores; a file's tests stay together, the longest files come first (tests/conftest.py)
 PYTEST = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: install ## run all tests against a real broker and store, started on free ports; 20 to 24 minutes on two cores
+test: install ## run all tests against a real broker and store, started on free ports; 18 to 24 minutes on two cores
 	@$(PYTEST) $(ARGS)
 
 quick: install ## run the tests without the slow ones
 	@$(PYTEST) -m 'not slow and not proof' $(ARGS)
 
-proof: install ## run the long proofs: hundreds of schedules and examples, fuzzers, a storm, 1,000 faults, a year and three years of the province; an hour and a half on two cores, and what ioc bench --only years takes, once
+proof: install ## run the long proofs: hundreds of schedules and examples, fuzzers, a storm, 1,000 faults, a year and three years of the province; 40 minutes on two cores, 35 more for the year, and what ioc bench --only years takes, once
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m 'proof or thorough or hypothesis' --timeout 86400 $(ARGS)
 
 chaos: install ## strike real processes with 1,000 faults and compare every row with brute force; half an hour

@@ -94,19 +94,8 @@ def app(catalog: Catalog, settings: Settings, run: str | None, fate: Fate, repla
     progress = found.topic(topic(PROGRESS), value_type=bytes, value_serializer="raw", acks=True)
     group = f"ioc.measure.{database}"
     feeder = Feeder(settings, pipeline, names, group, lambda: polls.put(b""), fate.fail, counted.set, replayed)
-    parts = Parts(
-        catalog,
-        settings,
-        run,
-        fate,
-        Store(settings, database, readonly=True),
-        feeder,
-        roller,
-        alerter,
-        tellers if run is None else (),
-        TP(topic(PROGRESS), 0),
-        counted,
-    )
+    views, telling = Store(settings, database, readonly=True), tellers if run is None else ()
+    parts = Parts(catalog, settings, run, fate, views, feeder, roller, alerter, telling, TP(topic(PROGRESS), 0), counted)
 
     @found.agent(polls, name="measure")
     async def measure(stream: Any) -> None:

@@ -51,6 +51,7 @@ def _rows(path: Path, _: int) -> tuple[Row, ...]:
 
 def _row(of: str, row: object) -> Row | None:
     keys = row if isinstance(row, dict) else {}
-    code, name = (keys.get("code"), keys.get("name")) if keys else (*row[:2], None, None)[:2] if isinstance(row, list) else (0, 0)
-    texts = isinstance(code, str) and isinstance(name, str) and code == code.strip() != "" and name.strip() != ""
-    return Row(of, nfc(str(code)), nfc(str(name)), keys) if texts else None
+    code, name, *_ = (*row, None, None) if isinstance(row, list) else (keys.get("code"), keys.get("name"))
+    if not isinstance(code, str) or not isinstance(name, str) or code != code.strip() or not code or not name.strip():
+        return None
+    return Row(of, nfc(code), nfc(name), keys)
