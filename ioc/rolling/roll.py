@@ -1,7 +1,7 @@
 """Roll: panes become rows of `indicators`: first finals as the watermark passes, restated steps, and the open step.
 
 Everything is recomputed from panes at every write, so a lost nudge, a crash or a second roller changes nothing; the row with
-the highest `as_of` (positions counted before the panes were read) wins.
+the highest `as_of` wins: positions counted before the panes were read, and the number of the roller (`ioc.rolling.lead`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ioc.catalog import Catalog
 from ioc.counting.pipeline import MEASURE
 from ioc.events.decode import Clock
 from ioc.rolling.imported import Imported
+from ioc.rolling.lead import Lead
 from ioc.rolling.ledger import FAR, Ledger
 from ioc.rolling.looked import rows
 from ioc.rolling.open_step import Opened, opened, provisional
@@ -64,13 +65,14 @@ class Progress:
 
 
 class Roller:
-    """Rolls all streams of a store. One at a time works; two do no harm."""
+    """Rolls all streams of a store. One at a time works; two do no harm: who began later goes on."""
 
     def __init__(self, catalog: Catalog, store: Store, settings: Settings) -> None:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.live = False
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
         self._stopped = False
+        self._lead = Lead(store)
         self._measured = state.Following(store, MEASURE)
         self._progress: dict[str, Progress] = {}
         self._ledgers: dict[str, Ledger] = {}
@@ -86,6 +88,7 @@ class Roller:
 
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
+        self._lead.drop()
         self._measured.forget()
         self._progress.clear()
         self._ledgers.clear()
@@ -95,15 +98,19 @@ class Roller:
 
     def step(self) -> None:
         """Bring `indicators` up to what is counted now."""
-        while self.turn():
+        while self.turn() or self._lead.number is None:  # another went on meanwhile: the lead is taken back
             pass
 
     def turn(self) -> bool:
         """A part of that: every stream shows its open step and writes final ones for `SLICE` seconds. True: there are more.
 
-        So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step.
+        So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step. Where
+        another roller has begun since the last turn nothing is written, and the next one begins anew.
         """
-        counted = self._measured.read()
+        number, counted = self._lead.take(), self._measured.read()
+        if self._lead.lost():
+            self.forget()
+            return False
         self.live = any(c.clock.live is not None for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
         more, saved = False, dict[tuple[str, str, int], Checkpoint]()
@@ -112,7 +119,8 @@ class Roller:
                 generation = self.catalog.generations[stream.name]
                 own = {(t, p): c for (g, t, p), c in counted.items() if g == generation}
                 if own and received:
-                    more |= self._stream(stream, generation, own, max(received) + 1, saved)
+                    as_of = sum(c.next for c in own.values()) + number
+                    more |= self._stream(stream, generation, own, max(received) + 1, as_of, saved)
         finally:  # where one stream fails the others are rolled all the same
             if saved:
                 self.store.insert("checkpoints", state.checkpoint_rows(ROLL, saved))
@@ -124,10 +132,10 @@ class Roller:
         generation: str,
         counted: Mapping[Place, Checkpoint],
         now: int,
+        as_of: int,
         saved: dict[tuple[str, str, int], Checkpoint],
     ) -> bool:
         """A turn of one stream; `saved` gets its checkpoints when it is rolled. True: it has more final steps to write."""
-        as_of = sum(c.next for c in counted.values())
         if stream.name not in self._progress:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
