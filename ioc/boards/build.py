@@ -65,7 +65,7 @@ AHEAD = 5
 LETTER = 9
 """Pixels of a letter in the heading of a table."""
 NOWHERE = GridPos(x=0, y=0, w=24, h=1)
-TIME: Unit = "time:DD/MM HH:mm"
+TIME: Unit = "time:DD/MM/YYYY HH:mm"
 CLOCK: Unit = "time:HH:mm:ss DD/MM"
 
 
@@ -228,11 +228,11 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_alerts),
                 overrides=(
-                    _column(since, 95, UnitProperty(value=TIME)),
-                    _column(state, 115, MappingsProperty(value=(ValueMapping(options=states),)), coloured),
+                    _column(since, 130, UnitProperty(value=TIME)),
+                    _column(state, 135, MappingsProperty(value=(ValueMapping(options=states),)), coloured),
                     _column(value, 70, UnitProperty(value="none")),
                     _column(threshold, 70, UnitProperty(value="none")),
-                    _column(until, 95, UnitProperty(value=TIME), NoValueProperty(value="–")),
+                    _column(until, 130, UnitProperty(value=TIME), NoValueProperty(value="–")),
                 ),
             ),
         )
@@ -240,7 +240,7 @@ class Builder:
     def feeds(self, streams: Iterable[Stream], *, contacts: bool = False) -> TablePanel:
         """Who sends, how fresh it is, and what was refused."""
         words = self.words
-        _, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
+        topic, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
         titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board} | {REJECTS: words.unknown}
         refused = Thresholds(steps=(ThresholdStep(color="text", value=None), ThresholdStep(color="red", value=1)))
         coloured = CellProperty(value=CellOptions(type="color-text"))
@@ -252,6 +252,7 @@ class Builder:
             fieldConfig=CellFields(
                 defaults=CellDefaults(noValue=words.no_data),
                 overrides=(
+                    _column(topic, 100),
                     _column(last, 125, UnitProperty(value=CLOCK)),
                     _column(freshness, 75, UnitProperty(value="s")),
                     *(_column(name, 65, UnitProperty(value="none")) for name in (accepted, duplicate)),

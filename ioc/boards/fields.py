@@ -33,7 +33,7 @@ Unit = Literal[
     "dBm",
     "s",  # a span in seconds, shown in the largest fitting unit
     "time:HH:mm:ss DD/MM",  # an instant, in the board's time zone
-    "time:DD/MM HH:mm",
+    "time:DD/MM/YYYY HH:mm",
     "time:DD/MM/YYYY",
 ]
 

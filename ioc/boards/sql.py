@@ -13,11 +13,14 @@ from ioc.boards.words import Words
 from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
 from ioc.store.views import LAST, summed
+from ioc.times import SECOND
 from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream, Terms
 
 NAME = 36
 """Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
 RUN = '"${run:percentencode}"'
+BEHIND = 900
+"""Seconds by which final steps lie further behind now than a stream's delay and grain where its past is still being rolled."""
 
 
 def _is_sum(indicator: Indicator) -> bool:
@@ -63,7 +66,7 @@ def _value(indicator: Indicator) -> str:
 
 def tile(stream: Stream, indicator: Indicator) -> str:
     """One row: the value now, and the instant it counts to; no value while nothing comes in."""
-    rolled = f"(SELECT max(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
+    rolled = f"(SELECT maxOrNull(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
     rows = f"{view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
     if groups_of.choices(stream) and summed(stream, indicator):
         one = f"SELECT value, until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator, alone=True)}"
@@ -76,7 +79,10 @@ def tile(stream: Stream, indicator: Indicator) -> str:
 
 
 def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
-    """What held at each point of the time range, up to now; a column for each title."""
+    """What held at each point of the time range, up to now; a column for each title.
+
+    While a past is rolled (a first start, a week that was missed) nothing is known yet of the points behind the final steps.
+    """
     points = (
         "SELECT 1 AS one, fromUnixTimestamp64Milli(arrayJoin(arrayPushBack(range(begin, end, toInt64(1000 * $__interval_s)), end)), 'UTC') "
         f"AS time FROM (SELECT 1000 * toInt64(toUnixTimestamp($__fromTime)) AS begin, least(1000 * toInt64(toUnixTimestamp($__toTime)), "
@@ -86,7 +92,13 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
         f" ASOF LEFT JOIN ({_series(stream, indicator, points)}) AS s{n} ON p.one = s{n}.one AND p.time >= s{n}.until"
         for n, indicator in enumerate(indicators.values())
     )
-    columns = ", ".join(f"s{n}.value AS {quoted(title)}" for n, title in enumerate(indicators))
+    lag = BEHIND + (stream.delay + stream.grain) // SECOND
+    final, now = (
+        f"(SELECT max(final) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})",
+        f"(SELECT now FROM {RUN}.v_now)",
+    )
+    behind = f"{final} < subtractSeconds({now}, {lag}) AND p.time > {final} AND p.time < {now}"
+    columns = ", ".join(f"if({behind}, NULL, s{n}.value) AS {quoted(title)}" for n, title in enumerate(indicators))
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
 
 

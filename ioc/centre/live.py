@@ -14,7 +14,7 @@ from ioc.events.heartbeats import heartbeat
 from ioc.kafka import Sender, create_topics, send_to_all
 from ioc.rolling.reached import ROLL
 from ioc.settings import Settings
-from ioc.store import state, tables
+from ioc.store import runs, state, tables
 from ioc.store.clickhouse import RUN, Store, literal
 from ioc.store.state import Place
 
@@ -29,7 +29,14 @@ def prepare(settings: Settings, catalog: Catalog) -> list[str]:
     """
     event_topics = dict.fromkeys([*catalog.topics, REJECTS], settings.partitions)
     asyncio.run(create_topics(settings, event_topics | {PROGRESS: 1, ALERTS: 1}))
-    return tables.migrate(Store(settings), catalog)
+    return migrate(settings, catalog)
+
+
+def migrate(settings: Settings, catalog: Catalog) -> list[str]:
+    """Bring the live database, and those of runs, to this program's form.  Returns what changed of the reference data."""
+    changed = tables.migrate(Store(settings), catalog)
+    runs.renew(settings, catalog)
+    return changed
 
 
 def check_generations(store: Store, catalog: Catalog) -> None:

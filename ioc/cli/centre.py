@@ -170,14 +170,13 @@ def serve(data: Data = None) -> None:
     run(Path(found.data_dir) / "store", found.store_port)
 
 
-@store.command()
-def migrate(data: Data = None) -> None:
-    """Create database, tables and views where they are missing. Example: ioc store migrate"""
+@store.command("migrate")
+def store_migrate(data: Data = None) -> None:
+    """Create database, tables and views where they are missing, and the views of runs. Example: ioc store migrate"""
     from ioc.catalog import load
-    from ioc.store import tables
-    from ioc.store.clickhouse import Store
+    from ioc.centre.live import migrate
 
     found = connected(data)
-    for changed in tables.migrate(Store(found), load()):
+    for changed in migrate(found, load()):
         say(changed)
     say(f"{found.clickhouse_database} has this program's form")

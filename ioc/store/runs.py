@@ -11,6 +11,7 @@ from threading import Event, Thread
 from ioc.catalog import REJECTS, Catalog
 from ioc.errors import IocError, UsageError
 from ioc.settings import Settings
+from ioc.store import tables
 from ioc.store.clickhouse import RUN, Store, literal
 
 LIVE = "live"
@@ -77,6 +78,13 @@ def free_name(store: Store) -> str:
 def run_store(settings: Settings, run: str) -> Store:
     """A writing client of the run's database, which refuses every other one."""
     return Store(settings, run_names(run)[0], run=True)
+
+
+def renew(settings: Settings, catalog: Catalog) -> None:
+    """Bring the databases of all runs to this program's form: a board asks a run what it asks the live centre. Rows stay."""
+    for run in runs(Store(settings)):
+        store = run_store(settings, run.name)
+        store.create(tables.statements(catalog, store.database))
 
 
 def note(settings: Settings, run: Run) -> None:

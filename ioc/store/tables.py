@@ -58,9 +58,10 @@ ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
 
 
 ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
-    SELECT stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until FROM checkpoints
+    SELECT stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until,
+    fromUnixTimestamp64Milli(max(ifNull(received, 0)), 'UTC') AS final FROM checkpoints
     INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND ifNull(shown, received) IS NOT NULL GROUP BY stream"""
-"""The instant to which the open steps of a stream count."""
+"""The instant to which the open steps of a stream count, and up to which its steps are final (1970 where none is)."""
 
 
 def views(stream: Stream) -> list[str]:

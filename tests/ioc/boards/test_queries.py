@@ -17,13 +17,15 @@ from ioc.boards.words import VI
 from ioc.calendar.workdays import days_off
 from ioc.catalog import REJECTS
 from ioc.events.rejects import Reject, pack, refused
+from ioc.rolling import roll
 from ioc.rolling.roll import Roller
 from ioc.store import tables
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
 from tests.brute import DOSSIER, RAN, Record
-from tests.counting import CATALOG, OF_LOGS, TOPICS, count, pipeline, real_store
+from tests.counting import CATALOG, EVERY, OF_LOGS, TOPICS, count, pipeline, real_store
 from tests.logs import beat, dossier, ran, record
+from tests.rolled import only
 
 NAME = "boards_queries"
 NOW = to_ms("2026-04-29T03:00:00Z")
@@ -231,6 +233,67 @@ def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> Non
     assert from_datetime(frame["time"].to_list()[-1]) == NOW + 1
     for time, value in frame.tail(100).rows()[::20]:
         assert value == read.value(store, CATALOG, indicator.name, from_datetime(time) // MINUTE * MINUTE)[0].value
+
+
+def test_a_line_goes_on_to_now_though_final_steps_of_an_hour_are_not_yet_there(store_url: str) -> None:
+    made, now, stream = real_store(store_url, "boards_hours", named=True), NOW + 55 * MINUTE, CATALOG.stream_of("feed.received")
+
+    beats = [record(beat(at), 0, at, topic=t, partition=p) for at in (NOW - DAY, now) for t in EVERY for p in range(PARTITIONS)]
+    sent = [record(dossier(f"D{n}", f"e{n}", "received", NOW - n * HOUR), 0, NOW - n * HOUR, PARTITIONS) for n in range(20)]
+    count(pipeline(made, PARTITIONS, topics=EVERY), ordered([*beats, *sent]))
+    Roller(only("feed.received"), made, made.settings).step()
+    query = filled(
+        sql.lines(stream, {"x": stream.indicator("feed.received")}), {"run": made.database, "source": "*", "window": "1d"}
+    )
+    frame = made.query(timed(query, NOW - 6 * HOUR, NOW + HOUR))
+    assert sum(from_datetime(time) > NOW for time in frame["time"]) > 2
+    assert None not in frame["x"].to_list()
+
+
+def test_while_a_past_is_rolled_a_line_has_no_points_where_nothing_is_known_yet(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What held ten days after the beginning does not hold until today."""
+    made = real_store(store_url, "boards_behind", named=True)
+    monkeypatch.setattr(roll, "SLICE", 0)
+    count(pipeline(made, PARTITIONS, topics=(DOSSIER,)), past())
+    stream, indicator = next(one for one in LEVELS if one[1].name == "dossier.backlog")
+    roller, query = Roller(only("dossier.backlog"), made, made.settings), sql.lines(stream, {"x": indicator})
+    assert roller.turn()
+    asked = timed(filled(query, {"run": made.database, "agency": "*"}), NOW - 30 * DAY, NOW + HOUR)
+    *before, now = made.query(asked)["x"].to_list()
+    assert now == 40
+    assert before
+    assert set(before) == {None}
+    roller.step()
+    for time, value in made.query(asked).rows():
+        assert value == sum(NOW - (40 - n) * DAY <= from_datetime(time) for n in range(40)), time
+
+
+def past() -> list[Record]:
+    """A dossier a day for forty days, and nothing that ends."""
+    events = [dossier(f"D{n}", f"e{n}", "received", NOW - (40 - n) * DAY - MINUTE) for n in range(40)]
+    records = [record(event, 0, to_ms(str(event["time"])), PARTITIONS) for event in events]
+    records += [record(beat(at), 0, at, topic=DOSSIER, partition=p) for at in (NOW - 41 * DAY, NOW) for p in range(PARTITIONS)]
+    return ordered(records)
+
+
+def ordered(records: list[Record]) -> list[Record]:
+    """In the order of time, with the offsets that gives."""
+    offsets, found = Counter[tuple[str, int]](), []
+    for one in sorted(records, key=lambda r: r.timestamp):
+        found.append(replace(one, offset=offsets[one.topic, one.partition]))
+        offsets[one.topic, one.partition] += 1
+    return found
+
+
+def test_a_tile_of_a_stream_that_was_never_fed_says_no_instant(store_url: str) -> None:
+    made = real_store(store_url, "boards_unfed", named=True)
+    count(pipeline(made, PARTITIONS, topics=(DOSSIER,)), past())
+    Roller(CATALOG, made, made.settings).step()
+    query = dict(queries(boards(CATALOG)[0]))["Tốc độ tải xuống"]
+    frame = made.query(timed(filled(query, {"run": made.database, "site": "*", "window": "1d"}), NOW - DAY, NOW))
+    assert frame.rows() == [(None, None)]
 
 
 def test_the_offices_are_closed_on_weekends_and_holidays() -> None:

@@ -43,7 +43,7 @@ def test_numbers_have_the_languages_separators() -> None:
         (93.42, "percent", "93,42 %"), (12.0, "suffix: ngày", "12 ngày"), (850.0, "Kbits", "850 kbit/s"),
         (48_250.0, "Kbits", "48,2 Mbit/s"),
         (-97.5, "dBm", "−97,5 dBm"), (150.0, "s", "2 phút"), (AT, "time:HH:mm:ss DD/MM", "08:30:05 05/01"),
-        (MS, "time:DD/MM/YYYY", "05/01/2026"), (MS // 1000, "time:DD/MM HH:mm", "05/01 08:30"),
+        (MS, "time:DD/MM/YYYY", "05/01/2026"), (MS // 1000, "time:DD/MM/YYYY HH:mm", "05/01/2026 08:30"),
         (None, "none", "Không có dữ liệu"),
     ],
 )  # fmt: skip
