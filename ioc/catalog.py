@@ -8,6 +8,7 @@ import json
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from ioc import declared
 from ioc.errors import DeclarationError, UsageError
@@ -111,12 +112,14 @@ class Catalog:
         return next((self.generations[s.name] for s in self.streams if s.topic == topic), topic)
 
     def stream_of(self, indicator: str) -> Stream:
-        """The stream that declares an indicator.  Raises UsageError that names the ones there are."""
+        """The stream that declares an indicator.  Raises UsageError that names the ones there are, those like it first."""
         for stream in self.streams:
             if any(i.name == indicator for i in stream.indicators):
                 return stream
-        names = ", ".join(i.name for i in self.indicators())
-        raise UsageError(f"no indicator {indicator!r}; there are {names}")
+        names = [i.name for i in self.indicators()]
+        near = get_close_matches(indicator, names, cutoff=0.7)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UsageError(f"no indicator {indicator!r}; {meant}there are {', '.join(names)}")
 
     def indicators(self) -> list[Indicator]:
         """All indicators, in the order of declaration."""

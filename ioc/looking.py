@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ioc.sums import Floats, Matrix, over
+from ioc.sums import Floats, Matrix, over, scaled
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Terms:
     def formula(self) -> str:
         """How the value comes from summed measures, for people."""
         part = self._said(self.part)
-        return f"{self.scale:g} x ({part}) / ({self._said(self.whole)})" if self.whole else part
+        return scaled(self.scale, f"({part}) / ({self._said(self.whole)})") if self.whole else part
 
     def _said(self, times: tuple[int, ...]) -> str:
         terms = [

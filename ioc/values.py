@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ioc.looking import NO_LIMIT, Limited, Needed, Silent, Terms, TimeToBreach
-from ioc.sums import Floats, Matrix, Measures, over
+from ioc.sums import Floats, Matrix, Measures, over, scaled
 
 __all__ = [
     "NO_LIMIT", "Count", "Floats", "Limited", "Matrix", "Mean", "Measures", "Needed", "Quantiles", "Ratio", "Silent", "Terms",
@@ -58,7 +58,7 @@ class Ratio:
     def formula(self) -> str:
         """How the value comes from summed measures, for people."""
         ratio = f"sum({self.part}) / sum({self.whole})"
-        return f"{self.scale:g} x " + (f"(1 - {ratio})" if self.complement else ratio)
+        return scaled(self.scale, f"(1 - {ratio})" if self.complement else ratio)
 
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
@@ -172,7 +172,7 @@ class Within:
     def formula(self) -> str:
         """How the value comes from summed measures, for people."""
         ratio = "sum(part) / sum(whole)"
-        return f"{self.scale:g} x " + (f"(1 - {ratio})" if self.complement else ratio) + ", of what belongs to the period"
+        return scaled(self.scale, f"(1 - {ratio})" if self.complement else ratio) + ", of what belongs to the period"
 
     def n(self, sums: Matrix) -> Matrix:
         """How many belong to the period."""

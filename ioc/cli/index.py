@@ -96,7 +96,7 @@ def score_period(
     _, store = reader(data, run)
     known = [asdict(p) for p in procedures()]
     found = [score.score(store, catalog, one, of, known, by) for one in packs]
-    for note in filter(None, (score.in_effect(one, of) for one in packs)):
+    for note in filter(None, (score.goes_on(store, of), *(score.in_effect(one, of) for one in packs))):
         say(f"note: {note}")
     if as_json:
         dump([_as_json(one, groups) | {"period": of.name} for one, groups in zip(packs, found, strict=True)])

@@ -73,7 +73,7 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
 
     Exits 1 when something is wrong. Example: ioc units check units.csv successors.csv
     """
-    from ioc.units.reading import UnitsRefused, tree
+    from ioc.units.reading import UnitsRefused, first, tree
 
     try:
         found = _of_files(files, _folder(into)) if files else tree(_folder(into))
@@ -85,7 +85,7 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
     if as_json:
         dump({"wrong": wrong, "unknown": unknown})
     else:
-        show("\n".join([*wrong, *([told] if told else [])]))
+        show("\n".join([*first(wrong), *([told] if told else [])]))
         if unknown:
             columns = ("stream", "dimension", "code", "count", "of")
             show(table("đơn vị không rõ / unknown units in the data", columns, [tuple(row.values()) for row in unknown]))

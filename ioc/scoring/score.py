@@ -64,6 +64,14 @@ def period(text: str) -> Period:
     return Period(text, window, start, period_end(window, start))
 
 
+def goes_on(store: Store, of: Period) -> str:
+    """What to say of a period that has not ended in the data; nothing where it has."""
+    now = read.now(store)
+    if now is None or not of.start <= now < of.end:
+        return ""
+    return f"{of.name} goes on: points so far, as of {to_datetime(now, PROVINCE).isoformat(' ', 'seconds')}"
+
+
 def in_effect(pack: Pack, of: Period) -> str:
     """What to say where a pack was not in effect in all of a period; nothing where it was."""
     first, last = (to_datetime(at, PROVINCE).date() for at in (of.start, of.end - 1))

@@ -29,14 +29,22 @@ HEADERS = {
 }
 """The first line of each file, by which it is known."""
 ANSWERS = {"yes": True, "no": False}
+SHOWN = 20
+"""Faults that are told one by one."""
 
 
 class UnitsRefused(IocError):
-    """Files of units do not hold together; the message names every line and what is right."""
+    """Files of units do not hold together; the message names the first lines and what is right, `found` all of them."""
 
     def __init__(self, found: Sequence[str]) -> None:
-        super().__init__("\n".join(found))
+        super().__init__("\n".join(first(found)))
         self.found = tuple(found)
+
+
+def first(found: Sequence[str]) -> list[str]:
+    """The first faults, and how many more there are: one unit that is missing makes a fault of each that belongs to it."""
+    more = len(found) - SHOWN
+    return list(found) if more <= 0 else [*found[:SHOWN], f"... and {more} more: mend these, and check again"]
 
 
 @dataclass(frozen=True)

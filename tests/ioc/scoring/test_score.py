@@ -9,7 +9,7 @@ import pytest
 
 from ioc.errors import UsageError
 from ioc.scoring.pack import Item, load_pack
-from ioc.scoring.score import Scored, in_effect, period, score, scored, total
+from ioc.scoring.score import Scored, goes_on, in_effect, period, score, scored, total
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, to_ms
 from tests.brute import Record
@@ -152,6 +152,8 @@ def test_two_packs_score_one_period_side_by_side_and_say_where_they_were_not_in_
 
 def test_a_period_that_goes_on_is_scored_to_now_and_one_that_is_to_come_is_refused(store: Store) -> None:
     assert items(store, "2022-12")["2.1"].n == 0
+    assert goes_on(store, period("2022-12")) == "2022-12 goes on: points so far, as of 2022-12-02 00:00:00+07:00"
+    assert goes_on(store, period("2022-11")) == ""
     with pytest.raises(UsageError, match="2023-01 begins after what is counted so far"):
         items(store, "2023-01")
 

@@ -42,6 +42,15 @@ def test_well_kept_files_are_well() -> None:
     assert refused([*GOOD, "", " "]) == ["u.csv:8: 1 cells; there are 6: code,name,level,parent,valid_from,valid_to"]
 
 
+def test_a_unit_that_is_missing_is_not_drowned_by_the_faults_of_all_that_belong_to_it() -> None:
+    communes = [f"{code},Xã,commune,381,2010-01-01,2025-07-01" for code in range(1_000, 1_500)]
+    with pytest.raises(UnitsRefused) as told:
+        checked(EDITIONS, {"units": File("u.csv", "\n".join([*GOOD, *communes])), "successors": File("s.csv", "\n".join(BECAME))})
+    *shown, last = str(told.value).splitlines()
+    assert len(told.value.found) > 500
+    assert (len(shown), last) == (20, f"... and {len(told.value.found) - 20} more: mend these, and check again")
+
+
 @pytest.mark.parametrize(
     ("units", "says"),
     [
