@@ -35,7 +35,7 @@ UNIT_IDENTITY = "ioc.units.identity"
 LENT = CALENDAR | {UNIT_IDENTITY}
 """Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the calendar's file, the days
 on which editions of the code list begin."""
-DECLARATIONS = ("STREAM", "INDICATORS", "BOARD")
+DECLARATIONS = ("STREAM", "INDICATORS", "BOARD", "demo")
 """What a module of declarations says under these names is none of the code that counts."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""
@@ -208,6 +208,8 @@ def _parts(name: str, root: str) -> tuple[str, ...]:
     lines = (_source(name) or "").splitlines()
     for node in ast.parse("\n".join(lines)).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets):
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        names += [node.name] if isinstance(node, ast.FunctionDef) else []
+        if any(name in DECLARATIONS for name in names):
             lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
     return ("\n".join(line for line in lines if line.strip()), *(map(str, editions().days) if name == UNIT_IDENTITY else ()))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ioc.errors import DeclarationError
 from ioc.folds import Contribution, Contributions, Fold, Lifecycle, Part, told, told_apart
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count",
     "Dims", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Part", "Quantiles",
-    "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Within", "above", "told", "told_apart",
+    "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Told", "Within", "above", "told", "told_apart",
 ]  # fmt: skip
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
-UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc")
+UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc", "°C")
 """All units an indicator may have; a new one is drawn as `ioc.boards.units.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", *PERIODS)
 UNKNOWN = "?"
@@ -154,6 +154,15 @@ class Board:
     overview_ahead: tuple[str, ...] = ()
 
 
+class Told(NamedTuple):
+    """An event of the demo's province: when it became true (ms), who sends it, its id and its data (times as texts)."""
+
+    time: int
+    source: str
+    id: str
+    data: Mapping[str, object]
+
+
 @dataclass(frozen=True)
 class Stream:
     """One stream: the contract it reads, its dimensions, indicators and how events contribute.
@@ -166,6 +175,9 @@ class Stream:
     `rollups`: groups of the dimensions' values, for values, boards and alerts.
     `lifecycle(history)` gives (opened_at, ended_at, due_at, dims) of an entity, for people who look at the table.
     `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
+    `demo(chance, day)` gives the events that the demo's province sends on a local day (days since 1970), in any order: a pure
+    function, for which `chance(*what)` is a number in [0, 1) that depends on the demo's seed and its arguments alone. It is none
+    of the code that counts.
     `records(frame)` counts every record of all its topics, whatever became of it, as `columns(frame)` the contract's events: its
     frame has the columns `_i`, `_time` (reception, ms), topic, type, source, verdict, reason, `foreign` (it has fields that
     its contract does not) and `time` of the event (ms; none: no event).
@@ -192,6 +204,7 @@ class Stream:
     more_boards: tuple[Board, ...] = ()
     """Further boards of the stream; names of dimensions and choices are those of `board`."""
     rollups: tuple[Rollup, ...] = ()
+    demo: Callable[[Callable[..., float], int], Iterable[Told]] | None = None
 
     def rollup(self, name: str) -> Rollup | None:
         """The rollup of that name, if there is one."""

@@ -29,6 +29,7 @@ Unit = Literal[
     "suffix: seconds",
     "suffix: giờ",  # hours of work
     "suffix: hours",
+    "suffix: °C",
     "Kbits",  # kbit/s; large ones are shown as Mbit/s
     "dBm",
     "s",  # a span in seconds, shown in the largest fitting unit

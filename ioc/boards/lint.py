@@ -18,8 +18,8 @@ _WORDS = "select from where and or as on in not null order by desc asc limit uni
 KEYWORDS = frozenset((*_WORDS.split(), "having", "partition"))
 SOURCE = re.compile(r"\b(?:FROM|JOIN)\s++(?!\()(\S++)")
 """What a query reads: the word after FROM or JOIN, unless a subquery begins there."""
-QUOTED = re.compile(VALUE.pattern + r"|'(?:[^'\\]++|\\.)*+(?:'|\Z)", re.DOTALL)
-"""A variable's value, or a text: whichever begins first."""
+QUOTED = re.compile(VALUE.pattern + r"""|'(?:[^'\\]++|\\.)*+(?:'|\Z)|"[^"]*+\"""", re.DOTALL)
+"""A variable's value, a text, or a name that may hold an apostrophe: whichever begins first."""
 NAME = re.compile(r'"([^"]*)"|(?<![\w$])([A-Za-z_]\w*+)(?!\s*+\()')
 ALIAS = re.compile(r'\bAS\s+(?:"([^"]*)"|(\w+))')
 
@@ -54,8 +54,10 @@ def queries(board: Dashboard) -> Iterator[tuple[str, str]]:
 
 def query_faults(sql: str, variables: Iterable[str], views: Views) -> list[str]:
     """What is wrong with one query of a board that has these variables."""
-    bare = QUOTED.sub("''", sql)  # what stands in quotes of the query's own is text
-    quoted = [match for match in QUOTED.finditer(sql) if match[1] is None]
+    bare = QUOTED.sub(
+        lambda match: match[0] if match[0][0] == '"' else "''", sql
+    )  # what stands in quotes of the query's own is text
+    quoted = [match for match in QUOTED.finditer(sql) if match[0][0] == "'"]
     found = [f"a variable within quotes of the query: {text[0]}" for text in quoted if "$" in text[0] or "[[" in text[0]]
     found += _variables([match for match in QUOTED.finditer(sql) if match[1]], bare, set(variables))
     read = set()

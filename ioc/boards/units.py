@@ -15,6 +15,7 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
     "giờ làm việc": ("suffix: giờ", 1),
     "hồ sơ/giờ làm việc": ("none", 1),
     "hồ sơ/ngày làm việc": ("none", 0),
+    "°C": ("suffix: °C", 1),
 }
 """Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
 ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds", "suffix: giờ": "suffix: hours"}

@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ioc.catalog import load
 from ioc.errors import UsageError
 from ioc.province.model import Province
 from ioc.settings import Settings
@@ -52,7 +53,7 @@ def open_province(settings: Settings, seed: int, history_ms: int, now_ms: int, b
     """
     state = remembered(settings)
     if state is None:
-        province = Province(seed, now_ms, history_ms, bad)
+        province = Province(seed, now_ms, history_ms, bad, load().streams)
         remember(settings, State(seed, province.anchor, history_ms))
         return province
     if state.seed != seed:
@@ -60,7 +61,7 @@ def open_province(settings: Settings, seed: int, history_ms: int, now_ms: int, b
             f"the demo in {settings.data_dir} was begun with seed {state.seed}, not {seed}; "
             f"use --seed {state.seed}, or another IOC_DATA_DIR for another province"
         )
-    return Province(state.seed, state.anchor, state.history_ms, bad)
+    return Province(state.seed, state.anchor, state.history_ms, bad, load().streams)
 
 
 def state_of(settings: Settings, province: Province) -> State:

@@ -11,9 +11,11 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from heapq import heappop, heappush, merge
-from itertools import chain
+from itertools import chain, count
+from math import inf
 from operator import attrgetter
 
 from ioc.province.bad import spoilt
@@ -21,11 +23,14 @@ from ioc.province.dossiers import LIFE, Desks
 from ioc.province.incidents import chance, dice
 from ioc.province.life import ENDS, Step
 from ioc.province.ran import LONG, Radio
-from ioc.province.text import DOSSIER, RAN, Outgoing, changed
+from ioc.province.text import DOSSIER, RAN, Outgoing, changed, event_of
 from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor, local_day
+from ioc.vocabulary import Stream, Told
+from schemas import Contract
 
 __all__ = ["TOPICS", "Outgoing", "Province"]
 
+Demo = Callable[[Callable[..., float], int], Iterable[Told]]
 TOPICS = (DOSSIER, RAN)
 STOCK = 45 * DAY
 """Dossiers open when the history begins come with their past, unless it is older: so the backlog does not begin at 0."""
@@ -42,8 +47,10 @@ DOSSIER_RATE = 0.05
 class Province:
     """The province of a seed whose history ends (and whose present begins) at `anchor`: `now_ms`, floored to the minute."""
 
-    def __init__(self, seed: int, now_ms: int, history_ms: int, bad: float = 0.0005) -> None:
+    def __init__(self, seed: int, now_ms: int, history_ms: int, bad: float = 0.0005, streams: Sequence[Stream] = ()) -> None:
+        """`streams`: those that tell their own events (`Stream.demo`)."""
         self.seed, self.bad = seed, bad
+        self.streams = [stream for stream in streams if stream.demo]
         self.anchor = floor(now_ms, MINUTE)
         self.start = floor(self.anchor - history_ms, LONG)
         self.desks = Desks(seed)
@@ -54,7 +61,8 @@ class Province:
         first = local_day(self.start - STOCK)
         dossiers = self._dossiers(first, None, self.anchor)
         radio = self.radio.past(max(self.start, floor(since, LONG)), self.anchor)
-        for event in merge(dossiers, radio, key=attrgetter("due_ms")):
+        others = self._others(max(self.start, since), self.anchor)
+        for event in merge(dossiers, radio, *others, key=attrgetter("due_ms")):
             if event.due_ms >= since:
                 yield event
 
@@ -65,7 +73,8 @@ class Province:
         """
         since = max(since, self.anchor)
         first = max(local_day(self.start - STOCK), local_day(since - LIFE - DAY))
-        for event in merge(self._dossiers(first, since, None), self._radio(since, now_ms, rate), key=attrgetter("due_ms")):
+        others, dossiers, radio = self._others(since, None), self._dossiers(first, since, None), self._radio(since, now_ms, rate)
+        for event in merge(dossiers, radio, *others, key=attrgetter("due_ms")):
             if self.bad and event.topic == RAN and chance(self.seed, "bad", event.key, event.time_ms) < self.bad:
                 event = spoilt(event, dice(self.seed, "mistake", event.key, event.time_ms))
             yield event
@@ -76,6 +85,18 @@ class Province:
             return self.radio.seconds(since, None, rate)
         begin, end = -floor(-since, MINUTE), floor(now_ms, MINUTE)
         return chain(self.radio.seconds(since, begin, rate), self.radio.past(begin, end), self.radio.seconds(end, None, rate))
+
+    def _others(self, since: int, until: int | None) -> list[Iterator[Outgoing]]:
+        """The events of [since, until) of each stream that tells its own."""
+        return [self._of(stream.contract, stream.demo, since, until) for stream in self.streams if stream.demo]
+
+    def _of(self, contract: Contract, demo: Demo, since: int, until: int | None) -> Iterator[Outgoing]:
+        for day in count(local_day(since)):
+            if until is not None and day * DAY - OFFSET >= until:
+                return
+            for one in sorted(demo(partial(chance, self.seed), day), key=attrgetter("time")):
+                if since <= one.time < (inf if until is None else until):
+                    yield event_of(contract, one)
 
     def _dossiers(self, first: int, since: int | None, until: int | None) -> Iterator[Outgoing]:
         """Dossier events by the time they are due, of the dossiers that arrive from day `first` on.

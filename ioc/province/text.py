@@ -8,6 +8,8 @@ from functools import cache
 from typing import NamedTuple
 
 from ioc.times import DAY, OFFSET
+from ioc.vocabulary import Told
+from schemas import Contract
 
 DOSSIER, RAN = "ioc.events.dossier", "ioc.events.ran"
 SOURCE = "/motcua/thanhhoa"
@@ -63,6 +65,13 @@ def changed(dossier: str, number: int, time: int, state: str, says: dict[str, Sa
         f'"time":"{local(time)}","sequence":"{number}","data":{{"dossier":"{dossier}","state":"{state}"{more}}}}}'
     )
     return Outgoing(time, time, DOSSIER, dossier.encode(), text.encode())
+
+
+def event_of(contract: Contract, one: Told) -> Outgoing:
+    """An event that a stream tells of itself."""
+    envelope = {"specversion": "1.0", "id": one.id, "source": one.source, "type": contract.event_type, "time": local(one.time)}
+    value = json.dumps(envelope | {"data": one.data}, ensure_ascii=False).encode()
+    return Outgoing(one.time, one.time, contract.topic, str(one.data[contract.entity_key]).encode(), value)
 
 
 def measured(cell: str, site: str, time: int, period: int, rat: str, device: str | None, values: tuple[float, ...]) -> Outgoing:

@@ -177,6 +177,8 @@ def columns(frame):
 def before(frame):
     {body}
     return streams_queue.QUEUE.columns(frame)
+def demo(chance, day):
+    return [{told}]
 """
 
 
@@ -191,13 +193,15 @@ class Package:
         self.place = folder / self.name
         self.place.mkdir()
 
-    def write(self, *, name: str = "STREAM", files: str = "", body: str = "", rules: str = "", days: str = "off = []") -> str:
+    def write(
+        self, *, name: str = "STREAM", files: str = "", body: str = "", rules: str = "", days: str = "off = []", told: str = ""
+    ) -> str:
         """Write it anew; what was loaded of it before is forgotten."""
         self.forget()
         (self.place / "__init__.py").write_text("")
         (self.place / "rules.py").write_text(rules)
         (self.place / "calendar.toml").write_text(days)
-        (self.place / "queue.py").write_text(DECLARATION.format(package=self.name, name=name, files=files, body=body))
+        (self.place / "queue.py").write_text(DECLARATION.format(package=self.name, name=name, files=files, body=body, told=told))
         return self.name
 
     def forget(self) -> None:
@@ -230,6 +234,10 @@ def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_anot
     assert package.generation(files="CALENDAR,", rules="OFF = 1") != first, "a module that is imported"
     assert package.generation(files="CALENDAR,", rules="import holidays") != first, "a package that is imported"
     assert package.generation(files="CALENDAR,", body="frame = frame.head(1)") != first, "a function below the declaration"
+
+
+def test_what_the_demo_sends_of_a_stream_is_none_of_the_code_that_counts(package: Package) -> None:
+    assert package.generation(told="1") == package.generation(told="2")
 
 
 def test_the_version_of_a_foreign_package_is_in_the_generation(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ def wrong(sql: str) -> list[str]:
 def test_what_is_derived_has_no_fault() -> None:
     assert faults(boards(CATALOG), VIEWS) == []
     assert wrong(GOOD) == []
+    assert wrong(GOOD.replace("value", 'value AS "the crop\'s"')) == [], "a title may hold an apostrophe"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_what_is_derived_has_no_fault() -> None:
         (GOOD + " UNION ALL SELECT value FROM url('http://x')", "is no board view"),
         (GOOD.replace("value", "valeu"), "valeu is no column of v_dossier_backlog; there are agency, as_of"),
         (GOOD.replace("until", '"unitl"'), "unitl is no column"),
+        (GOOD.replace("value", 'value AS "the crop\'s"').replace(AGENCY, f"'{AGENCY}'"), "${agency:percentencode}'': write"),
         (GOOD.replace("$__toTime", "$__timeFilter(at)"), "$__timeFilter(at): write"),
     ],
 )
