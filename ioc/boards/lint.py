@@ -54,9 +54,8 @@ def queries(board: Dashboard) -> Iterator[tuple[str, str]]:
 
 def query_faults(sql: str, variables: Iterable[str], views: Views) -> list[str]:
     """What is wrong with one query of a board that has these variables."""
-    bare = QUOTED.sub(
-        lambda match: match[0] if match[0][0] == '"' else "''", sql
-    )  # what stands in quotes of the query's own is text
+    # what stands in quotes of the query's own is text
+    bare = QUOTED.sub(lambda match: match[0] if match[0][0] == '"' else "''", sql)
     quoted = [match for match in QUOTED.finditer(sql) if match[0][0] == "'"]
     found = [f"a variable within quotes of the query: {text[0]}" for text in quoted if "$" in text[0] or "[[" in text[0]]
     found += _variables([match for match in QUOTED.finditer(sql) if match[1]], bare, set(variables))

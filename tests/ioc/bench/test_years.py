@@ -24,7 +24,7 @@ from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, MINUTE
-from tests import brute, brute_feeds
+from tests import brute, brute_farms, brute_feeds
 from tests.brute import DOSSIER, RAN, Record, partition_of
 from tests.counting import CATALOG, panes, pipeline, poll, real_store
 from tests.logs import beat, record
@@ -39,6 +39,8 @@ LENGTH = 3 * 365 * DAY
 DOSSIERS = CATALOG.stream_of("dossier.backlog")
 RADIO = CATALOG.stream_of("ran.rsrp")
 FEEDS = CATALOG.stream_of("feed.received")
+FARMS = CATALOG.stream_of("farm.temperature")
+OF = {RAN: RADIO.name, FARMS.topic: FARMS.name, DOSSIER: DOSSIERS.name}
 
 
 def loaded(count: int, opened: int) -> list[Record]:
@@ -143,7 +145,7 @@ def judge_kept(folder: Path, province: Province) -> None:
     sums, begins = sums_of(province)
     with running_store(folder) as url:
         store = Store(Settings(clickhouse_url=url))
-        for stream in (DOSSIERS, RADIO, FEEDS):
+        for stream in (DOSSIERS, RADIO, FARMS, FEEDS):
             until = province.anchor - stream.delay - stream.grain  # the last steps are final only after the past
             asked = instants(begins[stream.name] + stream.delay + 2 * stream.grain, until, seed=7)
             assert judge_reader(store, CATALOG, stream, sums[stream.name], asked, seed=2) > 100
@@ -154,7 +156,7 @@ def judge_kept(folder: Path, province: Province) -> None:
 
 def sums_of(province: Province) -> tuple[dict[str, Sums], dict[str, int]]:
     """The contributions of its past by stream, each known when its event came, and when that begins. Of the feeds all of it."""
-    sums = {s.name: Sums(s.dimensions) for s in (DOSSIERS, RADIO, FEEDS)}
+    sums = {s.name: Sums(s.dimensions) for s in (DOSSIERS, RADIO, FARMS, FEEDS)}
     begins, feeds = dict[str, int](), dict[Any, tuple[int, ...]]()
     with get_context("spawn").Pool() as pool:
         lives = _lives(province, sums, begins, feeds)
@@ -180,9 +182,12 @@ def _lives(
         ).items():
             key = (indicator, dims, at, hour)
             feeds[key] = brute.plus(feeds.get(key), measures)
-        begins.setdefault(RADIO.name if event.topic == RAN else DOSSIERS.name, latest)
+        begins.setdefault(OF[event.topic], latest)
         if event.topic == RAN:
             sums[RADIO.name].add(panes_of(brute.radio(told), latest))
+            continue
+        if event.topic == FARMS.topic:
+            sums[FARMS.name].add((name, of, latest, latest, own) for (name, of), own in brute_farms.rows(told).items())
             continue
         waiting.setdefault(event.key, (latest, []))[1].append(event.value)
         key, (began, values) = next(iter(waiting.items()))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioc.catalog import REJECTS
+from ioc.catalog import PROGRESS, REJECTS
 from ioc.counting import from_archive
 from ioc.embedded.workers import worker_of
 from ioc.errors import IocError, UsageError
@@ -211,7 +211,7 @@ def test_a_paced_replay_is_the_live_centre_again_row_by_row(centre: Centre) -> N
     with pytest.raises(UsageError, match="is a replay"):
         new_run.open_import(centre.settings, CATALOG, centre.made[-1])
     topics = new_run.drop(centre.settings, CATALOG, centre.made.pop())
-    assert {t.split(".", 3)[3] for t in topics} == {"events.dossier", "events.feed", "events.ran", "rejects", "progress"}
+    assert {t.split(".", 3)[3] for t in topics} == {t.removeprefix("ioc.") for t in (*CATALOG.topics, REJECTS, PROGRESS)}
 
 
 @pytest.mark.proof
