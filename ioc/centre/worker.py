@@ -194,6 +194,8 @@ class Carrier(Service):
                 if judged:
                     for teller in self.parts.tellers:
                         teller.wake.set()
+                if not self.parts.roller.leading:
+                    await self.sleep(self.parts.roller.pause)
             else:
                 self.parts.roller.forget()
                 self.parts.alerter.forget()

@@ -9,6 +9,7 @@ began: whatever it writes, and however late that lands, the other's first rows t
 from __future__ import annotations
 
 import secrets
+import time
 
 from ioc.store import state
 from ioc.store.clickhouse import Store
@@ -27,13 +28,19 @@ class Lead:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.number: int | None = None
+        self._since = 0.0
+
+    @property
+    def held(self) -> float:
+        """Seconds since the number was taken."""
+        return time.monotonic() - self._since
 
     def take(self) -> int:
         """The number; one above all others is written first where there is none."""
         if self.number is None:
             number = self._highest() + 1 + secrets.randbelow(APART)
             self.store.insert("checkpoints", state.checkpoint_rows(LEAD, {KEY: Checkpoint(number)}))
-            self.number = number
+            self.number, self._since = number, time.monotonic()
         return self.number
 
     def lost(self) -> bool:

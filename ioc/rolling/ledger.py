@@ -144,8 +144,11 @@ class Ledger:
         held = {name: [(k[0], k[1], sums) for k, (_, sums) in book.fresh.items()] for name, book in self.books.items()}
         for book in self.books.values():
             fresh = _block(book, held)
+            came = np.concatenate([fresh.of[fresh.at < now], book.blocks[COMING].between(self.mark, now).of])
             for window in book.sums:
                 sums = self._moved(book, window, here, now, fresh)
+                # also of what came and is gone again: an open row of another roller may tell of it
+                book.there[window].update(book.places[came].ravel().tolist())
                 book.there[window].update(np.flatnonzero(sums.any(axis=1)).tolist())
                 rows, names = sorted(book.there[window]), list(book.groups)
                 yield Opened(book.indicator, window, [names[row] for row in rows], sums[rows])

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
 from pyarrow import Table
 
 from ioc.asking import read
+from ioc.centre.repair import forget
 from ioc.errors import ServiceAway
 from ioc.rolling.roll import Roller
 from ioc.store.clickhouse import Store
-from tests.brute import DAY, DOSSIER, HOUR, MINUTE
+from tests.brute import DAY, DOSSIER, HOUR, MINUTE, Record
 from tests.counting import CATALOG, count, pipeline, poll, real_store
 from tests.ioc.events.test_event_time import NOW, Log
 from tests.ioc.rolling import test_open_step as tiles
 from tests.ioc.rolling import test_roll as hours
-from tests.logs import dossier, record
+from tests.logs import beat, dossier, record
 from tests.rolled import RECEIVED, judge, only
 
 ROLLED = only(RECEIVED)
@@ -176,3 +177,76 @@ def test_an_open_row_that_lands_after_another_roller_has_begun_is_not_the_one_th
     truth = {a.dims["agency"]: a.value for a in read.value(store, CATALOG, tiles.NAME, window="7d", by=["agency"])}
     assert late
     assert {a: v for a, (v, _) in tiles.shown(store, "7d").items() if v and a != "*"} == {a: v for a, v in truth.items() if v}
+
+
+def moments(*events: tuple[int, str, str, str], beats: Iterable[int]) -> list[Record]:
+    """Records of events (time, dossier, state, agency) and of heartbeats, each received when it happened."""
+    made = [record(dossier(name, f"{name}/{at}", to, at, agency=of), 0, at, tiles.PARTITIONS) for at, name, to, of in events]
+    made += [record(beat(at), 0, at, topic=DOSSIER, partition=p) for at in beats for p in range(tiles.PARTITIONS)]
+    offsets = [itertools.count() for _ in range(tiles.PARTITIONS)]
+    return [replace(r, offset=next(offsets[r.partition])) for r in sorted(made, key=lambda r: r.timestamp)]
+
+
+def test_what_came_and_went_before_a_takeover_is_shown_as_gone(store_url: str) -> None:
+    """The first showed a dossier of an agency that had none before; to the second all of that is new, and adds up to nothing."""
+    t = tiles.START + DAY
+    others = [(tiles.START + n * HOUR, f"D{n}", "received", "B") for n in range(20)]
+    own = [(t + 1_000, "X", "received", "A"), (t + 14_000, "X", "completed", "A")]
+    log = moments(*others, *own, beats=(*range(tiles.START, t, 5 * MINUTE), *range(t, t + 2 * MINUTE, 5_000)))
+    store, rolling = real_store(store_url, "came_and_went"), only("dossier.backlog")
+    made, first = pipeline(store, tiles.PARTITIONS, topics=(DOSSIER,)), Roller(rolling, store, store.settings)
+    for until in (t - 10 * MINUTE, t + 6_000):
+        count(made, [r for r in log if r.timestamp <= until])
+        first.step()
+    where = "WHERE dims = ['A', '*', '*', '*', '*']"
+    assert store.query(f"SELECT value FROM v_dossier_backlog_now {where}").rows() == [(1.0,)]
+    second = Roller(rolling, store, store.settings)
+    for until in (t + 21_000, t + 31_000):
+        count(made, [r for r in log if r.timestamp <= until])
+        second.step()
+        assert store.query(f"SELECT value FROM v_dossier_backlog_now {where}").rows() == [(0.0,)]
+
+
+def test_while_a_log_is_counted_again_nothing_is_rolled_and_no_final_row_is_lost(store_url: str) -> None:
+    rng = random.Random(2)
+    some = [(tiles.START + rng.randrange(9 * HOUR), f"D{n}", "received", rng.choice("ABC")) for n in range(200)]
+    log = moments(*some, beats=range(tiles.START, tiles.START + 9 * HOUR, MINUTE))
+    store, rolling = real_store(store_url, "counted_again"), only("dossier.backlog", RECEIVED)
+
+    def rows() -> list[tuple[object, ...]]:
+        return [
+            row
+            for view in ("v_dossier_backlog", "v_dossier_received")
+            for row in store.query(f"SELECT window, dims, at, value, first_value FROM {view} ORDER BY window, dims, at").rows()
+        ]
+
+    count(pipeline(store, tiles.PARTITIONS, topics=(DOSSIER,)), log)
+    Roller(rolling, store, store.settings).step()
+    before = rows()
+    forget(store)
+    made, roller = pipeline(store, tiles.PARTITIONS, topics=(DOSSIER,)), Roller(rolling, store, store.settings)
+    for until in range(tiles.START + 90 * MINUTE, tiles.START + 10 * HOUR, 3 * HOUR):
+        count(made, [r for r in log if r.timestamp <= until])
+        roller.step()
+    count(made, log)
+    roller.step()
+    assert rows() == before
+    assert len(before) > 500
+
+
+def test_two_rollers_that_take_the_lead_from_each_other_leave_it_longer_each_time(store_url: str) -> None:
+    store = real_store(store_url, "lead_fight")
+    count(pipeline(store, tiles.PARTITIONS, topics=(DOSSIER,)), moments(beats=[tiles.START]))
+    first, second = (Roller(tiles.ROLLED, store, store.settings) for _ in range(2))
+    first.turn()
+    pauses = []
+    for _ in range(4):
+        second.turn()
+        first.turn()
+        assert not first.leading
+        pauses.append(first.pause)
+        first.turn()
+        second.turn()
+    assert pauses == [5, 10, 20, 40]
+    first.forget()
+    assert not first.pause
