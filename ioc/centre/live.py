@@ -33,10 +33,8 @@ def prepare(settings: Settings, catalog: Catalog) -> list[str]:
 
 
 def migrate(settings: Settings, catalog: Catalog) -> list[str]:
-    """Bring the live database, and those of runs, to this program's form.  Returns what changed of the reference data."""
-    changed = tables.migrate(Store(settings), catalog)
-    runs.renew(settings, catalog)
-    return changed
+    """Bring the live database, and those of runs, to this program's form.  Returns what there is to say of it, in sentences."""
+    return [*tables.migrate(Store(settings), catalog), *runs.renew(settings, catalog)]
 
 
 def check_generations(store: Store, catalog: Catalog) -> None:

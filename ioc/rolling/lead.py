@@ -18,6 +18,10 @@ from ioc.store.state import Checkpoint
 LEAD = "lead"
 """The stage of the numbers in the table of checkpoints."""
 KEY = ("", "", 0)
+PAUSES = (5.0, 300.0)
+"""Seconds of a pause at least and at most."""
+LONG = 60.0
+"""Seconds of a lead, beside twice the last pause, after which the next pause is a first one."""
 APART = 1_000
 """Two that begin in the same moment take different numbers, but for one time in so many: then both write, as equals."""
 
@@ -28,12 +32,9 @@ class Lead:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.number: int | None = None
+        self.pause = 0.0
+        """Seconds to leave it to another that has taken it."""
         self._since = 0.0
-
-    @property
-    def held(self) -> float:
-        """Seconds since the number was taken."""
-        return time.monotonic() - self._since
 
     def take(self) -> int:
         """The number; one above all others is written first where there is none."""
@@ -47,9 +48,16 @@ class Lead:
         """Whether another has begun since. To be asked after what is counted was read, and before anything is written."""
         return self._highest() != self.number
 
+    def leave(self) -> None:
+        """Another has begun. Two that took it from each other in turns would begin anew for ever and never end a long past: so the
+        pause is longer each time, until it was held for long."""
+        held = time.monotonic() - self._since
+        before = 0.0 if held > LONG + 2 * self.pause else self.pause
+        self.number, self.pause = None, min(max(2 * before, PAUSES[0]), PAUSES[1])
+
     def drop(self) -> None:
         """Begin anew the next time."""
-        self.number = None
+        self.number, self.pause = None, 0.0
 
     def _highest(self) -> int:
         return state.checkpoints(self.store, LEAD, where="generation = ''").get(KEY, Checkpoint()).next

@@ -35,9 +35,6 @@ from ioc.vocabulary import Dims, Stream
 PORTION = 10 * DAY
 LONGEST = 400 * DAY
 """Steps of so much time at least, and at most, are computed at once."""
-PAUSES = (5.0, 300.0)
-LONG_LEAD = 60.0
-"""Seconds of a pause at least and at most; and of a lead after which an overtaken roller pauses no longer than the first time."""
 SLICE = 3.0
 """Seconds after which a stream with more final steps to write lets the others have their turn."""
 
@@ -74,8 +71,6 @@ class Roller:
         self.catalog, self.store, self.settings = catalog, store, settings
         self.live = False
         """Whether a live heartbeat has been counted: from then on the pacemaker beats."""
-        self.pause = 0.0
-        """Seconds to leave the lead to another that has taken it; longer each time."""
         self._stopped = False
         self._lead = Lead(store)
         self._measured = state.Following(store, MEASURE)
@@ -94,7 +89,9 @@ class Roller:
     def forget(self) -> None:
         """Drop what is remembered: another roller may have gone on."""
         self._lead.drop()
-        self.pause = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
         self._measured.forget()
         self._progress.clear()
         self._ledgers.clear()
@@ -102,16 +99,15 @@ class Roller:
         self._as_of.clear()
         self._imported.forget()
 
-    def _overtaken(self) -> None:
-        """Two that take the lead from each other in turns would both begin anew for ever, and never end a long past."""
-        before = 0.0 if self._lead.held > LONG_LEAD + 2 * self.pause else self.pause
-        self.forget()
-        self.pause = min(max(2 * before, PAUSES[0]), PAUSES[1])
-
     @property
     def leading(self) -> bool:
         """Whether it has the lead, as far as it knows: it had a turn, and no other has begun since."""
         return self._lead.number is not None
+
+    @property
+    def pause(self) -> float:
+        """Seconds to leave the lead to the other that has begun."""
+        return self._lead.pause
 
     def step(self) -> None:
         """Bring `indicators` up to what is counted now."""
@@ -126,7 +122,8 @@ class Roller:
         """
         number, counted = self._lead.take(), self._measured.read()
         if self._lead.lost():
-            self._overtaken()
+            self._lead.leave()
+            self._clear()
             return False
         self.live = any(c.clock.live is not None for c in counted.values())
         received = [c.clock.received for c in counted.values() if c.clock.received is not None]
@@ -157,7 +154,7 @@ class Roller:
             self._progress[stream.name] = self._load(generation)
         progress = self._progress[stream.name]
         ends = {place: c.next for place, c in counted.items()}
-        if any(ends.get(place, 0) < rolled for place, rolled in progress.positions.items()):
+        if any(ends.get(place, 0) < upto for place, upto in progress.positions.items()):
             return False  # it is counted again (`ioc doctor --rewind`): what is rolled is of more
         if progress.advance is None and self._as_of.get(stream.name) == as_of and progress.positions == ends:  # nothing is new
             return self._past(stream, generation, counted, progress, now, as_of)

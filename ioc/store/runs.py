@@ -12,7 +12,7 @@ from ioc.catalog import REJECTS, Catalog
 from ioc.errors import IocError, UsageError
 from ioc.settings import Settings
 from ioc.store import tables
-from ioc.store.clickhouse import RUN, Store, literal
+from ioc.store.clickhouse import RUN, Store, StoreError, literal
 
 LIVE = "live"
 """What the centre itself is called where a run may be named, too."""
@@ -80,11 +80,19 @@ def run_store(settings: Settings, run: str) -> Store:
     return Store(settings, run_names(run)[0], run=True)
 
 
-def renew(settings: Settings, catalog: Catalog) -> None:
-    """Bring the databases of all runs to this program's form: a board asks a run what it asks the live centre. Rows stay."""
+def renew(settings: Settings, catalog: Catalog) -> list[str]:
+    """Bring the databases of all runs to this program's form: a board asks a run what it asks the live centre. Rows stay.
+
+    Returns a sentence for each run that could not be brought there: no reason for the live centre not to start.
+    """
+    said = []
     for run in runs(Store(settings)):
         store = run_store(settings, run.name)
-        store.create(tables.statements(catalog, store.database))
+        try:
+            store.create(tables.statements(catalog, store.database))
+        except StoreError as error:
+            said.append(f"boards of the run {run.name!r} may not work: {error}; `ioc replay drop {run.name}` removes it")
+    return said
 
 
 def note(settings: Settings, run: Run) -> None:
