@@ -49,8 +49,10 @@ class Lead:
         return self._highest() != self.number
 
     def leave(self) -> None:
-        """Another has begun. Two that took it from each other in turns would begin anew for ever and never end a long past: so the
-        pause is longer each time, until it was held for long."""
+        """Another has begun. Two that took it from each other in turns would begin anew for ever and never end a long past.
+
+        So the pause is longer each time, until the lead was held for long.
+        """
         held = time.monotonic() - self._since
         before = 0.0 if held > LONG + 2 * self.pause else self.pause
         self.number, self.pause = None, min(max(2 * before, PAUSES[0]), PAUSES[1])

@@ -87,8 +87,8 @@ def test_a_commune_is_that_of_the_code_list_in_force_then() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("temperature = [18, 35]", "temperature = [35, 18]", "a range is [lowest, highest]; these are [35.0, 18.0]"),
-        ("temperature = [18, 35]", "temperature = [18]", "at least 2 items"),
+        ("temperature = [13, 35]", "temperature = [35, 13]", "a range is [lowest, highest]; these are [35.0, 13.0]"),
+        ("temperature = [13, 35]", "temperature = [13]", "at least 2 items"),
         ('code = "mia"', 'code = "lua"', "crop lua is there twice"),
         ('name = "Lúa"', 'nom = "Lúa"', "line 4"),
     ],
