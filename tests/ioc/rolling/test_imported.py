@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from ioc.asking import read
@@ -12,6 +13,7 @@ from ioc.events import murmur
 from ioc.events.batch import Batch
 from ioc.events.heartbeats import heartbeat
 from ioc.rolling.imported import HISTORY, underway
+from ioc.rolling.lead import LEAD
 from ioc.rolling.reached import beginning
 from ioc.rolling.roll import Roller
 from ioc.store import state
@@ -119,11 +121,16 @@ def test_it_is_rolled_once_and_another_roller_finds_nothing_to_do(imported: Stor
     assert underway(imported, generation) is None
     done = {key[1:]: c.next for key, c in state.checkpoints(imported, HISTORY).items()}
     assert done.keys() == {(TOPIC, 0), (TOPIC, 1)}
-    inserted: list[str] = []
-    monkeypatch.setattr(Store, "insert", lambda self, table, rows, **_: inserted.append(table))
+    stages: list[str] = []
+    insert = Store.insert
+
+    def recorded(store: Store, table: str, table_rows: pa.Table, **more: bool) -> None:
+        stages.extend(table_rows["stage"].to_pylist() if table == "checkpoints" else ())
+        insert(store, table, table_rows, **more)
+
+    monkeypatch.setattr(Store, "insert", recorded)
     Roller(CATALOG, imported, imported.settings).step()
-    assert HISTORY not in inserted
-    assert not [name for name in inserted if name == "checkpoints"]
+    assert stages == [LEAD], "it takes the lead and finds that all is done"
 
 
 def test_it_waits_for_the_end_of_the_import_is_done_in_turns_and_tells_how_far_it_is(
