@@ -177,7 +177,8 @@ class Stream:
     `contributions` and `lifecycle` may be plain functions or, faster, folds with the same `begin` and `advance`.
     `demo(chance, day)` gives the events that the demo's province sends on a local day (days since 1970), in any order: a pure
     function, for which `chance(*what)` is a number in [0, 1) that depends on the demo's seed and its arguments alone. It is none
-    of the code that counts.
+    of the code that counts. `stock(chance, day)`: the same of what there was before that day and is there still. A stream of
+    entities is told of from 45 days before the demo's past on, so that what is open does not begin with nothing.
     `records(frame)` counts every record of all its topics, whatever became of it, as `columns(frame)` the contract's events: its
     frame has the columns `_i`, `_time` (reception, ms), topic, type, source, verdict, reason, `foreign` (it has fields that
     its contract does not) and `time` of the event (ms; none: no event).
@@ -205,6 +206,7 @@ class Stream:
     """Further boards of the stream; names of dimensions and choices are those of `board`."""
     rollups: tuple[Rollup, ...] = ()
     demo: Callable[[Callable[..., float], int], Iterable[Told]] | None = None
+    stock: Callable[[Callable[..., float], int], Iterable[Told]] | None = None
 
     def rollup(self, name: str) -> Rollup | None:
         """The rollup of that name, if there is one."""

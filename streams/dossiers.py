@@ -5,11 +5,10 @@ What a dossier's life is stands in `streams.lifecycle` (its rules: docs/dossiers
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from operator import is_
 
-from ioc.calendar.workdays import Beyond, calendar
-from ioc.times import DAY, OFFSET, floor
+from ioc.times import DAY
 from ioc.vocabulary import (
     Board,
     Contribution,
@@ -29,12 +28,10 @@ from ioc.vocabulary import (
 )
 from schemas.dossier import DossierChanged
 from streams import foresight, index766, one_stop, tables
+from streams.levels import ONE, TAKE, nearing, on
 from streams.lifecycle import FILES, RANK, Event, Life, Span, Step, advance, overdue
 from streams.tables import DATA, PROCEDURES, rules
 
-ONE = (1,)
-TAKE = (-1,)
-"""One dossier less."""
 DAYS = Quantiles((*range(0, 60), *range(60, 120, 5), *range(120, 361, 15)), (0.5, 0.9))
 
 
@@ -75,7 +72,7 @@ def _open(received: int, before: Dims, span: Span) -> list[Contribution]:
     start, end, dims, due, paused, _, _ = span
     rows: list[Contribution]
     if end is None and paused is None and due is not None and start < due and before == dims:  # by far the most, so told at once
-        soon, today = nearing(due)
+        soon, today = nearing(due, rules().due_soon_days)
         return [
             ("dossier.backlog", dims, start, ONE),
             ("dossier.overdue", dims, due, ONE),
@@ -86,17 +83,17 @@ def _open(received: int, before: Dims, span: Span) -> list[Contribution]:
             ("index766.2_1", dims, due, index766.LATE[index766.same_periods(received, due)]),
         ]
     rows = []
-    _on(rows, "dossier.backlog", dims, start, end)
+    on(rows, "dossier.backlog", dims, start, end)
     late = overdue(span)
     if late is not None:
-        _on(rows, "dossier.overdue", dims, *late)
+        on(rows, "dossier.overdue", dims, *late)
     if paused is not None:
-        _on(rows, "dossier.paused", dims, start, end)
+        on(rows, "dossier.paused", dims, start, end)
     elif due is not None and due > start:
-        soon, today = nearing(due)
+        soon, today = nearing(due, rules().due_soon_days)
         until = due if end is None or end > due else end
-        _on(rows, "dossier.due_soon", dims, max(start, soon), until)
-        _on(rows, "dossier.due_today", dims, max(start, today), until)
+        on(rows, "dossier.due_soon", dims, max(start, soon), until)
+        on(rows, "dossier.due_today", dims, max(start, today), until)
     index766.in_time(rows, received, before, start, dims, late)
     return rows
 
@@ -122,7 +119,7 @@ def _ended(start: int, last: Span, state: str, wrong: bool) -> list[Contribution
 def _uncollected(dims: Dims, end: int, taken: int | None) -> list[Contribution]:
     """The level of results nobody has taken yet."""
     rows: list[Contribution] = []
-    _on(rows, "dossier.uncollected", dims, end, taken)
+    on(rows, "dossier.uncollected", dims, end, taken)
     return rows
 
 
@@ -133,27 +130,6 @@ def _noted(indicator: str, events: tuple[Event, ...]) -> list[Contribution]:
 def _reappointed(moved: tuple[Event, ...]) -> list[Contribution]:
     again = _noted("dossier.reappointed_again", moved[rules().reappointments :])
     return [*_noted("dossier.reappointed", moved), *again]
-
-
-def _on(rows: list[Contribution], indicator: str, dims: Dims, start: int, end: int | None) -> None:
-    """The level is 1 in [start, end)."""
-    if end is None:
-        rows.append((indicator, dims, start, ONE))
-    elif start < end:
-        rows += ((indicator, dims, start, ONE), (indicator, dims, end, TAKE))
-
-
-@lru_cache(maxsize=1 << 14)
-def nearing(due: int) -> tuple[int, int]:
-    """From when on (ms) a dossier with this due time is due soon, and from when on it is due today.
-
-    Where the calendar has no days it is never due soon.
-    """
-    try:
-        soon = calendar().add_days(due, -rules().due_soon_days)
-    except Beyond:
-        soon = due
-    return soon, floor(due - 1, DAY, OFFSET)
 
 
 @cache

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from tests.brute import Event, Rows, ms, plus
 
 CROPS = {
     crop["code"]: crop for crop in tomllib.loads((Path(__file__).parents[1] / "streams/data/crops.toml").read_text())["crop"]
@@ -15,7 +17,20 @@ NEW_CODES = datetime(2025, 6, 30, 17, tzinfo=UTC)
 """The first of July 2025 in the province: from then on a commune's code is of another list."""
 
 
-def rows(event: dict[str, Any]) -> dict[tuple[str, tuple[str, str, str]], tuple[int, int, int]]:
+STATELESS, LEVELS = True, frozenset[str]()
+SHARES, MEANS = {"farm.out_of_range": False}, dict.fromkeys((f"farm.{quantity}" for quantity in QUANTITIES), 10)
+
+
+def rows(events: Sequence[Event]) -> Rows:
+    """What each reading adds by itself."""
+    found: Rows = {}
+    for event in events:
+        for (name, of), measures in _adds(event).items():
+            found[name, of, ms(event["time"])] = plus(found.get((name, of, ms(event["time"]))), measures)
+    return found
+
+
+def _adds(event: Event) -> dict[tuple[str, tuple[str, str, str]], tuple[int, int, int]]:
     """By indicator and (farm, crop, unit): what is summed, and how many readings there are."""
     data, time = event["data"], datetime.fromisoformat(event["time"])
     unit = data.get("unit", "?") + ("@2025-07-01" if "unit" in data and time >= NEW_CODES else "")

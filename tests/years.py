@@ -19,19 +19,20 @@ from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.store.clickhouse import Store
 from ioc.vocabulary import Stream
-from tests import brute_farms, brute_feeds
+from tests import brute_feeds, brutes
 from tests.brute import COUNTERS, EDGES, MINUTE
+from tests.brutes import Row
+from tests.counting import CATALOG
 from tests.rolled import RESTATE, STEPS, begin
 
-MEANS = {name: scale for name, _, scale in COUNTERS.values()} | {f"farm.{quantity}": 10 for quantity in brute_farms.QUANTITIES}
+STREAMS = [stream.name for stream in CATALOG.streams]
+MEANS = {name: scale for name, _, scale in COUNTERS.values()} | brutes.table("MEANS", STREAMS)
 SHARES = {
     "dossier.online_share": False, "dossier.on_time_share": True, "dossier.conformance": True, "ran.nr_share": False,
-    "feed.correct": True, "feed.complete": False, "feed.clean": True, "farm.out_of_range": False,
-}  # fmt: skip
+    "feed.correct": True, "feed.complete": False, "feed.clean": True,
+} | brutes.table("SHARES", STREAMS)  # fmt: skip
 """Whether the share is of the others."""
-HISTOGRAMS = {"dossier.handling_days": EDGES, "feed.delay": brute_feeds.EDGES}
-Row = tuple[str, tuple[str, ...], int, int, tuple[int, ...]]
-"""Indicator, dimensions, when it counts and when it became known (ms), measures."""
+HISTOGRAMS = {"dossier.handling_days": EDGES, "feed.delay": brute_feeds.EDGES} | brutes.table("HISTOGRAMS", STREAMS)
 
 
 class Told(NamedTuple):

@@ -61,7 +61,7 @@ class Province:
         first = local_day(self.start - STOCK)
         dossiers = self._dossiers(first, None, self.anchor)
         radio = self.radio.past(max(self.start, floor(since, LONG)), self.anchor)
-        others = self._others(max(self.start, since), self.anchor)
+        others = self.others(since, self.anchor)
         for event in merge(dossiers, radio, *others, key=attrgetter("due_ms")):
             if event.due_ms >= since:
                 yield event
@@ -73,7 +73,7 @@ class Province:
         """
         since = max(since, self.anchor)
         first = max(local_day(self.start - STOCK), local_day(since - LIFE - DAY))
-        others, dossiers, radio = self._others(since, None), self._dossiers(first, since, None), self._radio(since, now_ms, rate)
+        others, dossiers, radio = self.others(since, None), self._dossiers(first, since, None), self._radio(since, now_ms, rate)
         for event in merge(dossiers, radio, *others, key=attrgetter("due_ms")):
             if self.bad and event.topic == RAN and chance(self.seed, "bad", event.key, event.time_ms) < self.bad:
                 event = spoilt(event, dice(self.seed, "mistake", event.key, event.time_ms))
@@ -86,17 +86,28 @@ class Province:
         begin, end = -floor(-since, MINUTE), floor(now_ms, MINUTE)
         return chain(self.radio.seconds(since, begin, rate), self.radio.past(begin, end), self.radio.seconds(end, None, rate))
 
-    def _others(self, since: int, until: int | None) -> list[Iterator[Outgoing]]:
-        """The events of [since, until) of each stream that tells its own."""
-        return [self._of(stream.contract, stream.demo, since, until) for stream in self.streams if stream.demo]
+    def others(self, since: int, until: int | None) -> list[Iterator[Outgoing]]:
+        """The events of [since, until) of each stream that tells its own; of the past, what entities did before it began, too."""
+        found = []
+        for stream in self.streams:
+            assert stream.demo is not None
+            first = self.start - (STOCK if stream.contributions else 0)
+            if stream.stock is not None and since < first:
+                before = self._sent(stream.contract, stream.stock(partial(chance, self.seed), local_day(first)), since, first)
+                found.append(before)
+            found.append(self._of(stream.contract, stream.demo, max(first, since), until))
+        return found
 
     def _of(self, contract: Contract, demo: Demo, since: int, until: int | None) -> Iterator[Outgoing]:
         for day in count(local_day(since)):
             if until is not None and day * DAY - OFFSET >= until:
                 return
-            for one in sorted(demo(partial(chance, self.seed), day), key=attrgetter("time")):
-                if since <= one.time < (inf if until is None else until):
-                    yield event_of(contract, one)
+            yield from self._sent(contract, demo(partial(chance, self.seed), day), since, until)
+
+    def _sent(self, contract: Contract, told: Iterable[Told], since: int, until: int | None) -> Iterator[Outgoing]:
+        for one in sorted(told, key=attrgetter("time")):
+            if since <= one.time < (inf if until is None else until):
+                yield event_of(contract, one)
 
     def _dossiers(self, first: int, since: int | None, until: int | None) -> Iterator[Outgoing]:
         """Dossier events by the time they are due, of the dossiers that arrive from day `first` on.

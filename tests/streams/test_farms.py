@@ -1,41 +1,28 @@
-"""Farms: sums of readings by hand, and a season of the demo against a brute force that shares no code with the stream."""
+"""Farms: sums of readings by hand. Seasons of the demo are judged in test_seasons.py."""
 
 from __future__ import annotations
 
 import json
-import random
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime
-from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.errors import UsageError
-from ioc.events.exact_lane import Reject, exact
-from ioc.province.incidents import chance
 from ioc.province.model import Province
-from ioc.province.text import event_of
-from ioc.rolling.roll import Roller
-from ioc.store.clickhouse import Store
 from ioc.times import to_ms
 from streams import farms
 from streams.farms import STREAM
-from tests import brute_farms
-from tests.brute import DAY, HOUR, MINUTE, Record
-from tests.counting import CATALOG, count, panes, pipeline, real_store
+from tests import brute_farms, season
+from tests.brute import DAY, HOUR
+from tests.counting import count, panes, pipeline
 from tests.fake import FakeStore
-from tests.logs import beat, record, text
+from tests.logs import record, text
 
 FARM = STREAM.topic
 START = to_ms("2026-05-31T17:00:00Z")
-LENGTHS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY}
 
 
 def reading(farm: str, at: int, **data: Any) -> dict[str, Any]:
@@ -104,97 +91,19 @@ def test_a_table_of_crops_that_is_wrong_is_told_before_anything_is_counted(
     assert said in str(told.value)
 
 
-# ---- a season of the demo
-
-
-@cache
-def log(days: int) -> list[Record]:
-    """What the demo sends of farms, as received when it was sent, in one partition."""
-    first_day = (START + 7 * HOUR) // DAY
-    told = (one for day in range(first_day, first_day + days) for one in farms.demo(partial(chance, 7), day))
-    sent = [event_of(STREAM.contract, one) for one in sorted(told, key=lambda one: one.time)]
-    records = [Record(FARM, 0, n, e.key, e.value, e.time_ms + 1_000, ()) for n, e in enumerate(sent, 1)]
-    first, last = (
-        record(beat(at), n, at, topic=FARM, partition=0) for n, at in ((0, START), (len(sent) + 1, START + days * DAY))
-    )
-    return [first, *records, last]
-
-
-@cache
-def sums(days: int) -> dict[tuple[str, str, str], tuple[list[int], list[tuple[int, int]]]]:
-    """By indicator, dimension and value: times, and what was summed before each, (part, whole)."""
-    found: dict[tuple[str, str, str], list[tuple[int, int, int]]] = defaultdict(list)
-    for one in log(days)[1:-1]:
-        event = json.loads(one.value or b"")
-        at = round(datetime.fromisoformat(event["time"]).timestamp() * 1000)
-        for (name, (farm, crop, unit)), (part, whole, _) in brute_farms.rows(event).items():
-            for dimension, value in {"*": "*", "farm": farm, "crop": crop, "unit": unit}.items():
-                found[name, dimension, value].append((at, part, whole))
-    return {key: _running(sorted(rows)) for key, rows in found.items()}
-
-
-def _running(rows: list[tuple[int, int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
-    totals = [(0, 0)]
-    for _, part, whole in rows:
-        totals.append((totals[-1][0] + part, totals[-1][1] + whole))
-    return [at for at, *_ in rows], totals
-
-
-def expected(days: int, name: str, window: str, until: int) -> Iterator[tuple[str, str, float | None]]:
-    """(dimension, value, what it is) over [until - length, until); the day begins at midnight of the province."""
-    scale = 100 if name == "farm.out_of_range" else 0.1
-    since = until - LENGTHS[window] if window in LENGTHS else (until - 1 + 7 * HOUR) // DAY * DAY - 7 * HOUR
-    for (own, dimension, value), (at, totals) in sums(days).items():
-        if own == name:
-            low, high = (totals[bisect_right(at, t - 1)] for t in (since, until))
-            part, whole = (b - a for a, b in zip(low, high, strict=True))
-            yield dimension, value, part / whole * scale if whole else None
-
-
-@pytest.mark.parametrize("days", [8, pytest.param(365, marks=pytest.mark.proof)])
-def test_every_indicator_is_what_brute_force_says_at_a_hundred_instants(store_url: str, days: int) -> None:
-    store, rng = real_store(store_url, f"farms_{days}"), random.Random(days)
-    count(pipeline(store, 1, topics=(FARM,)), log(days))
-    Roller(Catalog((STREAM,), CATALOG.generations), store, store.settings).step()
-    names, compared = [i.name for i in STREAM.indicators], 0
-    for n in range(100):
-        until = START + rng.randrange(days * DAY) // MINUTE * MINUTE + MINUTE
-        name, window = names[n % len(names)], rng.choice((*LENGTHS, "day"))
-        dimension = rng.choice(("*", "farm", "crop", "unit"))
-        shall = {v: x for d, v, x in expected(days, name, window, until) if d == dimension and x is not None}
-        answers = read.value(store, CATALOG, name, until, window, by=[] if dimension == "*" else [dimension])
-        own = {a.dims.get(dimension, "*"): a.value for a in answers if a.value is not None}
-        assert own == pytest.approx(shall), (name, window, dimension, until)
-        compared += len(own)
-        step = until // HOUR * HOUR  # rolled steps of a day's window end at whole hours
-        rolled = _rolled(store, name, step)
-        assert rolled == pytest.approx(next(x for d, _, x in expected(days, name, "1d", step) if d == "*")), (name, step)
-    assert compared > 500
-
-
-def _rolled(store: Store, name: str, step: int) -> float | None:
-    """What the rolled rows say of the last day at a step: the value, which is the first one known."""
-    frame = store.query(
-        f"SELECT value, first_value FROM v_{name.replace('.', '_')} WHERE window = '1d' AND dims = ['*', '*', '*'] "
-        f"AND toUnixTimestamp64Milli(at) <= {step} ORDER BY at DESC LIMIT 1"
-    )
-    (value, first), *_ = frame.rows() or [(None, None)]
-    assert value == first
-    return value  # type: ignore[no-any-return]
-
-
-def test_the_demos_readings_are_accepted_and_believable_and_hours_out_of_range_are_few_but_not_none() -> None:
-    events = [one for one in log(5)[1:-1] if isinstance(exact(one.value, (), CATALOG.accepted(FARM)), Reject)]
-    assert not events
-    (at, totals) = sums(5)["farm.out_of_range", "*", "*"]
-    assert 0.01 < totals[-1][0] / totals[-1][1] < 0.3
-    assert len({json.loads(one.value or b"")["data"]["farm"] for one in log(5)[1:-1]}) == 13
-    assert len(at) == 5 * 48 * 13
+def test_the_demos_hours_out_of_range_are_few_but_not_none() -> None:
+    sent = [json.loads(one.value or b"") for one in season.log(STREAM, 5)[2:-2]]
+    judged = [m for e in sent for (name, *_), m in brute_farms.rows([e]).items() if name == "farm.out_of_range"]
+    assert 0.01 < sum(out for out, *_ in judged) / sum(whole for _, whole, _ in judged) < 0.3
+    assert len(sent) == len(judged) == 5 * 48 * 13
+    assert len({event["data"]["farm"] for event in sent}) == 13
 
 
 def test_the_demo_sends_the_past_and_then_the_present_of_a_stream_that_tells_its_own() -> None:
-    province, since = Province(7, START + DAY, DAY, bad=0, streams=[STREAM]), START + DAY - HOUR
-    past = [event for event in province.history(since) if event.topic == FARM]
-    assert [event.value for event in past] == [r.value for r in log(1)[1:-1] if r.timestamp > since]
-    present = islice((event for event in province.live(START + DAY, START + DAY, 5) if event.topic == FARM), 13)
-    assert [event.value for event in present] == [r.value for r in log(2)[1:-1]][48 * 13 : 49 * 13]
+    anchor = season.END - DAY
+    province, since = Province(7, anchor, DAY, bad=0, streams=[STREAM]), anchor - HOUR
+    two_days = [(r.timestamp, r.value) for r in season.log(STREAM, 2)[2:-2]]
+    past = [event.value for event in province.history(since) if event.topic == FARM]
+    assert past == [value for at, value in two_days if since <= at < anchor]
+    present = islice((event.value for event in province.live(anchor, anchor, 5) if event.topic == FARM), 13)
+    assert [*present] == [value for at, value in two_days if at >= anchor][:13]

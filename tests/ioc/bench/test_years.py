@@ -23,14 +23,15 @@ from ioc.rolling.reached import rolled
 from ioc.rolling.roll import Roller
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
-from ioc.times import DAY, MINUTE
-from tests import brute, brute_farms, brute_feeds
+from ioc.times import DAY
+from tests import brute, brute_feeds, brutes
 from tests.brute import DOSSIER, RAN, Record, partition_of
+from tests.brutes import Row
 from tests.counting import CATALOG, panes, pipeline, poll, real_store
 from tests.logs import beat, record
 from tests.rolled import finals
 from tests.services import running_store
-from tests.years import Row, Sums, instants, judge_reader, judge_rolled
+from tests.years import Sums, instants, judge_reader, judge_rolled
 from tests.years_looks import judge_looks
 
 PARTITIONS = 2
@@ -39,8 +40,9 @@ LENGTH = 3 * 365 * DAY
 DOSSIERS = CATALOG.stream_of("dossier.backlog")
 RADIO = CATALOG.stream_of("ran.rsrp")
 FEEDS = CATALOG.stream_of("feed.received")
-FARMS = CATALOG.stream_of("farm.temperature")
-OF = {RAN: RADIO.name, FARMS.topic: FARMS.name, DOSSIER: DOSSIERS.name}
+OTHERS = tuple(stream for stream in CATALOG.streams if brutes.of(stream.name))
+"""Streams whose brute force tells entity by entity (`tests.brutes`)."""
+OF = {stream.topic: stream for stream in (RADIO, DOSSIERS, *OTHERS)}
 
 
 def loaded(count: int, opened: int) -> list[Record]:
@@ -145,7 +147,7 @@ def judge_kept(folder: Path, province: Province) -> None:
     sums, begins = sums_of(province)
     with running_store(folder) as url:
         store = Store(Settings(clickhouse_url=url))
-        for stream in (DOSSIERS, RADIO, FARMS, FEEDS):
+        for stream in (DOSSIERS, RADIO, FEEDS, *OTHERS):
             until = province.anchor - stream.delay - stream.grain  # the last steps are final only after the past
             asked = instants(begins[stream.name] + stream.delay + 2 * stream.grain, until, seed=7)
             assert judge_reader(store, CATALOG, stream, sums[stream.name], asked, seed=2) > 100
@@ -156,22 +158,23 @@ def judge_kept(folder: Path, province: Province) -> None:
 
 def sums_of(province: Province) -> tuple[dict[str, Sums], dict[str, int]]:
     """The contributions of its past by stream, each known when its event came, and when that begins. Of the feeds all of it."""
-    sums = {s.name: Sums(s.dimensions) for s in (DOSSIERS, RADIO, FARMS, FEEDS)}
+    sums = {s.name: Sums(s.dimensions) for s in (DOSSIERS, RADIO, FEEDS, *OTHERS)}
     begins, feeds = dict[str, int](), dict[Any, tuple[int, ...]]()
     with get_context("spawn").Pool() as pool:
         lives = _lives(province, sums, begins, feeds)
         while some := list(islice(lives, 4_096)):
-            for rows in pool.imap_unordered(told_by_event, some, 64):
-                sums[DOSSIERS.name].add(rows)
+            for stream, rows in pool.imap_unordered(told_by_event, some, 64):
+                sums[stream].add(rows)
     sums[FEEDS.name].add((*key, measures) for key, measures in feeds.items())
     return sums, begins | {FEEDS.name: min(begins.values())}
 
 
 def _lives(
     province: Province, sums: Mapping[str, Sums], begins: dict[str, int], feeds: dict[Any, tuple[int, ...]]
-) -> Iterator[list[bytes]]:
-    """The events of each dossier, once it is over; what others say is added up on the way."""
+) -> Iterator[tuple[str, list[bytes]]]:
+    """The events of each entity with its stream, of a dossier once it is over; radio and feeds are added up on the way."""
     latest, waiting = 0, OrderedDict[bytes, tuple[int, list[bytes]]]()  # a dict is slow to lose its first
+    others: dict[tuple[str, bytes], list[bytes]] = {}
     for event in province.history():
         assert latest <= event.time_ms, "all came in order: it was known when it happened"
         latest = event.time_ms
@@ -182,32 +185,30 @@ def _lives(
         ).items():
             key = (indicator, dims, at, hour)
             feeds[key] = brute.plus(feeds.get(key), measures)
-        begins.setdefault(OF[event.topic], latest)
+        begins.setdefault(OF[event.topic].name, latest)
         if event.topic == RAN:
-            sums[RADIO.name].add(panes_of(brute.radio(told), latest))
+            sums[RADIO.name].add(brutes.panes(brute.radio(told), latest, brute.LEVELS))
             continue
-        if event.topic == FARMS.topic:
-            sums[FARMS.name].add((name, of, latest, latest, own) for (name, of), own in brute_farms.rows(told).items())
+        if event.topic != DOSSIER:
+            others.setdefault((OF[event.topic].name, event.key), []).append(event.value)
             continue
         waiting.setdefault(event.key, (latest, []))[1].append(event.value)
         key, (began, values) = next(iter(waiting.items()))
         if began < latest - LIFE - DAY:  # it is over
-            yield values
+            yield DOSSIERS.name, values
             del waiting[key]
-    yield from (values for _, values in waiting.values())
+    yield from ((DOSSIERS.name, values) for _, values in waiting.values())
+    yield from ((stream, values) for (stream, _), values in others.items())
 
 
-def told_by_event(values: Sequence[bytes]) -> list[Row]:
-    """What each event of a dossier adds to what those before it said."""
+def told_by_event(entity: tuple[str, Sequence[bytes]]) -> tuple[str, list[Row]]:
+    """What each event of an entity adds to what those before it said."""
+    stream, values = entity
+    if stream != DOSSIERS.name:
+        return stream, brutes.told(stream, values)
     history, said, found = list[brute.Event](), brute.Rows(), list[Row]()
     for value in values:
         history.append(json.loads(value))
         before, said = said, brute.contributions(history)
-        found += panes_of(brute.minus(said, before), brute.ms(history[-1]["time"]))
-    return found
-
-
-def panes_of(rows: brute.Rows, known: int) -> Iterator[Row]:
-    """The rows as panes: all but levels by the minute."""
-    for (indicator, dims, at), measures in rows.items():
-        yield indicator, dims, at if indicator in brute.LEVELS else at // MINUTE * MINUTE, known // MINUTE * MINUTE, measures
+        found += brutes.panes(brute.minus(said, before), brute.ms(history[-1]["time"]), brute.LEVELS)
+    return stream, found
