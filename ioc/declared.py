@@ -35,7 +35,7 @@ UNIT_IDENTITY = "ioc.units.identity"
 LENT = CALENDAR | {UNIT_IDENTITY}
 """Modules of the kernel that contributions may use; they are taken for theirs, with what they read: the calendar's file, the days
 on which editions of the code list begin."""
-DECLARATIONS = ("STREAM", "INDICATORS", "BOARD", "demo", "stock")
+DECLARATIONS = ("STREAM", "INDICATORS", "BOARD", "demo", "stock", "past")
 """What a module of declarations says under these names is none of the code that counts."""
 CONTRACTS = "schemas"
 """Beside the contract itself its module may hold what contributions use (a table of codes); the envelope is the kernel's."""

@@ -178,7 +178,8 @@ class Stream:
     `demo(chance, day)` gives the events that the demo's province sends on a local day (days since 1970), in any order: a pure
     function, for which `chance(*what)` is a number in [0, 1) that depends on the demo's seed and its arguments alone. It is none
     of the code that counts. `stock(chance, day)`: the same of what there was before that day and is there still. A stream of
-    entities is told of from 45 days before the demo's past on, so that what is open does not begin with nothing.
+    entities is told of from 45 days before the demo's past on, so that what is open does not begin with nothing. `pasts`: worked
+    pasts by name, which `ioc import --example NAME` sends: each gives its events.
     `records(frame)` counts every record of all its topics, whatever became of it, as `columns(frame)` the contract's events: its
     frame has the columns `_i`, `_time` (reception, ms), topic, type, source, verdict, reason, `foreign` (it has fields that
     its contract does not) and `time` of the event (ms; none: no event).
@@ -207,6 +208,7 @@ class Stream:
     rollups: tuple[Rollup, ...] = ()
     demo: Callable[[Callable[..., float], int], Iterable[Told]] | None = None
     stock: Callable[[Callable[..., float], int], Iterable[Told]] | None = None
+    pasts: Mapping[str, Callable[[Callable[..., float]], Iterable[Told]]] = field(default_factory=dict)
 
     def rollup(self, name: str) -> Rollup | None:
         """The rollup of that name, if there is one."""
