@@ -81,7 +81,7 @@ def tile(stream: Stream, indicator: Indicator) -> str:
 def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
     """What held at each point of the time range, up to now; a column for each title.
 
-    While a past is rolled (a first start, a week that was missed) nothing is known yet of the points behind the final steps.
+    While a past is rolled (a first start, a week that was missed, an import) nothing is known yet of the points behind what is.
     """
     points = (
         "SELECT 1 AS one, fromUnixTimestamp64Milli(arrayJoin(arrayPushBack(range(begin, end, toInt64(1000 * $__interval_s)), end)), 'UTC') "
@@ -97,7 +97,9 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
         f"(SELECT max(final) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})",
         f"(SELECT now FROM {RUN}.v_now)",
     )
-    behind = f"{final} < subtractSeconds({now}, {lag}) AND p.time > {final} AND p.time < {now}"
+    ends = (f"(SELECT max(importing_{end}) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})" for end in ("from", "to"))
+    importing = " AND ".join(f"p.time {sign} {end}" for sign, end in zip("><", ends, strict=True))
+    behind = f"({final} < subtractSeconds({now}, {lag}) AND p.time > {final} AND p.time < {now}) OR ({importing})"
     columns = ", ".join(f"if({behind}, NULL, s{n}.value) AS {quoted(title)}" for n, title in enumerate(indicators))
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
 

@@ -58,10 +58,17 @@ ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
 
 
 ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
-    SELECT stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until,
+    SELECT stream, until, final, fromUnixTimestamp64Milli(importing.1, 'UTC') AS importing_from,
+    fromUnixTimestamp64Milli(importing.2, 'UTC') AS importing_to FROM
+    (SELECT generation, any(stream) AS stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until,
     fromUnixTimestamp64Milli(max(ifNull(received, 0)), 'UTC') AS final FROM checkpoints
-    INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND ifNull(shown, received) IS NOT NULL GROUP BY stream"""
-"""The instant to which the open steps of a stream count, and up to which its steps are final (1970 where none is)."""
+    INNER JOIN v_generation USING (generation) WHERE stage = 'roll' AND ifNull(shown, received) IS NOT NULL GROUP BY generation) AS r
+    LEFT JOIN (SELECT generation, argMax(tuple(received, live), tuple(next, written_at)) AS importing FROM checkpoints
+    WHERE stage = 'history' GROUP BY generation) AS h ON h.generation = r.generation"""
+"""The instant to which the open steps of a stream count, and up to which its steps are final (1970 where none is).
+
+`importing_from`, `importing_to`: between them nothing is known yet while an imported past is rolled; else they are NULL.
+"""
 
 
 def views(stream: Stream) -> list[str]:

@@ -20,7 +20,7 @@ LAST, PANES = "_now", "_panes"
 VIEWS = {
     "v_now": ("now",),
     "v_state": ("name", "live", "fed", "now"),
-    "v_rolled": ("stream", "until", "final"),
+    "v_rolled": ("stream", "until", "final", "importing_from", "importing_to"),
     "v_runs": ("name", "database", "source", "state", "created_at"),
     "v_units": ("code", "name"),
     "v_rollups": ("stream", "rollup", "code", "grp"),
@@ -45,7 +45,7 @@ VIEWS = {
 TELLS = {
     "v_now": "the database's now: its highest reception; boards use it instead of the wall clock",
     "v_state": "which database this is: its name (a run's), whether it is the live one, whether events come, its now",
-    "v_rolled": "to which instant the open steps of each stream count, and up to which its steps are final",
+    "v_rolled": "to which instant the open steps of each stream count, up to which its steps are final, and what an imported past leaves open",
     "v_runs": "the live database and the runs, for the choice on a board",
     "v_units": "names of agencies, procedures, sites and units by their codes, and of groups by `district=380`",
     "v_rollups": "which group of a rollup the values of a dimension are of; what is not there is of `?`",

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 
 from ioc.asking import read
+from ioc.boards import sql
+from ioc.boards.expand import filled, timed
 from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.events import murmur
@@ -18,9 +20,10 @@ from ioc.rolling.reached import beginning
 from ioc.rolling.roll import Roller
 from ioc.store import state
 from ioc.store.clickhouse import Store
-from ioc.times import DAY, HOUR, MINUTE, iso
+from ioc.times import DAY, HOUR, MINUTE, from_datetime, iso
 from tests.counting import pipeline, real_store
 from tests.ioc.rolling.test_roll import START, STEPS, TOPIC, held, received, rows
+from tests.rolled import only
 
 CATALOG = Catalog((load().stream_of("dossier.backlog"),))
 STREAM = CATALOG.streams[0]
@@ -154,6 +157,33 @@ def test_it_waits_for_the_end_of_the_import_is_done_in_turns_and_tells_how_far_i
     assert shown == sorted(shown)
     assert underway(store, generation) is None
     assert held(rows(store, "dossier.backlog", "level"), START - 100 * DAY)[0] == sum(t < START - 100 * DAY for t, *_ in PAST)
+
+
+def test_while_it_is_rolled_lines_of_boards_have_no_points_that_nobody_knows(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step of a portion does not hold until the next one is rolled."""
+    monkeypatch.setattr("ioc.rolling.roll.SLICE", 0.0)
+    store = real_store(store_url, "imported_lines", CATALOG)
+    made, roller = pipeline(store, 2, CATALOG, (TOPIC,)), Roller(only("dossier.backlog"), store, store.settings)
+    before = log(LIVE, IMPORT - 1)
+    made.run(before)
+    roller.step()
+    made.run([rest(batch, before[n].next) for n, batch in enumerate(log(LIVE + PAST, IMPORT + HOUR))])
+    query = filled(sql.lines(STREAM, {"x": STREAM.indicator("dossier.backlog")}), {"run": store.database, "agency": "*"})
+    hidden, told = [], 0
+    while roller.turn():
+        asked = store.query(timed(query, START - 310 * DAY, END)).rows()
+        hidden.append(sum(value is None for at, value in asked if from_datetime(at) > START - 300 * DAY))
+        if underway(store, CATALOG.generations[STREAM.name]) is None:
+            continue
+        for at, value in asked[:-1]:
+            true = sum(t < from_datetime(at) for t, r, *_ in LIVE + PAST if r <= IMPORT + HOUR)
+            assert value in (None, true), iso(from_datetime(at))
+            told += value == true
+    assert len(set(hidden)) > 3, "more is known with every portion"
+    assert told > 500
+    assert None not in [value for _, value in store.query(timed(query, START - 299 * DAY, END)).rows()]
 
 
 @pytest.mark.parametrize("first", [1, pytest.param(0, marks=pytest.mark.proof)])
