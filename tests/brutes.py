@@ -35,19 +35,20 @@ def table(name: str, streams: Sequence[str]) -> dict[str, Any]:
     return {key: value for stream in streams if (module := of(stream)) for key, value in getattr(module, name, {}).items()}
 
 
-def told(stream: str, values: Sequence[bytes]) -> list[Row]:
-    """What each event of an entity adds to what those before it said; known when it happened."""
+def told(stream: str, values: Sequence[bytes], since: int = 0) -> list[Row]:
+    """What each event of an entity adds to what those before it said; known when it happened, but not before `since` (ms)."""
     module, found = of(stream), list[Row]()
     assert module is not None, f"write tests/brute_{stream}.py"
     history, said = list[brute.Event](), brute.Rows()
     for value in values:
         event = json.loads(value)
+        known = max(brute.ms(event["time"]), since)
         if getattr(module, "STATELESS", False):
-            found += panes(module.rows([event]), brute.ms(event["time"]), module.LEVELS)
+            found += panes(module.rows([event]), known, module.LEVELS)
             continue
         history.append(event)
         before, said = said, module.rows(history)
-        found += panes(brute.minus(said, before), brute.ms(event["time"]), module.LEVELS)
+        found += panes(brute.minus(said, before), known, module.LEVELS)
     return found
 
 

@@ -25,15 +25,15 @@ PARTITIONS = 2
 
 
 def log(stream: Stream, days: int) -> list[Record]:
-    """What the demo sends of a stream in so many days, and of what was there before, each received when it happened."""
+    """What the demo sends of a stream in so many days, and of what was there before; each is received when it is sent."""
     province = Province(7, END, days * DAY, bad=0, streams=[stream])
-    sent = list(merge(*province.others(0, END), key=attrgetter("time_ms")))
+    sent = list(merge(*province.others(0, END), key=attrgetter("due_ms")))
     offsets, records = [1] * PARTITIONS, list[Record]()
     for event in sent:
         partition = brute.partition_of(event.key, PARTITIONS)
-        records.append(Record(stream.topic, partition, offsets[partition], event.key, event.value, event.time_ms, ()))
+        records.append(Record(stream.topic, partition, offsets[partition], event.key, event.value, event.due_ms, ()))
         offsets[partition] += 1
-    first = [record(beat(sent[0].time_ms), 0, sent[0].time_ms, topic=stream.topic, partition=p) for p in range(PARTITIONS)]
+    first = [record(beat(sent[0].due_ms), 0, sent[0].due_ms, topic=stream.topic, partition=p) for p in range(PARTITIONS)]
     last = [record(beat(END), offsets[p], END, topic=stream.topic, partition=p) for p in range(PARTITIONS)]
     return [*first, *records, *last]
 
@@ -41,10 +41,11 @@ def log(stream: Stream, days: int) -> list[Record]:
 def sums(stream: Stream, records: Sequence[Record]) -> Sums:
     """What the brute force says the records add."""
     histories: dict[bytes, list[bytes]] = {}
+    since = records[0].timestamp
     for one in records:
         if b"vn.ioc.heartbeat" not in (one.value or b""):
             histories.setdefault(one.key or b"", []).append(one.value or b"")
-    return Sums(stream.dimensions, (row for values in histories.values() for row in brutes.told(stream.name, values)))
+    return Sums(stream.dimensions, (row for values in histories.values() for row in brutes.told(stream.name, values, since)))
 
 
 def stored(url: str, stream: Stream, records: list[Record], name: str) -> Store:

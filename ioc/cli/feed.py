@@ -38,10 +38,15 @@ def demo(
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, XES or JSON (also .gz, .zip).")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="CSV, XES or JSON (also .gz, .zip).")] = None,
     mapping: Annotated[
-        str, typer.Option("--map", metavar="NAME|FILE", help="A map by its name (`docs/importing.md`), or a TOML file of yours.")
-    ],
+        str | None,
+        typer.Option("--map", metavar="NAME|FILE", help="A map by its name (`docs/importing.md`), or a TOML file of yours."),
+    ] = None,
+    example: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Instead of files: a worked past that comes with it, thanh-hoa-2022."),
+    ] = None,
     data: Data = None,
     run: Run = None,
     check: Annotated[
@@ -64,10 +69,17 @@ def import_files(
     events = accepted + duplicate + rejected. Exits 1 when any is rejected. Ctrl-C breaks it off; to import again is safe.
 
     Example: ioc import receipt.csv.gz --map receipt --run trial
+    What the province said of itself in 2022: ioc import --example thanh-hoa-2022 --run seed
     """
-    from ioc.cli.imports import bring_in
+    from ioc.cli.imports import bring_example, bring_in
 
     how = {"speed": speed_of(speed), "shift_to_now": shift_to_now, "limit": limit, "strict": strict}
+    if example is not None:
+        if files or mapping or check or strict:
+            raise UsageError("--example brings its own events: give no files, no --map, no --check and no --strict")
+        return bring_example(example, data, run, how, no_wait=no_wait, as_json=as_json)
+    if not files or mapping is None:
+        raise UsageError("give files and the map that reads them (ioc import receipt.csv.gz --map receipt), or --example NAME")
     bring_in(files, mapping, data, run, how, check=check, no_wait=no_wait, as_json=as_json)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ from ioc.cli.screen import bar
 from ioc.cli.underway import Importing
 from ioc.importing import told
 from ioc.importing.columns import Statistics
-from ioc.importing.importer import read_log
+from ioc.importing.importer import Origin, Past, read_log, told_of
 from ioc.importing.mapping import Map
 from ioc.importing.mapping_check import assumed
 from ioc.importing.maps import load_map
 from ioc.importing.personal import keyed
 from ioc.importing.told import Refused
+from ioc.importing.translate import Outgoing, read_events
+from ioc.province import examples
 from ioc.replaying import new_run
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
@@ -49,11 +53,38 @@ def bring_in(
         say(f"{mapping}: {line}")
     if check:
         return _check(given, files, log_map, as_json)
-    settings, catalog = connected(data), load()
+    _bring(connected(data), files, log_map, partial(read_events, files, log_map), run, how, no_wait=no_wait, as_json=as_json)
+
+
+def bring_example(name: str, data: Path | None, run: str | None, how: dict[str, Any], *, no_wait: bool, as_json: bool) -> None:
+    """What `ioc import --example` does; `how` as above."""
+    quiet_libraries()
+    streams = load().streams
+    origin = Past(examples.source(name), frozenset(stream.topic for stream in examples.telling(streams, name)))
+
+    def events(statistics: Statistics) -> Iterator[Outgoing]:
+        past = (Outgoing(e.time_ms, e.topic, e.key, e.value) for e in examples.events(streams, name))
+        return told_of(past, statistics)
+
+    _bring(connected(data), [], origin, events, run, how, no_wait=no_wait, as_json=as_json)
+
+
+def _bring(
+    settings: Settings,
+    files: list[Path],
+    origin: Origin,
+    events: Callable[[Statistics], Iterable[Outgoing]],
+    run: str | None,
+    how: dict[str, Any],
+    *,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    catalog = load()
     if run is not None:
         new_run.check_import(settings, run)
-    with bar() as shown, read_log(settings, files, log_map, **how, tell=say, progress=_reading(shown)) as log:
-        importing = Importing(settings, catalog, files, log_map, log, run)
+    with bar() as shown, read_log(settings, events, **how, tell=say, progress=_reading(shown)) as log:
+        importing = Importing(settings, catalog, files, origin, log, run)
         if importing.hopeless():
             _tell(importing, False, as_json)
         if run is None and not how["shift_to_now"] and (late := live.late_past(Store(settings))):

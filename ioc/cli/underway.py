@@ -17,7 +17,7 @@ from ioc.errors import IocError
 from ioc.events.exact_lane import Reject
 from ioc.importing import told
 from ioc.importing.corrections import Corrections
-from ioc.importing.importer import Log, Sent, send_log
+from ioc.importing.importer import Log, Origin, Sent, send_log
 from ioc.importing.mapping import Map
 from ioc.importing.told import FIRST, Fault, Refused
 from ioc.kafka import bounds
@@ -36,8 +36,10 @@ KINDS = 20
 class Importing:
     """An import under way: where it writes, what was sent, and what became of it."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, files: list[Path], log_map: Map, log: Log, run: str | None) -> None:
-        self.settings, self.catalog, self.files, self.map, self.log, self.run = settings, catalog, files, log_map, log, run
+    def __init__(
+        self, settings: Settings, catalog: Catalog, files: list[Path], origin: Origin, log: Log, run: str | None
+    ) -> None:
+        self.settings, self.catalog, self.files, self.origin, self.log, self.run = settings, catalog, files, origin, log, run
         self.reached = 0
         """Events handed over so far."""
         self.sent = Sent(statistics=log.statistics)
@@ -53,9 +55,9 @@ class Importing:
 
         Nothing is sent then: it would move the watermark to now, past all times of the log as it is meant.
         """
-        if not self.log.total or self.log.first_ms is not None:
+        if not self.log.total or self.log.first_ms is not None or not isinstance(self.origin, Map):
             return False
-        found = told.check(self.files, self.map, self.settings, self.log.window.last)
+        found = told.check(self.files, self.origin, self.settings, self.log.window.last)
         if found.rejected < found.statistics.events:
             return False
         self.refused, self.verdicts = found.refused, {"rejected": found.rejected}
@@ -103,10 +105,10 @@ class Importing:
             self.reached = done
             shown.update(task, completed=done, total=total)
 
-        if self.map.on_change == "correct" and not self.log.shift_ms:  # what is shifted is another event
+        if self.origin.on_change == "correct" and not self.log.shift_ms:  # what is shifted is another event
             live.wait_counted(store, self.catalog, self.begins, patience=PATIENCE)
-            self.correct = Corrections(store, self.catalog, self.map, self.log.events)
-        self.sent = asyncio.run(send_log(self.settings, self.log, self.map, topics, progress, self.correct or iter))
+            self.correct = Corrections(store, self.catalog, self.origin.source, self.log.events)
+        self.sent = asyncio.run(send_log(self.settings, self.log, self.origin, topics, progress, self.correct or iter))
         self.wanted = {(back[topic], partition): position for (topic, partition), position in self.sent.next.items()}
 
     def wait(self, store: Store, shown: Any) -> None:
@@ -131,7 +133,7 @@ class Importing:
             f"AND offset >= {self.begins.get((topic, partition), 0)} AND offset < {position})"
             for (topic, partition), position in self.wanted.items()
         )
-        source = literal(self.map.source)
+        source = literal(self.origin.source)
         self.verdicts = dict(
             store.query(
                 "SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events WHERE verdict != 'heartbeat' "
@@ -156,7 +158,9 @@ class Importing:
             for reason, field, message, value in frame.rows()
             if (reason, field) in kinds
         ]
-        found = told.faults(self.files, self.map, dict(firsts), self.sent.shift_ms)
+        found = {}
+        if isinstance(self.origin, Map):
+            found = told.faults(self.files, self.origin, dict(firsts), self.sent.shift_ms)
         for value, reject in firsts:
             kinds[reject.reason, reject.field].first.append(found.get(value) or Fault("", 0, 0, reject.message))
         for kind in kinds.values():

@@ -64,7 +64,7 @@ class Changes:
                 wanted[place] = max(wanted.get(place, 0), position)
         if wanted:
             live.wait_counted(store, catalog, wanted, patience=PATIENCE)
-        return list(Corrections(store, catalog, log_map, lambda: events)(events))
+        return list(Corrections(store, catalog, log_map.source, lambda: events)(events))
 
 
 def _said(event: Outgoing) -> tuple[int, int] | None:

@@ -21,7 +21,6 @@ from ioc.counting.history import History, Item
 from ioc.events import fast_lane
 from ioc.events.arrow_schema import shape
 from ioc.events.exact_lane import Reject, exact
-from ioc.importing.mapping import Map
 from ioc.importing.translate import Outgoing
 from ioc.store.clickhouse import Store, literal
 from ioc.vocabulary import Stream
@@ -35,10 +34,10 @@ Content = tuple[int, int]
 
 
 class Corrections:
-    """What of a map's events corrects what a store has counted. `store`: all that was sent before is counted there."""
+    """What of a source's events corrects what a store has counted. `store`: all that was sent before is counted there."""
 
-    def __init__(self, store: Store, catalog: Catalog, log_map: Map, events: Callable[[], Iterable[Outgoing]]) -> None:
-        self._store, self._catalog, self._source = store, catalog, log_map.source
+    def __init__(self, store: Store, catalog: Catalog, source: str, events: Callable[[], Iterable[Outgoing]]) -> None:
+        self._store, self._catalog, self._source = store, catalog, source
         self._streams = {s.contract.event_type: s for s in catalog.streams if s.contributions is not None}
         self._ambiguous = _ambiguous(events())
         self.corrected = 0

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -73,11 +74,46 @@ class Log:
         return islice(self.ordered, self.total)
 
 
+class Origin(Protocol):
+    """Where a past comes from: a map with its files, or an example."""
+
+    @property
+    def source(self) -> str:
+        """The source of its events."""
+
+    @property
+    def on_change(self) -> str:
+        """`correct`: what was sent before, and says something else now, is corrected."""
+
+    def topics(self) -> set[str]:
+        """The live topics the events go to."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A past whose events are there already, of one source, for some topics."""
+
+    source: str
+    to: frozenset[str]
+    on_change: str = ""
+
+    def topics(self) -> set[str]:
+        """The live topics the events go to."""
+        return {*self.to}
+
+
+def told_of(events: Iterable[Outgoing], statistics: Statistics) -> Iterator[Outgoing]:
+    """The events, counted as if each were a row."""
+    for event in events:
+        statistics.rows += 1
+        statistics.events += 1
+        yield event
+
+
 @contextmanager
 def read_log(
     settings: Settings,
-    files: Sequence[Path],
-    log_map: Map,
+    events: Callable[[Statistics], Iterable[Outgoing]],
     *,
     speed: float | None = None,
     shift_to_now: bool = False,
@@ -86,8 +122,9 @@ def read_log(
     tell: Callable[[str], None] = lambda line: None,
     strict: bool = False,
 ) -> Iterator[Log]:
-    """Read and sort. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in the order of time;
-    `progress`: events read; `tell`: what was found out about the files; `strict`: ids that a spreadsheet spoiled are refused.
+    """Read and sort what `events` gives. `speed`: times real time, None for as fast as it goes; `limit`: the first so many in
+    the order of time; `progress`: events read; `tell`: what was found out about the files; `strict`: ids that a spreadsheet
+    spoiled are refused.
 
     Raises UsageError (`bad_file`), before anything was sent.
     """
@@ -95,7 +132,7 @@ def read_log(
         raise UsageError("--speed is a number above 0 (times real time) or max")
     statistics = Statistics()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with Ordered(_told(read_events(files, log_map, statistics), progress), settings.data_dir) as ordered:
+    with Ordered(_told(events(statistics), progress), settings.data_dir) as ordered:
         spoiled = statistics.spoiled.lines()
         for line in (*statistics.reading.notes, *spoiled):
             tell(line)
@@ -113,7 +150,7 @@ def read_log(
 async def send_log(
     settings: Settings,
     log: Log,
-    log_map: Map,
+    origin: Origin,
     topics: Callable[[str], str],
     progress: Callable[[int, int | None], None],
     correct: Callable[[Iterable[Outgoing]], Iterable[Outgoing]] = iter,
@@ -128,10 +165,10 @@ async def send_log(
     if not log.total:
         return sent
     async with Sender(settings) as sender:
-        names = sorted({topics(topic) for topic in log_map.topics()})
-        await _beat(sender, names, log_map.source, first)
+        names = sorted({topics(topic) for topic in origin.topics()})
+        await _beat(sender, names, origin.source, first)
         await _send(sender, correct(log.events()), sent, log.window, log.speed, topics, lambda done: progress(done, log.total))
-        await _beat(sender, names, log_map.source, sent.last_ms)
+        await _beat(sender, names, origin.source, sent.last_ms)
         sent.next = dict(sender.next)
     progress(sent.sent, log.total)
     return sent
@@ -152,7 +189,7 @@ async def run_import(
 ) -> Sent:
     """Both together: read, sort, shift, pace and send."""
     options: dict[str, Any] = {"speed": speed, "shift_to_now": shift_to_now, "limit": limit, "tell": tell, "strict": strict}
-    with read_log(settings, files, log_map, **options, progress=lambda read: progress(0, None)) as log:
+    with read_log(settings, partial(read_events, files, log_map), **options, progress=lambda read: progress(0, None)) as log:
         return await send_log(settings, log, log_map, topics, progress)
 
 

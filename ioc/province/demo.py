@@ -65,11 +65,11 @@ async def run_history(settings: Settings, province: Province, progress: Progress
         return Sent(0, 0.0)
     events = province.history(state.sent_until)
     first = next(events, None)
-    latest = first.time_ms if first else province.start
+    latest = first.due_ms if first else province.start
     async with Sender(settings, linger_ms=20) as sender:
         await _beat(sender, "begin", latest)
         for event in chain([first] if first else [], events):
-            latest = max(latest, event.time_ms)
+            latest = max(latest, event.due_ms)
             await sender.send(event.topic, event.key, event.value, [(RECEIVED, b"%d" % latest)])
             sent += 1
             if sent % CHUNK == 0:

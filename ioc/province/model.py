@@ -87,14 +87,17 @@ class Province:
         return chain(self.radio.seconds(since, begin, rate), self.radio.past(begin, end), self.radio.seconds(end, None, rate))
 
     def others(self, since: int, until: int | None) -> list[Iterator[Outgoing]]:
-        """The events of [since, until) of each stream that tells its own; of the past, what entities did before it began, too."""
-        found = []
+        """The events of [since, until) of each stream that tells its own; of the past, what entities did before it began, too.
+
+        What there was long before is sent when the past begins: no number of that time is asked for.
+        """
+        found = list[Iterator[Outgoing]]()
         for stream in self.streams:
             assert stream.demo is not None
             first = self.start - (STOCK if stream.contributions else 0)
-            if stream.stock is not None and since < first:
-                before = self._sent(stream.contract, stream.stock(partial(chance, self.seed), local_day(first)), since, first)
-                found.append(before)
+            if stream.stock is not None and since <= first:
+                before = self._sent(stream.contract, stream.stock(partial(chance, self.seed), local_day(first)), 0, first)
+                found.append(one._replace(due_ms=first) for one in before)
             found.append(self._of(stream.contract, stream.demo, max(first, since), until))
         return found
 

@@ -171,13 +171,14 @@ def sums_of(province: Province) -> tuple[dict[str, Sums], dict[str, int]]:
 
 def _lives(
     province: Province, sums: Mapping[str, Sums], begins: dict[str, int], feeds: dict[Any, tuple[int, ...]]
-) -> Iterator[tuple[str, list[bytes]]]:
-    """The events of each entity with its stream, of a dossier once it is over; radio and feeds are added up on the way."""
+) -> Iterator[tuple[str, list[bytes], int]]:
+    """The events of each entity with its stream and when that begins, of a dossier once it is over; radio is added up at once."""
     latest, waiting = 0, OrderedDict[bytes, tuple[int, list[bytes]]]()  # a dict is slow to lose its first
     others: dict[tuple[str, bytes], list[bytes]] = {}
     for event in province.history():
-        assert latest <= event.time_ms, "all came in order: it was known when it happened"
-        latest = event.time_ms
+        assert latest <= event.due_ms, "all came in order: it was known when it happened"
+        assert event.time_ms == event.due_ms or event.due_ms <= province.start, "but for what there was before"
+        latest = event.due_ms
         told = json.loads(event.value)
         hour = latest // brute.HOUR * brute.HOUR
         for (indicator, dims, at), measures in brute_feeds.rows(
@@ -195,17 +196,17 @@ def _lives(
         waiting.setdefault(event.key, (latest, []))[1].append(event.value)
         key, (began, values) = next(iter(waiting.items()))
         if began < latest - LIFE - DAY:  # it is over
-            yield DOSSIERS.name, values
+            yield DOSSIERS.name, values, 0
             del waiting[key]
-    yield from ((DOSSIERS.name, values) for _, values in waiting.values())
-    yield from ((stream, values) for (stream, _), values in others.items())
+    yield from ((DOSSIERS.name, values, 0) for _, values in waiting.values())
+    yield from ((stream, values, begins[stream]) for (stream, _), values in others.items())
 
 
-def told_by_event(entity: tuple[str, Sequence[bytes]]) -> tuple[str, list[Row]]:
+def told_by_event(entity: tuple[str, Sequence[bytes], int]) -> tuple[str, list[Row]]:
     """What each event of an entity adds to what those before it said."""
-    stream, values = entity
+    stream, values, since = entity
     if stream != DOSSIERS.name:
-        return stream, brutes.told(stream, values)
+        return stream, brutes.told(stream, values, since)
     history, said, found = list[brute.Event](), brute.Rows(), list[Row]()
     for value in values:
         history.append(json.loads(value))

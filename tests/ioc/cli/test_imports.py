@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ioc.cli import imports, underway
 from ioc.errors import ServiceAway, UsageError
 from ioc.importing.importer import read_log
 from ioc.importing.maps import load_map
+from ioc.importing.translate import read_events
 from ioc.settings import Settings
 from tests.counting import CATALOG, count, pipeline, real_store
 from tests.fake import FakeStore
@@ -80,7 +82,7 @@ def test_a_check_needs_no_centre_and_shows_rows_as_events_and_what_is_wrong(
 def importing(files: tuple[Path, Path], run: str | None = None) -> Iterator[underway.Importing]:
     log, log_map = files[0], load_map(str(files[1]))
     settings = Settings(data_dir=log.parent)
-    with read_log(settings, [log], log_map) as read:
+    with read_log(settings, partial(read_events, [log], log_map)) as read:
         yield underway.Importing(settings, CATALOG, [log], log_map, read, run)
 
 

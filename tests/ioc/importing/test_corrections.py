@@ -47,7 +47,7 @@ class Centre:
         (self.folder / "log.csv").write_text("\n".join(("no,state,at,agency", *rows)) + "\n")
         log_map, begin = load_map(str(self.folder / "log.toml")), len(self.log)
         with Ordered(read_events([self.folder / "log.csv"], log_map), self.folder) as ordered:
-            correct = Corrections(self.store, CATALOG, log_map, lambda: iter(ordered))
+            correct = Corrections(self.store, CATALOG, log_map.source, lambda: iter(ordered))
             for event in correct(ordered):
                 self.receives(event.value)
         self._count()
