@@ -165,8 +165,10 @@ class Roller:
             if progress.watermark is None:  # until now no step was written, so all that lies before the first one is late
                 progress.watermark, since = beginning(self.store, stream, self._began), {}
             progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark, since)
+        long = False
         if (advance := progress.advance) is not None:
-            if advance.watermark - advance.reached > PORTION:  # a loaded past may take minutes to roll: boards show today at once
+            long = advance.watermark - advance.reached > PORTION
+            if long:  # a loaded past may take minutes to roll: boards show today at once
                 self._show(generation, stream, progress, now, as_of)
             if not advance.restated:
                 if changed is None:
@@ -177,7 +179,7 @@ class Roller:
                     self._settle(generation, stream, rows(self.store, stream, generation, again), as_of)
                 advance.restated = True
             self._finals(stream, generation, advance, as_of)
-            if advance.reached < advance.watermark:
+            if advance.reached < advance.watermark or long:  # shown once a turn: no two rows of one `as_of` tell of different panes
                 return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
         if self._as_of.get(stream.name) != as_of:
             self._show(generation, stream, progress, now, as_of)

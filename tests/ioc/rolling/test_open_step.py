@@ -7,6 +7,8 @@ import random
 from dataclasses import replace
 
 import polars as pl
+import pytest
+from pyarrow import Table
 
 from ioc.asking import read
 from ioc.rolling.roll import Roller
@@ -14,7 +16,7 @@ from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, MINUTE, from_datetime, to_ms
 from tests import rolled
 from tests.brute import DOSSIER, Record
-from tests.counting import CATALOG, pipeline, poll, real_store
+from tests.counting import CATALOG, count, pipeline, poll, real_store
 from tests.logs import beat, dossier, record
 
 START = to_ms("2026-05-18T22:31:00Z")
@@ -65,3 +67,34 @@ def test_a_tile_holds_what_the_window_that_ends_at_its_until_holds(store_url: st
             assert {until for _, until in tiles.values()} == {read.now(store)}
             left += sum(not value for value, _ in tiles.values())
     assert left > 10, "agencies must have left their windows"
+
+
+def test_no_two_rows_of_one_as_of_tell_different_things_though_more_was_counted_within_a_turn(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The open step of a long past is shown first and again at its end; which of two equals a tile takes is chance."""
+    store = real_store(store_url, "open_equals")
+    made, insert, finals = pipeline(store, 1, topics=(DOSSIER,)), Store.insert, Roller._finals
+    told: dict[tuple[object, ...], set[float | None]] = {}
+    now = START + 40 * DAY
+    one = record(dossier("D", "e", "received", START + HOUR), 1, START + HOUR, partition=0)
+    begin, end = (record(beat(at), n, at, topic=DOSSIER, partition=0) for n, at in ((0, START), (2, now)))
+    more = [record(dossier(f"D{n}", f"e{n}", "received", now - HOUR + n), 3 + n, now + n, partition=0) for n in range(3)]
+    later = iter([more])
+
+    def noted(self: Store, table: str, rows: Table, *, durable: bool = False) -> None:
+        for row in rows.to_pylist() if table == "indicators" else ():
+            told.setdefault(tuple(str(row[key]) for key in ("window", "dims", "at", "as_of")), set()).add(row["value"])
+        insert(self, table, rows, durable=durable)
+
+    def while_more_comes(*arguments: object) -> None:
+        for records in later:
+            count(made, records)
+        finals(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "insert", noted)
+    monkeypatch.setattr(Roller, "_finals", while_more_comes)
+    count(made, [begin, one, end])
+    Roller(rolled.only("dossier.backlog"), store, store.settings).step()
+    assert {key: values for key, values in told.items() if len(values) > 1} == {}
+    assert store.query("SELECT value FROM v_dossier_backlog_now WHERE dims = ['*', '*', '*', '*', '*']")["value"].to_list() == [4]
