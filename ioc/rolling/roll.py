@@ -179,7 +179,7 @@ class Roller:
                     self._settle(generation, stream, rows(self.store, stream, generation, again), as_of)
                 advance.restated = True
             self._finals(stream, generation, advance, as_of)
-            if advance.reached < advance.watermark or long:  # shown once a turn: no two rows of one `as_of` tell of different panes
+            if advance.reached < advance.watermark or long:  # shown once a turn: of two rows of one `as_of` either is read
                 return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
         if self._as_of.get(stream.name) != as_of:
             self._show(generation, stream, progress, now, as_of)
