@@ -30,6 +30,7 @@ from schemas.dossier import DossierChanged
 from streams import foresight, index766, one_stop, tables
 from streams.levels import ONE, TAKE, nearing, on
 from streams.lifecycle import FILES, RANK, Event, Life, Span, Step, advance, overdue
+from streams.periods import same_periods
 from streams.tables import DATA, PROCEDURES, rules
 
 DAYS = Quantiles((*range(0, 60), *range(60, 120, 5), *range(120, 361, 15)), (0.5, 0.9))
@@ -80,7 +81,7 @@ def _open(received: int, before: Dims, span: Span) -> list[Contribution]:
             ("dossier.due_soon", dims, due, TAKE),
             ("dossier.due_today", dims, today if today > start else start, ONE),
             ("dossier.due_today", dims, due, TAKE),
-            ("index766.2_1", dims, due, index766.LATE[index766.same_periods(received, due)]),
+            ("index766.2_1", dims, due, index766.LATE[same_periods(received, due)]),
         ]
     rows = []
     on(rows, "dossier.backlog", dims, start, end)

@@ -8,17 +8,15 @@ docs/dossiers.md; points and thresholds: `streams/data/packs/`. What a source do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, timedelta
 from functools import cache, lru_cache
 
 from ioc.calendar.workdays import Beyond, calendar
-from ioc.times import DAY, OFFSET
 from ioc.vocabulary import Board, Contribution, Dims, Indicator, Legal, Measures, Part, Within
 from streams.lifecycle import NO_FACTS, Opening
 from streams.lifecycle import Facts as Stated
+from streams.periods import ANOTHER, KINDS, SAME, same_periods
 from streams.tables import procedures, results
 
-KINDS = ("month", "quarter", "year")
 FINISHED = ("completed", "returned")
 WHOLE = (0, 1) * len(KINDS)
 Facts = tuple[object, ...]
@@ -131,7 +129,6 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     return tuple(n for pair in pairs for n in pair)
 
 
-SAME, ANOTHER = (1, 1, 1), (0, 0, 0)
 PERIODS = (SAME, (0, 1, 1), (0, 0, 1), ANOTHER)
 """What two instants may have in common: the month, the quarter, the year, nothing."""
 LESS = {same: _pairs((0, -n) for n in same) for same in PERIODS}
@@ -140,21 +137,6 @@ LATE = {same: _pairs((n, 0) for n in same) for same in PERIODS}
 NO_LONGER = {same: _pairs((-n, 0) for n in same) for same in PERIODS}
 ENDED = {same: _pairs((0, 1 - n) for n in same) for same in PERIODS}
 ENDED_LATE = {same: _pairs((1, 1 - n) for n in same) for same in PERIODS}
-
-
-def same_periods(a: int, b: int) -> tuple[int, int, int]:
-    """For each kind of period (month, quarter, year): 1 where both instants (ms) lie in the same one, else 0."""
-    one, other = _month((a + OFFSET) // DAY), _month((b + OFFSET) // DAY)
-    if one == other:
-        return SAME
-    return ANOTHER if one // 12 != other // 12 else (0, int(one // 3 == other // 3), 1)
-
-
-@lru_cache(maxsize=1 << 14)
-def _month(day: int) -> int:
-    """The month of a local day, counted from the year 0."""
-    found = date(1970, 1, 1) + timedelta(days=day)
-    return found.year * 12 + found.month - 1
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.index766 import same_periods
+from streams.periods import same_periods
 from tests.brute import DAY, ms
 from tests.brute_index import periods
 from tests.ioc.counting.test_history import play, truth
