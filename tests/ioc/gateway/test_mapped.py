@@ -193,7 +193,7 @@ async def test_an_unknown_map_is_told_with_those_there_are(tmp_path: Path) -> No
     settings = Settings.model_validate({"maps_dir": str(tmp_path)})
     async with portal(Log(), settings) as client:
         answers = {name: await client.post(f"/events/{name}", json={}) for name in ("dvc", "receipt", "ucc5g", "hong", "phuong")}
-    there = "messages are taken at /events/dvc_sync, /events/dvc_sync_progress, /events/opencps"
+    there = "messages are taken at /events/dvc_sync, /events/dvc_sync_progress, /events/open311, /events/opencps"
     details = {name: (answer.status_code, answer.json()["detail"]) for name, answer in answers.items()}
     assert details["dvc"] == (404, f"no map 'dvc'; {there}")
     once = "it takes the first or last row of a case (`once`), and a message is alone"
