@@ -138,8 +138,17 @@ def score(
     }
     asked = [_asked(store, catalog, item, pack, of, at, listed, by) for item in pack.item]
     groups = sorted({group for found in asked for group in found} - {ALL}) if by else [ALL]
-    nothing = [replace(_nothing(item), why=NO_SHARE) if item.any and by == "procedure" else _nothing(item) for item in pack.item]
+    nothing = [replace(_nothing(item), why=_untold(catalog, item, by)) for item in pack.item]
     return {group: [found.get(group, none) for found, none in zip(asked, nothing, strict=True)] for group in groups}
+
+
+def _untold(catalog: Catalog, item: Item, by: str | None) -> str:
+    """Why an item has no points in a group in which none were found."""
+    if item.any and by == "procedure":
+        return NO_SHARE
+    if by is not None and item.indicator and by not in catalog.stream_of(item.indicator).dimensions:
+        return f"{item.indicator} is not told by {by}"
+    return _nothing(item).why
 
 
 def _asked(
@@ -163,6 +172,8 @@ def _asked(
         if stated is None:
             return {}
         factor = stated
+    if by is not None and by not in catalog.stream_of(item.indicator).dimensions:
+        return {}
     found = read.value(store, catalog, item.indicator, at, of.window, by=[by] if by else [])
     return {
         answer.dims[by] if by else ALL: scored(item, None if answer.value is None else answer.value * factor, answer.n)

@@ -12,10 +12,11 @@ from ioc.scoring.pack import Item, load_pack
 from ioc.scoring.score import Scored, goes_on, in_effect, period, score, scored, total
 from ioc.store.clickhouse import Store
 from ioc.times import DAY, HOUR, to_ms
+from schemas.feedback import FeedbackChanged
 from tests.brute import Record
 from tests.counting import CATALOG, count, pipeline, real_store
 from tests.ioc.scoring.test_pack import GOOD
-from tests.logs import beat, dossier, record
+from tests.logs import beat, dossier, record, text
 
 OCTOBER = to_ms("2022-09-30T17:00:00Z")
 """The first of October in the province."""
@@ -113,11 +114,52 @@ def test_a_share_of_procedures_is_not_told_of_one_procedure(store: Store) -> Non
         assert found[share].why == "it is a share of procedures, and one procedure has none"
 
 
+def test_an_item_of_a_stream_without_the_dimension_is_not_told_by_it(store: Store) -> None:
+    for name in ("5.1a", "5.2", "5.3"):
+        found = items(store, by="procedure", group=P1)[name]
+        assert (found.ratio, found.points) == (None, None)
+        assert found.why == f"{found.item.indicator} is not told by procedure"
+
+
+@pytest.fixture(scope="module")
+def told(store_url: str) -> Store:
+    """A store with three feedbacks of October and nothing else: A answers one in time and one late, B has one open, in time."""
+    of = [
+        ("F1", "received", 2, {"agency": "A", "kind": "report"}), ("F1", "answered", 9, {}),
+        ("F2", "received", 3, {"agency": "A", "kind": "question"}), ("F2", "answered", 29, {}),
+        ("F3", "received", 20, {"agency": "B", "kind": "report"}),
+    ]  # fmt: skip
+    events = [
+        {"specversion": "1.0", "id": f"{name}/{state}", "source": "/s", "type": FeedbackChanged.event_type,
+         "time": text(OCTOBER + day * DAY + HOUR), "data": {"feedback": name, "state": state, **data}}
+        for name, state, day, data in sorted(of, key=lambda one: one[2])
+    ]  # fmt: skip
+    topic, end = FeedbackChanged.topic, OCTOBER + 31 * DAY + 1
+    log = [record(beat(OCTOBER), 0, OCTOBER, partition=0, topic=topic)]
+    for n, e in enumerate(events, 1):
+        log.append(record(e, n, to_ms(str(e["time"])) + 1, partition=0, topic=topic, key=e["data"]["feedback"].encode()))
+    log.append(record(beat(end), len(log), end, partition=0, topic=topic))
+    made = real_store(store_url, "scored_feedback")
+    count(pipeline(made, 1, topics=(topic,)), log)
+    return made
+
+
+def test_feedback_has_points_of_its_own_beside_dossiers_without_data(told: Store) -> None:
+    found = items(told)
+    assert [(found[name].n, found[name].ratio) for name in ("5.2", "5.3")] == [(3, pytest.approx(200 / 3))] * 2
+    assert [found[name].ratio for name in ("5.1a", "5.1b", "5.1c")] == [pytest.approx(200 / 3), 0.0, pytest.approx(100 / 3)]
+    assert found["5.2"].points == pytest.approx(4.0)
+    assert found["2.1"].ratio is None
+    by_agency = {name: items(told, by="agency", group=name)["5.2"].points for name in "AB"}
+    assert by_agency == {"A": pytest.approx(3.0), "B": pytest.approx(6.0)}
+
+
 def test_what_lacks_data_says_so_and_is_neither_nought_nor_a_hundred(store: Store) -> None:
     found = items(store)
-    assert found["5"].why == "no events tell of citizens' feedback yet"
+    assert found["5.4"].why == "no events tell which dossiers were complained of or disliked"
+    assert found["5.2"].why == "nothing was counted"
     assert found["3.3"].why == "the factor 1.4 of the period is not stated"
-    for missing in ("1", "3.1", "3.3", "5"):
+    for missing in ("1", "3.1", "3.3", "5.2", "5.4"):
         assert found[missing].ratio is None
         assert found[missing].points is None
     points, most = total(list(found.values()))
