@@ -9,10 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from unicodedata import normalize
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -105,6 +114,14 @@ class NamedLimits:
     table: Mapping[str, Limit]
 
 
+@dataclass(frozen=True)
+class Needs:
+    """An event whose `data.<field>` is one of the keys of `of` states the fields that stand there, too (else `schema`)."""
+
+    field: str
+    of: Mapping[str, tuple[str, ...]]
+
+
 Data = TypeVar("Data", bound=Strict)
 Model = type[Strict]
 
@@ -123,6 +140,7 @@ class Envelope(Strict, Generic[Data]):
     entity_key: ClassVar[str]
     """The field of `data` that is the Kafka key: all events of one entity lie in one partition."""
     limits: ClassVar[NamedLimits | None] = None
+    needs: ClassVar[Needs | None] = None
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(min_length=1, max_length=256, description="unique within `source`; a repeat is a duplicate")]
@@ -138,6 +156,27 @@ class Envelope(Strict, Generic[Data]):
     ) = None
     data_base64: Base64 | None = None
     data: Data
+
+    @model_validator(mode="after")
+    def _states_what_it_needs(self) -> Self:
+        """A state without what belongs to it (a founding without a place) is told to the producer, not counted under `?`."""
+        if self.needs is not None:
+            said = getattr(self.data, self.needs.field)
+            needed = self.needs.of.get(said, ())
+            lacking = [name for name in needed if getattr(self.data, name) is None]
+            if lacking:
+                raise PydanticCustomError(
+                    "lacking",
+                    "an event with {of} '{said}' states {needed}; it lacks {lacking}",
+                    {
+                        "field": f"data.{lacking[0]}",
+                        "of": self.needs.field,
+                        "said": said,
+                        "needed": ", ".join(needed),
+                        "lacking": ", ".join(lacking),
+                    },
+                )
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -18,7 +18,7 @@ from ioc.cli.asyncapi import asyncapi
 from ioc.cli.reference import FOLDER as REFERENCE
 from ioc.cli.reference import pages
 from schemas import Contract, contracts
-from schemas.envelope import NamedLimits
+from schemas.envelope import NamedLimits, Needs
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDERS = ("schemas/json", BOARDS, REFERENCE)
@@ -43,6 +43,8 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     schema["title"] = contract.event_type
     if contract.limits:
         _add_units(schema, contract.limits, contract.data_model().__name__)
+    if contract.needs:
+        _add_needs(schema, contract.needs, contract.data_model().__name__)
     return {"$schema": DIALECT, "$id": f"urn:ioc:schema:{contract.event_type}", **schema}
 
 
@@ -68,6 +70,17 @@ def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:
             },
         }
         for name, limit in limits.table.items()
+    ]
+
+
+def _add_needs(schema: dict[str, Any], needs: Needs, data: str) -> None:
+    """One `if value then required` for each value that asks for other fields."""
+    schema["$defs"][data]["allOf"] = [
+        {
+            "if": {"properties": {needs.field: {"const": value}}, "required": [needs.field]},
+            "then": {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}},
+        }
+        for value, names in needs.of.items()
     ]
 
 

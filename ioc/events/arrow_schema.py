@@ -63,7 +63,7 @@ def shape(contract: Contract) -> Shape:
     schema = pa.schema([*attributes, pa.field("data", _struct(data))])
     # what is not ASCII may be the same id in another form
     itself = ((pl.col("_replaces") == pl.col("_id")) | pl.col("_replaces").str.contains(r"[^\x00-\x7f]")).fill_null(False)
-    scalars = [pl.col("data").is_not_null(), ~itself]
+    scalars = [pl.col("data").is_not_null(), ~itself, *_needs(contract)]
     columns = {f"_{name}": info for name, info in envelope.items()}
     lists: dict[str, tuple[pl.Expr, ...]] = {}
     for name, info in data.model_fields.items():
@@ -132,8 +132,22 @@ def _own_rules(contract: Contract) -> None:
         foreign = [name for name, rule in own.items() if getattr(rule.func, "__module__", "") != Strict.__module__]
         if foreign and contract.limits is None:
             raise DeclarationError(
-                f"{model.__name__}.{foreign[0]}: the fast lane knows no validators of a contract; use the constraints of Field"
+                f"{model.__name__}.{foreign[0]}: the fast lane knows no validators of a contract; use the constraints of Field, "
+                "or `needs` of the contract"
             )
+
+
+def _needs(contract: Contract) -> list[pl.Expr]:
+    """What a value of one field asks of others (`Needs`)."""
+    needs, fields = contract.needs, contract.data_model().model_fields
+    if needs is None:
+        return []
+    if unknown := [name for name in (needs.field, *(n for names in needs.of.values() for n in names)) if name not in fields]:
+        raise DeclarationError(f"{contract.__name__}.needs: no field {unknown[0]!r} in data; there are {', '.join(fields)}")
+    return [
+        (pl.col(needs.field) != value).fill_null(True) | pl.all_horizontal(pl.col(name).is_not_null() for name in names)
+        for value, names in needs.of.items()
+    ]
 
 
 def bounds(info: FieldInfo) -> tuple[Any, Any]:

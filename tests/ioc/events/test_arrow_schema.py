@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, ClassVar, Literal
 
+import jsonschema
 import pytest
 from pydantic import Field, create_model, field_validator
 
+from ioc.cli.derive import json_schema
 from ioc.errors import DeclarationError
 from ioc.events import arrow_schema, fast_lane
 from ioc.events.arrow_schema import shape
@@ -15,7 +17,7 @@ from ioc.events.batch import Batch
 from ioc.events.decode import Clock, Decoder, Rules
 from ioc.times import iso
 from schemas import Contract
-from schemas.envelope import Code, Envelope, Strict, Text, Timestamp
+from schemas.envelope import Code, Envelope, Needs, Strict, Text, Timestamp
 from tests.logs import START
 
 LONG = 10**30
@@ -104,6 +106,34 @@ def test_open_bounds_are_checked_by_both_lanes() -> None:
     frame, refused = fast_lane.parse(shape(kind), range(6), values)
     assert frame["_i"].to_list() == [1, 2]
     assert refused == [0, 3, 4, 5] == sorted(decoded(kind, values).rejects)
+
+
+def test_what_a_state_needs_is_asked_by_both_lanes_and_by_the_published_schema() -> None:
+    state, room = (Literal["came", "left", "moved"] | None, None), (Code | None, None)
+    kind = contract(state=state, room=room, floor=room)
+    kind.needs = Needs("state", {"came": ("room",), "moved": ("room", "floor")})
+    said = [
+        {"state": "came", "room": "1"}, {"state": "came"}, {"state": "came", "room": None, "floor": "2"}, {"state": "left"}, {},
+        {"state": None}, {"state": "moved", "room": "1", "floor": "2"}, {"state": "moved", "room": "1"}, {"state": "moved"},
+    ]  # fmt: skip
+    values, bad = [event(i, **data) for i, data in enumerate(said)], [1, 2, 7, 8]
+    frame, refused = fast_lane.parse(shape(kind), range(len(said)), values)
+    assert refused == bad
+    assert sorted(frame["_i"].to_list() + bad) == [*range(len(said))]
+    rejects = decoded(kind, values).rejects
+    assert {i: (r.reason, r.field) for i, r in rejects.items()} == {
+        1: ("schema", "data.room"), 2: ("schema", "data.room"), 7: ("schema", "data.floor"), 8: ("schema", "data.room"),
+    }  # fmt: skip
+    assert rejects[7].message == "an event with state 'moved' states room, floor; it lacks floor"
+    published = jsonschema.Draft202012Validator(json_schema(kind))
+    assert [i for i, value in enumerate(values) if not published.is_valid(json.loads(value))] == bad
+
+
+def test_a_need_of_a_field_there_is_not_is_refused_as_a_contract() -> None:
+    kind = contract(state=(Literal["came"], ...))
+    kind.needs = Needs("state", {"came": ("rom",)})
+    with pytest.raises(DeclarationError, match=r"Made\.needs: no field 'rom' in data; there are desk, state"):
+        shape(kind)
 
 
 def test_an_event_that_fits_no_column_is_a_reject_and_its_neighbours_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
