@@ -216,7 +216,7 @@ class History:
 
 def _stated(step: tuple[Any, ...]) -> list[Any]:
     """The step's fields but for the last ones that state nothing: most events state few of them."""
-    size = len(step) - step.count(None)
+    size = len(step) - tuple.count(step, None)  # a field may be named count
     front = step[:size]
     if None in front:  # something is stated behind what is not
         size = len(step)

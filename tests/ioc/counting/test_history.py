@@ -9,7 +9,7 @@ import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -259,6 +259,26 @@ def test_a_packed_history_is_the_history(name: str) -> None:
     history, _, _ = play([dossier(name, "a", "received", START, agency=name, sequence="9" * 18, source=name)])
     again = History.unpack(STREAM, history.pack())
     assert (again.items, again.offset, again.lifecycle()) == (history.items, 0, history.lifecycle())
+
+
+class Named(NamedTuple):
+    """Fields with the names of what every tuple has."""
+
+    time: int
+    count: int | None  # type: ignore[assignment]
+    index: str | None  # type: ignore[assignment]
+
+
+def test_fields_may_have_the_names_of_what_every_tuple_has() -> None:
+    def counted(history: Any) -> Any:
+        return [("dossier.received", ("?",) * 5, step.time, (step.count or 1,)) for step in history]
+
+    stream = replace(STREAM, item=Named, contributions=counted, lifecycle=None)
+    history = History(stream)
+    for n, step in enumerate([Named(START, 3, None), Named(START, None, "x"), Named(START, None, None)]):
+        change = history.add(Item(START, 0, 0, "/s", f"e{n}", n, n, None, step))
+        assert change == {("dossier.received", ("?",) * 5, START): (step.count or 1,)}
+    assert [one.step for one in History.unpack(stream, history.pack()).items] == [one.step for one in history.items]
 
 
 @pytest.mark.parametrize("size", [1, 2, 6])
