@@ -38,7 +38,9 @@ def demo(
 
 
 def import_files(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="CSV, XES or JSON (also .gz, .zip).")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE...", help="CSV, XES, JSON or edXML (also .gz, .zip, a folder).")
+    ] = None,
     mapping: Annotated[
         str | None,
         typer.Option("--map", metavar="NAME|FILE", help="A map by its name (`docs/importing.md`), or a TOML file of yours."),

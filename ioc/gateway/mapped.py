@@ -66,6 +66,8 @@ def for_files(log_map: Map) -> str:
     """Why a map can only read files; empty where it can read messages."""
     if any(event.once for event in log_map.event):
         return "it takes the first or last row of a case (`once`), and a message is alone"
+    if log_map.input.kind:
+        return f"it reads {log_map.input.kind} (`kind` in [input]), and a message is JSON"
     read = {column for _, _, value in log_map.placed() for column in value.columns()} & {"@row", "@member"}
     return f"it reads {', '.join(sorted(read))}, and a message is in no file" if read else ""
 

@@ -14,7 +14,8 @@
     skip = 0                              # lines above the header; left out: those above the line that has all columns
     trim = true                           # blanks around a cell are no part of it
     decimal = "."                         # or ","; stated: the other mark groups by threes (1.234,5); not stated: 1,234 is none
-    members = ["*.csv", "*.xes"]          # of a zip; for JSON write ["*.json"]
+    members = ["*.csv", "*.xes"]          # of a zip or a folder; for JSON write ["*.json"]
+    kind = "edxml"                        # each file is one edXML; without, what a file is its first bytes say
     records = "data"                      # JSON: the rows are the elements of this list, not the documents
     [time]
     format = "iso"                        # or yyyyMMddHHmmss, epoch_s, epoch_ms, serial (days of a spreadsheet), serial_1904,
@@ -49,6 +50,9 @@ where the condition must hold for any element (`false`: none has a value). `/K` 
 `{ sum = "L[].K" }` adds what is not null up, and `{ any = "L[].K" }` says whether any element has a value (`of = ["1", "2"]`: one
 of these). Numbers are the texts they are written as; null, and a key that is not there, is nothing. What no path names is nowhere
 kept.
+
+edXML: a column is a path within the header, as in JSON, by names without prefix: `MessageHeader.From.OrganId`. `MessageHeader`,
+`TraceHeaderList` and `Status` are read. `To`, `TraceHeader` and `ResponseFor` are lists; so is what is repeated.
 
 A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
 says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A
@@ -164,6 +168,7 @@ class Input(_Strict):
     encoding: str = "utf-8-sig"
     decimal: Literal[".", ","] = "."
     members: list[str] = ["*.csv", "*.xes"]
+    kind: Literal["edxml"] | None = None
     records: Annotated[str, Field(min_length=1)] | None = None
     skip: Annotated[int, Field(ge=0, le=1000)] | None = None
     trim: bool = True

@@ -48,7 +48,7 @@ class Columns:
                 unseen.difference_update(fields)
                 fields |= {"@member": member, "@row": str(number)}
                 yield Row(member, number, fields, why, line=line, document=element)
-        if unseen and number:
+        if unseen and number and not self._map.input.kind:  # a file is one document: it need not have all there is
             reading.notes.append(f"{member}: no document has a value in {', '.join(sorted(unseen))}")
 
     def items(self, event: EventMap, row: Row) -> Iterator[Item]:

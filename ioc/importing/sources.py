@@ -1,6 +1,7 @@
-"""Sources: logs in files (CSV, XES and JSON; plain, gzip, zip members) read row by row; no file is ever whole in memory.
+"""Sources: logs in files (CSV, XES, JSON, edXML; plain, gzip, in zips and folders) read row by row, none whole in memory.
 
-What a file is, its first bytes say, not its name. A file that cannot be read is a UsageError `bad_file`. All text is NFC.
+What a file is, its first bytes say, not its name; that it is edXML, the map does. A file that cannot be read is a UsageError
+`bad_file`, but for edXML, where a file is one document of many. All text is NFC.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lxml.etree import XMLSyntaxError
 from ioc.errors import UsageError
 from ioc.importing.delimited import encoding_of, read_delimited
 from ioc.importing.documents import BEGINS, documents, unread
+from ioc.importing.edxml import header
 from ioc.importing.mapping import Map
 from ioc.importing.messages import Columns
 from ioc.importing.personal import hider
@@ -37,7 +39,7 @@ MAX_RATIO = 200
 FREE = 64 << 20
 """Unpacked bytes before the ratio counts: a tiny file of repeated lines may well pack by more than MAX_RATIO."""
 MAX_MEMBERS = 100_000
-"""Members of a zip; the directory is held in memory."""
+"""Members of a zip or a folder; the directory is held in memory."""
 
 _SAVE_AS = "save its sheet as CSV UTF-8, with ids as text"
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, XMLSyntaxError, RuntimeError)
@@ -60,7 +62,13 @@ def read_rows(files: Sequence[Path], log_map: Map, reading: Reading | None = Non
 
 
 def _streams(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
-    """(name, unpacked bytes) of a file, or of each wanted member of a zip. Names go without .gz: unpacking changes no id."""
+    """(name, unpacked bytes) of a file, or of each wanted member of a zip or a folder.
+
+    Names go without .gz: unpacking changes no id.
+    """
+    if path.is_dir():
+        yield from _folder(path, log_map)
+        return
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -76,26 +84,41 @@ def _streams(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
         raise UsageError(f"bad_file: {path} cannot be read: {error}") from error
 
 
+def _folder(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files in a folder and below it, by name."""
+    found = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    for name in _chosen(path, list(found), log_map.input.members):
+        for member, stream in _streams(found[name], log_map):
+            yield nfc(name.removesuffix(".gz")) if member == nfc(found[name].name.removesuffix(".gz")) else member, stream
+
+
 def _members(path: Path, file: IO[bytes], patterns: Sequence[str]) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(file) as archive:
-        infos = archive.infolist()
-        if len(infos) > MAX_MEMBERS:
-            raise UsageError(f"bad_file: {path} has {len(infos)} members; at most {MAX_MEMBERS} are read")
-        wanted = [info for info in infos if _wanted(info, patterns)]
-        if any(info.filename == "[Content_Types].xml" for info in infos):
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        names = [info.filename for info in infos]
+        if "[Content_Types].xml" in names:
             raise UsageError(f"bad_file: {path} is a workbook; {_SAVE_AS}")
-        if not wanted:
-            names = ", ".join(info.filename for info in infos[:5])
-            raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {names}")
-        for info in wanted:
+        wanted = frozenset(_chosen(path, names, patterns))
+        for info in (one for one in infos if one.filename in wanted):
             with archive.open(info) as member:
                 yield nfc(info.filename), _guarded(member, info.compress_size)
 
 
-def _wanted(info: zipfile.ZipInfo, patterns: Sequence[str]) -> bool:
+def _chosen(path: Path, names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The wanted members.  Raises UsageError where there are none, or too many."""
+    if len(names) > MAX_MEMBERS:
+        raise UsageError(f"bad_file: {path} has {len(names)} members; at most {MAX_MEMBERS} are read")
+    wanted = [name for name in names if _wanted(name, patterns)]
+    if not wanted:
+        there = ", ".join(names[:5]) or "none"
+        raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {there}")
+    return wanted
+
+
+def _wanted(name: str, patterns: Sequence[str]) -> bool:
     """macOS packs a `__MACOSX/._name` with resource data beside every file: never a log."""
-    rubbish = info.is_dir() or info.filename.startswith("__MACOSX/") or Path(info.filename).name.startswith(".")
-    return not rubbish and any(fnmatch(nfc(info.filename), pattern) for pattern in patterns)
+    rubbish = name.startswith("__MACOSX/") or Path(name).name.startswith(".")
+    return not rubbish and any(fnmatch(nfc(name), pattern) for pattern in patterns)
 
 
 class _Guard(io.RawIOBase):
@@ -125,6 +148,9 @@ def _guarded(inner: IO[bytes] | gzip.GzipFile, packed: int) -> IO[bytes]:
 
 
 def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
+    if log_map.input.kind == "edxml":
+        yield from Columns(log_map).rows(member, [header(stream)], reading)
+        return
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:
         raise UsageError(
