@@ -6,7 +6,7 @@ refused instead of being guessed. Attributes are as CloudEvents has them: broker
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
@@ -122,6 +122,15 @@ class Needs:
     of: Mapping[str, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class Fits:
+    """Beside each value of `data.<of>` in `table`, `data.<field>` is one of the values there: a state of that kind of thing."""
+
+    field: str
+    of: str
+    table: Mapping[str, Sequence[str]]
+
+
 Data = TypeVar("Data", bound=Strict)
 Model = type[Strict]
 
@@ -141,6 +150,7 @@ class Envelope(Strict, Generic[Data]):
     """The field of `data` that is the Kafka key: all events of one entity lie in one partition."""
     limits: ClassVar[NamedLimits | None] = None
     needs: ClassVar[Needs | None] = None
+    fits: ClassVar[Fits | None] = None
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(min_length=1, max_length=256, description="unique within `source`; a repeat is a duplicate")]
@@ -176,6 +186,18 @@ class Envelope(Strict, Generic[Data]):
                         "lacking": ", ".join(lacking),
                     },
                 )
+        return self
+
+    @model_validator(mode="after")
+    def keep_what_fits(self) -> Self:
+        """Two fields of data that must fit each other do."""
+        fits = type(self).fits
+        if fits is not None:
+            of, value = getattr(self.data, fits.of), getattr(self.data, fits.field)
+            allowed = fits.table.get(of, (value,))
+            if value is not None and value not in allowed:
+                told = {"field": f"data.{fits.field}", "of": fits.of, "is": of, "allowed": ", ".join(allowed), "got": value}
+                raise PydanticCustomError("misfit", "of {of} {is}: {allowed}; not {got}", told)
         return self
 
     @classmethod

@@ -18,7 +18,7 @@ from ioc.cli.asyncapi import asyncapi
 from ioc.cli.reference import FOLDER as REFERENCE
 from ioc.cli.reference import pages
 from schemas import Contract, contracts
-from schemas.envelope import NamedLimits, Needs
+from schemas.envelope import Fits, NamedLimits, Needs
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDERS = ("schemas/json", BOARDS, REFERENCE)
@@ -34,7 +34,7 @@ def json_schemas() -> dict[str, str]:
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
-    """The JSON Schema 2020-12 of a contract, units and ranges included.
+    """The JSON Schema 2020-12 of a contract, units, ranges and what must fit each other included.
 
     It cannot say that a day exists in the calendar, that `replaces` is not the event's own id, what is packed in `data_base64`,
     and what depends on the centre (its first year, reception, the size of the whole event): there the exact lane is stricter.
@@ -43,8 +43,9 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     schema["title"] = contract.event_type
     if contract.limits:
         _add_units(schema, contract.limits, contract.data_model().__name__)
-    if contract.needs:
-        _add_needs(schema, contract.needs, contract.data_model().__name__)
+    rules = [*(_needs(contract.needs) if contract.needs else ()), *(_fits(contract.fits) if contract.fits else ())]
+    if rules:
+        schema["$defs"][contract.data_model().__name__]["allOf"] = rules
     return {"$schema": DIALECT, "$id": f"urn:ioc:schema:{contract.event_type}", **schema}
 
 
@@ -73,14 +74,25 @@ def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:
     ]
 
 
-def _add_needs(schema: dict[str, Any], needs: Needs, data: str) -> None:
+def _needs(needs: Needs) -> list[dict[str, Any]]:
     """One `if value then required` for each value that asks for other fields."""
-    schema["$defs"][data]["allOf"] = [
+    return [
         {
             "if": {"properties": {needs.field: {"const": value}}, "required": [needs.field]},
             "then": {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}},
         }
         for value, names in needs.of.items()
+    ]
+
+
+def _fits(fits: Fits) -> list[dict[str, Any]]:
+    """One `if of then field` for each value; what is not stated fits."""
+    return [
+        {
+            "if": {"properties": {fits.of: {"const": one}}, "required": [fits.of]},
+            "then": {"properties": {fits.field: {"enum": [*allowed, None]}}},
+        }
+        for one, allowed in fits.table.items()
     ]
 
 

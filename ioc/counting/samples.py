@@ -127,7 +127,15 @@ def _events(contract: Contract, documents: Sequence[Mapping[str, Any]]) -> Itera
 def documents(contract: Contract) -> list[dict[str, Any]]:
     """Sample events of a contract: one, and one for every other choice of each field of its data."""
     envelope = {"specversion": "1.0", "id": "e", "source": "/check", "type": contract.event_type, "time": TIME}
-    return [envelope | {"data": data} for data in _varied(contract.data_model(), contract)]
+    return [envelope | {"data": one} for data in _varied(contract.data_model(), contract) for one in _fitted(data, contract)]
+
+
+def _fitted(data: dict[str, Any], contract: Contract) -> list[dict[str, Any]]:
+    """The sample with each pair of values that fit each other, where the contract has two such fields."""
+    fits = contract.fits
+    if fits is None:
+        return [data]
+    return [data | {fits.of: one, fits.field: other} for one, allowed in fits.table.items() for other in allowed]
 
 
 def _varied(model: type[BaseModel], contract: Contract) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def shape(contract: Contract) -> Shape:
         scalars += [pl.col(name).is_not_null(), *sizes]
         fields = item.model_fields.items()
         lists[name] = tuple(c for n, i in fields for c in (*_checks(n, i), *_forms(n, i))) + _limits(contract, name)
-    scalars += [check for name, info in columns.items() for check in _checks(name, info)]
+    scalars += [check for name, info in columns.items() for check in _checks(name, info)] + _fits(contract)
     texts = {name: tuple(forms) for name, info in columns.items() if (forms := _forms(name, info))}
     return Shape(contract, schema, tuple(scalars), texts, lists)
 
@@ -133,7 +133,7 @@ def _own_rules(contract: Contract) -> None:
         if foreign and contract.limits is None:
             raise DeclarationError(
                 f"{model.__name__}.{foreign[0]}: the fast lane knows no validators of a contract; use the constraints of Field, "
-                "or `needs` of the contract"
+                "or `needs` or `fits` of the contract where one field asks for others"
             )
 
 
@@ -229,3 +229,15 @@ def _limits(contract: Contract, field: str) -> tuple[pl.Expr, ...]:
         & (value <= name.replace_strict(highs, default=None, return_dtype=pl.Float64))
     )
     return ((~known | right).fill_null(False),)
+
+
+def _fits(contract: Contract) -> list[pl.Expr]:
+    """Two fields of data that must fit each other do (`Fits`); what is not stated fits."""
+    fits, known = contract.fits, contract.data_model().model_fields
+    if fits is None:
+        return []
+    for name in (fits.field, fits.of):
+        if name not in known:
+            raise DeclarationError(f"{contract.__name__}.fits: no field {name!r} in its data; it has {', '.join(known)}")
+    wrong = [(pl.col(fits.of) == one) & ~pl.col(fits.field).is_in(list(allowed)) for one, allowed in fits.table.items()]
+    return [(~pl.any_horizontal(wrong)).fill_null(True)]

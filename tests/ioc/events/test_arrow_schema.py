@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, ClassVar, Literal
 
-import jsonschema
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import Field, create_model, field_validator
 
 from ioc.cli.derive import json_schema
+from ioc.counting.samples import documents
 from ioc.errors import DeclarationError
 from ioc.events import arrow_schema, fast_lane
 from ioc.events.arrow_schema import shape
 from ioc.events.batch import Batch
 from ioc.events.decode import Clock, Decoder, Rules
+from ioc.events.exact_lane import Reject, exact
 from ioc.times import iso
 from schemas import Contract
-from schemas.envelope import Code, Envelope, Needs, Strict, Text, Timestamp
+from schemas.envelope import Code, Envelope, Fits, Needs, Strict, Text, Timestamp
 from tests.logs import START
 
 LONG = 10**30
@@ -125,7 +127,7 @@ def test_what_a_state_needs_is_asked_by_both_lanes_and_by_the_published_schema()
         1: ("schema", "data.room"), 2: ("schema", "data.room"), 7: ("schema", "data.floor"), 8: ("schema", "data.room"),
     }  # fmt: skip
     assert rejects[7].message == "an event with state 'moved' states room, floor; it lacks floor"
-    published = jsonschema.Draft202012Validator(json_schema(kind))
+    published = Draft202012Validator(json_schema(kind))
     assert [i for i, value in enumerate(values) if not published.is_valid(json.loads(value))] == bad
 
 
@@ -133,6 +135,43 @@ def test_a_need_of_a_field_there_is_not_is_refused_as_a_contract() -> None:
     kind = contract(state=(Literal["came"], ...))
     kind.needs = Needs("state", {"came": ("rom",)})
     with pytest.raises(DeclarationError, match=r"Made\.needs: no field 'rom' in data; there are desk, state"):
+        shape(kind)
+
+
+def fitting() -> Contract:
+    """A contract in which a desk's state must be one of its kind."""
+    kind = contract(kind=(Literal["open", "shut"] | None, None), state=(Literal["busy", "idle", "locked"] | None, None))
+    kind.fits = Fits("state", "kind", {"open": ("busy", "idle"), "shut": ("locked",)})
+    return kind
+
+
+PAIRS = [{}, *({"kind": k} for k in ("open", "shut")), *({"state": s} for s in ("busy", "locked"))] + [
+    {"kind": k, "state": s} for k in ("open", "shut", None) for s in ("busy", "idle", "locked", None)
+]
+MISFITS = {n for n, pair in enumerate(PAIRS) if tuple(pair.values()) in {("open", "locked"), ("shut", "busy"), ("shut", "idle")}}
+
+
+def test_two_fields_that_must_fit_each_other_are_checked_by_both_lanes_and_the_published_schema() -> None:
+    kind, values = fitting(), [event(i, **pair) for i, pair in enumerate(PAIRS)]
+    frame, refused = fast_lane.parse(shape(kind), range(len(PAIRS)), values)
+    published = Draft202012Validator(json_schema(kind))
+    found = decoded(kind, values).rejects
+    assert set(refused) == set(found) == {i for i, v in enumerate(values) if not published.is_valid(json.loads(v))} == MISFITS
+    assert len(frame) == len(PAIRS) - len(MISFITS)
+    reject = found[PAIRS.index({"kind": "open", "state": "locked"})]
+    assert (reject.reason, reject.field, reject.message) == ("schema", "data.state", "of kind open: busy, idle; not locked")
+
+
+def test_what_must_fit_is_named_by_fields_of_the_data_and_every_pair_is_a_sample() -> None:
+    kind = fitting()
+    made = [exact(json.dumps(one).encode(), (), {kind.event_type: kind}) for one in documents(kind)]
+    assert {(e.data.kind, e.data.state) for e in made if not isinstance(e, Reject)} == {
+        ("open", "busy"),
+        ("open", "idle"),
+        ("shut", "locked"),
+    }
+    kind.fits = Fits("stat", "kind", {})
+    with pytest.raises(DeclarationError, match=r"Made.fits: no field 'stat' in its data; it has desk, kind, state"):
         shape(kind)
 
 
