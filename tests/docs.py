@@ -2,12 +2,13 @@
 
 A remark is an HTML comment on the line above a block, unseen by readers:
 `not run: WHY` (what a test machine lacks), `file: PATH` (the block is that file), `into FILE, after: TEXT` (an edit, made there),
-`after the edits` (run where the edits were made).
+`after the edits` (run where the edits were made), `in a copy of the repository` (it writes files: run there).
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 }
 """Path -> text of the pages that are written by hand; those of docs/reference are derived."""
+COPY = "in a copy of the repository"
 _BLOCK = re.compile(
     r"^(?P<indent> *)(?:<!-- (?P<remark>[^\n]*) -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
@@ -51,6 +53,14 @@ def blocks(*languages: str) -> list[Block]:
         for m in _BLOCK.finditer(text)
         if m["language"] in languages
     ]
+
+
+def copied(folder: Path, *more: str) -> Path:
+    """A copy of what the program is made of and derives, and of `more`, in a folder."""
+    for name in ("ioc", "streams", "schemas", "grafana/boards", "docs/reference", *more):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
 
 
 def prose(page: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from ioc.importing.translate import read_events
 from ioc.province.text import measured
 from ioc.settings import Settings
 from schemas import contracts
-from tests.docs import PAGES, ROOT, Block, blocks, prose
+from tests.docs import PAGES, ROOT, Block, blocks, copied, prose
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TESTS_OWN = {f"IOC_TEST_{name}" for name in ("DATA", "SCHEDULES", "EXAMPLES", "YEAR", "YEARS")} | {"IOC_DEBUG"}
@@ -140,9 +139,7 @@ def edited(text: str, after: str, snippet: str) -> str:
 
 def test_the_recipe_for_an_indicator_works_by_copying(tmp_path: Path) -> None:
     """In a copy of the repository: the edits, then what the page says; and the demo's events feed the new indicator."""
-    for name in ("ioc", "streams", "schemas", "grafana/boards", "docs/reference"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    copied(tmp_path)
     for block in blocks("python"):
         into = re.fullmatch(r"into (\S+), after: (.+)", block.remark)
         assert into, f"{block} says where it goes"

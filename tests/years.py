@@ -151,7 +151,7 @@ def judge_reader(store: Store, catalog: Catalog, stream: Stream, sums: Sums, ins
     rng, compared = random.Random(seed), 0
     levels, flows = ([i for i in stream.indicators if i.level == kind and not i.looks] for kind in (True, False))
     for at in instants:
-        for indicator in [*rng.sample(levels, min(1, len(levels))), *rng.sample(flows, 2)]:
+        for indicator in [*rng.sample(levels, min(1, len(levels))), *rng.sample(flows, min(2, len(flows)))]:
             level, grouping = indicator.level, rng.choice(indicator.groupings)
             window = None if level else rng.choice(indicator.windows)
             until = at if level else at // stream.grain * stream.grain

@@ -29,6 +29,7 @@ COMMANDS = {
     "refused": ("rejects",),
     "replay": ("replay",),
     "project": ("derive", "check", "rebuild", "topics"),
+    "new": ("new",),
     "calendar": ("calendar",),
     "boards": ("boards",),
     "bench": ("bench",),
