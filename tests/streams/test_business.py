@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ioc.errors import UsageError
@@ -117,6 +117,8 @@ def test_a_renewal_keeps_an_agreement_in_force_and_is_no_new_signing() -> None:
     assert told["agreements_signed"] == [(W, 1)]
     assert told["agreements"] == [(W, 1), (UNTIL + 365 * DAY, -1)]
     assert told["expiring"][:2] == [(UNTIL - 30 * DAY, 1), (renewal.time, -1)]
+    begun = found(agreement(0, "signed", since=W + DAY, until=UNTIL), renewal)
+    assert begun["agreements"] == [(W + DAY, 1), (UNTIL + 365 * DAY, -1)]
 
 
 @pytest.mark.parametrize("late", [0, 1])
@@ -164,6 +166,7 @@ def histories(draw: st.DrawFn) -> list[Step]:
 
 
 @given(histories())
+@settings(max_examples=settings().max_examples * 10)
 def test_any_history_counts_what_the_brute_force_says(steps: list[Step]) -> None:
     def event(step: Step) -> dict[str, Any]:
         times = {"since": step.since and iso(step.since), "until": step.until and iso(step.until)}
