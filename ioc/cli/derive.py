@@ -22,6 +22,8 @@ from schemas.envelope import Fits, NamedLimits, Needs
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDERS = ("schemas/json", BOARDS, REFERENCE)
+BOUNDS = {"ge": "minimum", "le": "maximum"}
+"""What pydantic calls the bounds of a `Whole`, and the standard."""
 """Folders that hold derived files only: what is not derived (any more) is removed from them."""
 
 
@@ -39,7 +41,7 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     It cannot say that a day exists in the calendar, that `replaces` is not the event's own id, what is packed in `data_base64`,
     and what depends on the centre (its first year, reception, the size of the whole event): there the exact lane is stricter.
     """
-    schema = _one_line(contract.model_json_schema())
+    schema = _standard(contract.model_json_schema())
     schema["title"] = contract.event_type
     if contract.limits:
         _add_units(schema, contract.limits, contract.data_model().__name__)
@@ -49,14 +51,16 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     return {"$schema": DIALECT, "$id": f"urn:ioc:schema:{contract.event_type}", **schema}
 
 
-def _one_line(part: Any) -> Any:
-    """The same schema; what must match a pattern holds no line feed: a `$` of Python or Perl lets one through at the end."""
+def _standard(part: Any) -> Any:
+    """The same schema in the words of the standard; what must match a pattern holds no line feed: a `$` of Python or Perl lets
+    one through at the end."""
     if isinstance(part, list):
-        return [_one_line(inner) for inner in part]
+        return [_standard(inner) for inner in part]
     if not isinstance(part, dict):
         return part
     more = {"not": {"pattern": "\\n"}} if isinstance(part.get("pattern"), str) else {}
-    return {name: _one_line(inner) for name, inner in part.items()} | more
+    bounded = part.get("type") == "integer"
+    return {BOUNDS.get(name, name) if bounded else name: _standard(inner) for name, inner in part.items()} | more
 
 
 def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ def test_writing_creates_changes_and_removes_then_finds_nothing_to_do(tmp_path: 
     assert write(tmp_path) == ["docs/reference/gone.md", ASYNCAPI, "schemas/json/gone.json"]
     assert write(tmp_path) == []
     assert not (tmp_path / "schemas/json/gone.json").exists()
+
+
+def test_the_bounds_of_a_whole_number_are_published_in_the_words_of_the_standard() -> None:
+    period = json_schema(contracts()["vn.ioc.farm.measured.v1"])["$defs"]["Read"]["properties"]["period_s"]
+    assert (period["minimum"], period["maximum"]) == (1, 86_400)
+    assert not any('"ge"' in json.dumps(json_schema(contract)) for contract in contracts().values())
 
 
 @pytest.mark.parametrize("name", contracts())
