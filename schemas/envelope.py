@@ -33,12 +33,17 @@ TIMESTAMP = (
 CODE = r"^[^\x00-\x20*]([^\x00-\x1f*]*[^\x00-\x20*])?$"
 SEQUENCE = r"^0*[0-8]?[0-9]{1,18}$"
 JSON_TYPE = r"^[A-Za-z0-9!#$&^_.+-]+/([A-Za-z0-9!#$&^_.+-]+\+)?[Jj][Ss][Oo][Nn][ \t]*(;[ -~]*)?$"
+PERIOD = (
+    r"^20[0-9]{2}(-Q[1-4]|-(0[1-9]|1[0-2])(-(0[1-9]|1[0-9]|2[0-8]))?|-(0[13-9]|1[0-2])-(29|30)|-(0[13578]|1[02])-31)?$"
+    r"|^20([02468][048]|[13579][26])-02-29$"
+)
 ATTRIBUTE = r"^[a-z0-9]+$"
 PATTERNS = {
     TIMESTAMP: "must be an RFC 3339 time with an offset, e.g. 2022-10-06T08:30:00+07:00",
     CODE: "must be a code without control characters, without `*` and without a blank at either end",
     SEQUENCE: "must be digits in a string, a number below 9 000 000 000 000 000 000",
     JSON_TYPE: "must be a JSON type: application/json, text/json or one that ends with +json",
+    PERIOD: "must be a year, quarter, month or day of the calendar since 2000: 2026, 2026-Q1, 2026-05 or 2026-05-14",
     ATTRIBUTE: "no attribute; its name would be of lower-case letters and digits (CloudEvents 1.0)",
 }
 """What a producer is told whose text does not match."""
@@ -75,6 +80,8 @@ Timestamp = Annotated[
 Code = Annotated[str, Field(min_length=1, max_length=128, pattern=CODE)]
 """A code: no control characters, no blank at an end, no `*` (which stands for "all" in results)."""
 Text = Annotated[str, Field(max_length=500)]
+Period = Annotated[str, Field(pattern=PERIOD, examples=["2022", "2022-Q3", "2022-09", "2022-10-05"])]
+"""A period of the calendar; days that it does not have are refused."""
 Whole = Annotated[int, BeforeValidator(whole)]
 """An integer as JSON Schema has it: 60.0 is one."""
 Attribute = Annotated[Any, AfterValidator(scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]

@@ -1,6 +1,7 @@
 """Samples: a declaration tried on events made from its contract, before anything real is counted (`ioc check`). Pure.
 
-Every choice of every field occurs: each value of a Literal, both bounds of a number, a field that is stated and one that is not.
+Every choice of every field occurs: each value of a Literal, both bounds of a number, a field that is stated and one that is not;
+of a text that must have a form, the `examples` of its Field.
 A declaration that depends on more (texts of its own, rare combinations) is tried by its examples and by its tests.
 """
 
@@ -161,5 +162,5 @@ def _choices(name: str, info: Any, contract: Contract) -> list[Any]:
         low, high = bounds(info)
         found = [annotation(-1 if low is None else low), annotation(1 if high is None else high)]
     else:
-        found = [TIME] if any(name == field for field in shape(contract).times) else ["A", "B"]
+        found = [TIME] if any(name == field for field in shape(contract).times) else [*(info.examples or ("A", "B"))]
     return [*found, None] if optional else found
