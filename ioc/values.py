@@ -73,16 +73,21 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Mean:
-    """The value is a weighted mean: sum(value * weight) / sum(weight), never a mean of means. `scale`: steps of 1 in the sum."""
+    """The value is a weighted mean: sum(value * weight) / sum(weight), never a mean of means. `scale`: steps of 1 in the sum.
+
+    `adds`: what has no weight adds up: where nothing in a group has one, the value is the sum of what there is.
+    """
 
     scale: float = 1.0
+    adds: bool = False
     measures: tuple[str, ...] = ("sum", "weight", "n")
     names: tuple[str, ...] = ()
 
     @property
     def formula(self) -> str:
         """How the value comes from summed measures, for people."""
-        return "sum(value x weight) / sum(weight)" + (f", kept in steps of 1/{self.scale:g}" if self.scale != 1 else "")
+        said = "sum(value x weight) / sum(weight)" + ("; without weights sum(value)" if self.adds else "")
+        return said + (f", kept in steps of 1/{self.scale:g}" if self.scale != 1 else "")
 
     def n(self, sums: Matrix) -> Matrix:
         """How many events or entities stand behind each row."""
@@ -90,7 +95,8 @@ class Mean:
 
     def bounds(self, sums: Matrix) -> tuple[Floats, ...]:
         """(value, lo, hi) of each row, each of shape (rows,)."""
-        value = over(sums[:, 0], sums[:, 1]) / self.scale
+        weight = np.where((sums[:, 1] == 0) & (sums[:, 2] != 0), 1, sums[:, 1]) if self.adds else sums[:, 1]
+        value = over(sums[:, 0], weight) / self.scale
         return value, value, value
 
 

@@ -146,7 +146,8 @@ def number(value: Value, sums: str) -> str:
             part = "m[2] - m[1]" if value.complement else "m[1]"
             return f"if({m}[2] = 0, NULL, ({part}) / m[2] * {value.scale})"
         case Mean():
-            return f"if({m}[2] = 0, NULL, m[1] / m[2] / {value.scale})"
+            bare = f"if(m[3] = 0, NULL, m[1] / {value.scale})" if value.adds else "NULL"
+            return f"if({m}[2] = 0, {bare}, m[1] / m[2] / {value.scale})"
         case Quantiles():
             edges = literal([float(edge) for edge in value.edges])
             rank = f"(greatest(ceil(arraySum(m) * {value.quantiles[0]}), 1) AS rank)"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ioc.catalog import load
-from ioc.values import NO_LIMIT, Count, Needed, TimeToBreach, Value, limited
+from ioc.values import NO_LIMIT, Count, Mean, Needed, TimeToBreach, Value, limited
 
 LIMITS = {("agency",): 10}
 
@@ -48,6 +48,18 @@ def test_sums_of_nothing_are_the_same_under_every_limit() -> None:
     for of, nothing in ((Needed((1, 5), LIMITS), 0.0), (TimeToBreach(75, LIMITS), None)):
         for limit in (0, 1, 1_000):
             assert value(of, [0] * len(of.measures), limit) == nothing
+
+
+@pytest.mark.parametrize(
+    ("sums", "mean", "adding"),
+    [([30, 3, 3], 1, 1), ([30, 0, 3], None, 3), ([0, 0, 0], None, None), ([-5, 0, 1], None, -0.5), ([30, 2, 3], 1.5, 1.5)],
+)
+def test_what_has_no_weight_has_no_mean_and_adds_up_where_that_is_declared(
+    sums: list[int], mean: float | None, adding: float | None
+) -> None:
+    found = [of.bounds(np.array([sums], np.int64))[0][0] for of in (Mean(10), Mean(10, adds=True))]
+    assert [None if np.isnan(one) else one for one in found] == [mean, adding]
+    assert "without weights sum(value)" in Mean(10, adds=True).formula
 
 
 def test_a_rate_is_a_count_over_hours() -> None:

@@ -6,12 +6,14 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ioc.asking.read import value
 from ioc.boards import sql
 from ioc.boards.derive import boards
 from ioc.boards.expand import filled, timed
+from ioc.boards.groups import number
 from ioc.boards.lint import faults
 from ioc.boards.words import VI
 from ioc.catalog import Catalog
@@ -20,7 +22,7 @@ from ioc.rolling.roll import Roller
 from ioc.store.clickhouse import Store
 from ioc.store.tables import board_views
 from ioc.times import from_datetime
-from ioc.vocabulary import WINDOWS, Count
+from ioc.vocabulary import WINDOWS, Count, Mean
 from tests.brute import DAY, HOUR, MINUTE, ms
 from tests.counting import count, pipeline, real_store
 from tests.ioc.asking.test_rollups import NEW, renamed
@@ -63,6 +65,14 @@ def test_a_ranking_by_a_rollup_shows_what_a_reader_is_told(made: tuple[Store, Ca
         assert found == {place: pytest.approx(high) for place, high in wanted.items()}, window
         shown += len(found)
     assert shown > 1
+
+
+@pytest.mark.parametrize("sums", [[30, 3, 3], [30, 0, 3], [0, 0, 0], [30, 2, 3]])
+@pytest.mark.parametrize("of", [Mean(10), Mean(10, adds=True)], ids=str)
+def test_a_mean_of_a_group_is_the_same_in_sql(made: tuple[Store, Catalog], of: Mean, sums: list[int]) -> None:
+    (shown,) = made[0].query(f"SELECT {number(of, f'CAST({sums}, {chr(39)}Array(Int64){chr(39)})')} AS x")["x"].to_list()
+    told = of.bounds(np.array([sums], np.int64))[0][0]
+    assert shown == (None if np.isnan(told) else told)
 
 
 def test_the_boards_of_a_stream_with_rollups_are_well(made: tuple[Store, Catalog]) -> None:
