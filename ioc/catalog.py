@@ -44,6 +44,8 @@ def generation(stream: Stream) -> str:
         "contract": stream.contract.model_json_schema(),
         "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in stream.data_files],
     }
+    if stream.most:  # what comes after so many is refused
+        parts["most"] = stream.most
     if stream.records:  # what becomes of a record is decided by its contract
         parts["records"] = {c.event_type: c.model_json_schema() for c in contracts().values() if c.topic in stream.topics}
     if looks := {i.name: [repr(look) for look in (*i.looks, i.value)] for i in stream.indicators if i.looks}:

@@ -180,6 +180,7 @@ class Stream:
     of the code that counts. `stock(chance, day)`: the same of what there was before that day and is there still. A stream of
     entities is told of from 45 days before the demo's past on, so that what is open does not begin with nothing. `pasts`: worked
     pasts by name, which `ioc import --example NAME` sends: each gives its events.
+    `most`: how many events of one entity are counted, where that may be more than 2,000: of what is told daily for years.
     `records(frame)` counts every record of all its topics, whatever became of it, as `columns(frame)` the contract's events: its
     frame has the columns `_i`, `_time` (reception, ms), topic, type, source, verdict, reason, `foreign` (it has fields that
     its contract does not) and `time` of the event (ms; none: no event).
@@ -199,6 +200,7 @@ class Stream:
     grain: int = MINUTE
     delay: int = MINUTE
     restate: int = 35 * DAY
+    most: int | None = None
     data_files: tuple[Path, ...] = ()
     reads: Callable[[], object] | None = None
     units: tuple[Path, ...] = ()

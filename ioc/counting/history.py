@@ -20,8 +20,9 @@ from ioc.times import iso
 from ioc.vocabulary import Contribution, Contributions, Fold, Lifecycle, Stream
 
 LIMIT = 2_000
-"""Events of one entity that are counted. Each costs a look at all before it, and the row is written whole: 2,000 take a second or
-two in all and 160 KB; ten times as many would stop a partition for minutes. Real dossiers have less than a hundred."""
+"""Events of one entity that are counted; `Stream.most` may say otherwise. Each costs a look at all before it, and the row is
+written whole: 2,000 take a second or two in all and 160 KB; ten times as many would stop a partition for minutes. Real dossiers
+have less than a hundred."""
 
 
 class Item(NamedTuple):
@@ -102,8 +103,9 @@ class History:
                 if first.id == item.id and first.source == item.source:
                     changed = differing(first, item)
                     return id_reused(first.offset, changed, f"{item.id!r} of {item.source!r}", item.id) if changed else None
-        if self._size >= LIMIT:
-            return Reject("too_many", "", f"its entity has {LIMIT} events already, as many as one may have; begin another one")
+        most = self.stream.most or LIMIT
+        if self._size >= most:
+            return Reject("too_many", "", f"its entity has {most} events already, as many as one may have; begin another one")
         row, fold = [*item[:8], _stated(item.step)], self.stream.contributions
         try:
             if self._plain and item.replaces is None and isinstance(fold, Fold) and self._is_last(row):

@@ -35,7 +35,7 @@ REASONS = {
     "key_mismatch": "the record's Kafka key is not the entity the event is about (the field that its contract names)",
     "misrouted": "the record lies in another partition than its key says: set `partitioner=murmur2_random` in librdkafka clients",
     "id_reused": "another event has this `source` and `id`; a correction has its own `id` and names the earlier in `replaces`",
-    "too_many": "an entity has more events than are counted of one (2,000)",
+    "too_many": "an entity has more events than are counted of one (2,000, or what its stream says)",
     "contributions": "a time within `data` lies too far away, or the stream's declaration cannot count the event",
     "bad_file": "a file that was handed in as a whole cannot be read",
 }

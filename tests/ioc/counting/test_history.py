@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ioc.catalog import generation
 from ioc.counting.difference import difference
 from ioc.counting.history import LIMIT, History, Item, raised
 from ioc.events.exact_lane import Reject
@@ -252,6 +253,14 @@ def test_an_entity_with_as_many_events_as_it_may_have_is_counted_in_seconds() ->
     assert history.add(item(step | {"id": "e0"}, LIMIT + 1)) is None
     assert len(history.pack()) < 400_000
     assert time.process_time() - begun < 20
+
+
+def test_a_stream_may_say_how_many_events_an_entity_has() -> None:
+    few, step = History(replace(STREAM, most=3)), dossier("D", "a", "received", START)
+    outcomes = [few.add(item(step | {"id": f"e{i}", "time": text(START + i * 1000)}, i)) for i in range(4)]
+    assert [type(outcome) for outcome in outcomes] == [dict, dict, dict, Reject]
+    assert outcomes[3].message.startswith("its entity has 3 events already")  # type: ignore[union-attr]
+    assert generation(replace(STREAM, most=3)) != generation(STREAM)
 
 
 @pytest.mark.parametrize("name", ["D'1", 'D"\\', "Hồ sơ 1", "\U0001f3db"])
