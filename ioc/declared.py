@@ -94,6 +94,8 @@ def _check_indicator(stream: Stream, indicator: Indicator) -> None:
     for name in {d for grouping in indicator.groupings for d in grouping}:
         if name not in stream.dimensions:
             raise DeclarationError(f"{indicator.name}: no dimension {name!r}; {stream.name} has {', '.join(stream.dimensions)}")
+    if odd := [d for d in indicator.each if d not in stream.dimensions]:
+        raise DeclarationError(f"{indicator.name}: each={odd[0]!r} is no dimension; there are {', '.join(stream.dimensions)}")
     check_alert(stream, indicator)
     if indicator.unit not in UNITS:
         raise DeclarationError(f"{indicator.name}: no unit {indicator.unit!r}; there are {', '.join(UNITS)}")
@@ -112,6 +114,8 @@ def _check_looks(stream: Stream, indicator: Indicator) -> None:
         if look.of not in counts:
             there = ", ".join(counts)
             raise DeclarationError(f"{indicator.name}: {look.of!r} cannot be looked at; counts of {stream.name}: {there}")
+        if lacking := set(stream.indicator(look.of).each) - set(indicator.each):
+            raise DeclarationError(f"{indicator.name}: {look.of} is told of each {min(lacking)}; so say each= here, too")
     if indicator.looks and not isinstance(indicator.value, Count | Limited | Silent | Terms):
         raise DeclarationError(f"{indicator.name}: the value of looks is a Count, Terms, Needed or TimeToBreach, or Silent")
 

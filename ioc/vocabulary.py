@@ -56,6 +56,8 @@ class Indicator:
 
     `level`: a running sum over all time (backlog), exact at any instant; else it is summed over `windows`.
     `groupings`: the sets of dimensions that are rolled into `indicators`; any other is computed on demand from panes.
+    `each`: dimensions over whose values it is never summed, for they have no sum (đồng and per cent): it is told of one of them,
+    or of each, and never of all.
     `alert`: the rule its first finals are judged by (levels only); the indicator's name is the rule's.
     `looks`: it has no panes of its own; each of its measures is what a look at those of another indicator of the stream
     finds. It is a level, rolled and judged once an hour.
@@ -70,6 +72,7 @@ class Indicator:
     level: bool = False
     windows: tuple[str, ...] = WINDOWS
     groupings: tuple[Dims, ...] = ((),)
+    each: Dims = ()
     legal: Legal | None = None
     alert: Above | None = None
     looks: tuple[Look, ...] = ()
@@ -90,6 +93,9 @@ class Indicator:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
             raise DeclarationError(f"{self.name}: no window {unknown[0]!r}; there are {', '.join(WINDOWS)}")
+        for dims in (*self.groupings, *([self.alert.by] if self.alert else [])):
+            if over := [name for name in self.each if name not in dims]:
+                raise DeclarationError(f"{self.name}: {dims} sums over {over[0]}, of which it is told each; name it there")
         if self.looks:
             if not self.level:
                 raise DeclarationError(f"{self.name}: what looks at other indicators is a level; declare level=True")
@@ -132,7 +138,8 @@ class Rollup:
 class Board:
     """The board of a stream, and what of it stands on the overview; indicators, dimensions and rollups by name.
 
-    `names`: titles of dimensions and rollups (vi, en). `tiles`: numbers for the chosen value of the stream's first dimension, or
+    `names`: titles of dimensions and rollups (vi, en). `opens`: the value of the stream's first dimension that it opens with,
+    where what it shows is not summed over all of them. `tiles`: numbers for the chosen value of the stream's first dimension, or
     the chosen group of one of the rollups `choices`.
     `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
     levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `feeds`: a table of who
@@ -143,6 +150,7 @@ class Board:
     vi: str
     en: str
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    opens: str = ALL
     tiles: tuple[str, ...] = ()
     rankings: tuple[tuple[str, str], ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()

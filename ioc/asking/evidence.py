@@ -19,7 +19,7 @@ import numpy as np
 
 from ioc.asking import evidence_events
 from ioc.asking.found import CHUNK, Found, weight
-from ioc.asking.question import Scope, moment
+from ioc.asking.question import Scope, checked_by, moment
 from ioc.asking.read import sums
 from ioc.calendar.looks import NEVER
 from ioc.catalog import Catalog
@@ -41,6 +41,7 @@ def evidence(store: Store, catalog: Catalog, settings: Settings, asked: Scope) -
     """
     if asked.known is not None or asked.kind == "first":
         raise UsageError("there is evidence for latest values only; leave out --first and --known")
+    checked_by(asked.indicator, asked.stream, [], asked.asked_for)
     if asked.generation != catalog.generations[asked.stream.name]:
         raise IocError("the store was counted under other declarations than this program's: run `ioc rebuild`")
     if asked.indicator.looks:

@@ -153,9 +153,13 @@ def scope(
     return Scope(stream, indicator, generation, window, start, until, at, limit, kind, where, tuple(notes), joined)
 
 
-def checked_by(stream: Stream, by: list[str], where: Mapping[str, str]) -> list[str]:
-    """The dimensions and rollups to group by.  Raises UsageError for one there is not, or one that is fixed."""
+def checked_by(indicator: Indicator, stream: Stream, by: list[str], where: Mapping[str, str]) -> list[str]:
+    """The dimensions and rollups to group by.  Raises UsageError for one there is not, or that is fixed; and where one is lacking
+    of whose values the indicator is told each."""
     _dimensions(stream, by)
+    if lacking := [d for d in indicator.each if d not in (*where, *by)]:
+        said = f"write --where {lacking[0]}=..., or --by {lacking[0]}"
+        raise UsageError(f"{indicator.name} has no sum over {lacking[0]}, it is told of each of them: {said}")
     if fixed := [d for d in by if d in where]:
         raise UsageError(f"{fixed[0]} is given by --where {fixed[0]}={where[fixed[0]]}; leave it out of --by")
     return [d for d in (*stream.dimensions, *(r.name for r in stream.rollups)) if d in by]

@@ -81,7 +81,7 @@ def value(
 
 def answers(store: Store, asked: Scope, by: Sequence[str] = (), compare: bool = True) -> list[Answer]:
     """The values of a scope. `compare=False` saves the look at the first finals: `restated` is None."""
-    groups = checked_by(asked.stream, list(by), asked.asked_for)
+    groups = checked_by(asked.indicator, asked.stream, list(by), asked.asked_for)
     passed = _passed(store, asked) if compare or asked.kind == "first" else []
     with ThreadPoolExecutor(1) as aside:  # what the log begins with never changes, so it is asked for beside the sums
         begun = aside.submit(_begun, store, asked, passed) if passed else None

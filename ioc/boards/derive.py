@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ioc.boards import groups, sql
 from ioc.boards.build import Builder
@@ -20,6 +20,7 @@ from ioc.boards.panels import AnyPanel, GridPos
 from ioc.boards.words import LANGUAGES, Words
 from ioc.catalog import Catalog
 from ioc.errors import DeclarationError
+from ioc.units.listed import rows
 from ioc.vocabulary import ALL, Board, Indicator, Stream
 
 FOLDER = "grafana/boards"
@@ -40,6 +41,8 @@ def boards(catalog: Catalog) -> list[Dashboard]:
     shown = [(stream, stream.board) for stream in catalog.streams if stream.board is not None]
     for stream, board in shown:
         _check_choices(stream, board)
+        for one in (board, *stream.more_boards):
+            _check_opens(stream, one)
     each = [(stream, board) for stream, first in shown for board in (first, *stream.more_boards)]
     found = []
     for words in LANGUAGES:
@@ -70,7 +73,7 @@ def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream,
         ]
     )
     choosing = [s for s, b in shown if b.overview_tiles or b.overview_rankings or b.overview_ahead]
-    return _board(words, names, OVERVIEW, choosing, [indicator for _, indicator in tiles], panels)
+    return _board(words, names, OVERVIEW, [(stream, ALL) for stream in choosing], [indicator for _, indicator in tiles], panels)
 
 
 def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board, streams: Sequence[Stream]) -> Dashboard:
@@ -89,7 +92,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
         ]
     )
     indicators = [*tiles, *(i for some in lines for i in some), *(i for i, _ in rankings)]
-    return _board(words, names, board.name, [stream], indicators, panels)
+    return _board(words, names, board.name, [(stream, board.opens)], indicators, panels)
 
 
 def _check_choices(stream: Stream, board: Board) -> None:
@@ -107,6 +110,20 @@ def _check_choices(stream: Stream, board: Board) -> None:
                 raise DeclarationError(f"board of {stream.name}: {said}, so no {name} of it can be chosen")
 
 
+def _check_opens(stream: Stream, board: Board) -> None:
+    """What has no sum over the first dimension is shown of one of its values, so the board opens with one; of another dimension
+    none is chosen. The overview opens with all."""
+    first = stream.dimensions[0]
+    for name in (*board.tiles, *(name for some in board.lines for name in some), *board.ahead):
+        for lacking in stream.indicator(name).each:
+            if lacking != first or board.opens == ALL:
+                right = "say with which the board opens=..." if lacking == first else f"a board chooses by {first}"
+                raise DeclarationError(f"board of {stream.name}: {name} is told of each {lacking}; {right}")
+    for name in (*board.overview_tiles, *board.overview_ahead):
+        if each := stream.indicator(name).each:
+            raise DeclarationError(f"board of {stream.name}: {name} is told of each {each[0]}; the overview shows sums over all")
+
+
 def _rows(tiles: Sequence[Indicator]) -> list[Sequence[Indicator]]:
     """The tiles in rows of about the same length."""
     rows = max(-(-len(tiles) // TILES), 1)
@@ -118,7 +135,7 @@ def _board(
     words: Words,
     names: dict[str, str],
     name: str,
-    streams: Iterable[Stream],
+    opening: Sequence[tuple[Stream, str]],
     indicators: Sequence[Indicator],
     panels: tuple[AnyPanel, ...],
 ) -> Dashboard:
@@ -134,11 +151,11 @@ def _board(
         QueryVariable(
             name=stream.dimensions[0],
             label=make.dimension(stream, stream.dimensions[0]),
-            current=Choice(text=words.everything, value=ALL),
+            current=_opening(stream, value, words),
             query=sql.groups(stream, words),
             definition=sql.groups(stream, words),
         )
-        for stream in streams
+        for stream, value in opening
     ]
     variables: list[AnyVariable] = [run, *chosen]
     if windows := sql.windows(indicators):
@@ -154,6 +171,16 @@ def _board(
         links=tuple(links),
         panels=panels,
     )
+
+
+def _opening(stream: Stream, value: str, words: Words) -> Choice:
+    """The value a board opens with, by its name.  Raises DeclarationError where no file of the stream's units names it."""
+    if value == ALL:
+        return Choice(text=words.everything, value=ALL)
+    named = {row.code: row.name for path in stream.units for row in rows(path)}
+    if value not in named:
+        raise DeclarationError(f"board of {stream.name}: opens={value!r} is no value that its units name")
+    return Choice(text=named[value], value=value)
 
 
 def _windows(words: Words, windows: Sequence[str]) -> CustomVariable:

@@ -132,8 +132,9 @@ def _known(run: str, stream: Stream, rollup: Rollup, choice: str) -> str:
 
 
 def shows(stream: Stream, indicator: Indicator) -> bool:
-    """Whether a board can show groups of an indicator: a value against a limit of its own has none for them."""
-    return isinstance(indicator.value, Count) or summed(stream, indicator)
+    """Whether a board can show groups of an indicator: a value against a limit of its own has none for them, nor has one that is
+    told of each value of a dimension."""
+    return not indicator.each and (isinstance(indicator.value, Count) or summed(stream, indicator))
 
 
 def number(value: Value, sums: str) -> str:

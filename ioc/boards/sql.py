@@ -26,7 +26,7 @@ BEHIND = 900
 def _is_sum(indicator: Indicator) -> bool:
     """Whether its value is 0 where nothing was ever counted, not unknown."""
     value = indicator.value
-    return isinstance(value, Count | Needed) or (isinstance(value, Terms) and not value.whole)
+    return not indicator.each and (isinstance(value, Count | Needed) or (isinstance(value, Terms) and not value.whole))
 
 
 def view(indicator: Indicator) -> str:

@@ -84,7 +84,7 @@ def _show(settings: Settings, catalog: Catalog, ended: threading.Event) -> None:
 
 
 def _line(store: Store, catalog: Catalog) -> str:
-    first = [s.indicators[0] for s in catalog.streams]
+    first = [one for s in catalog.streams for one in [i for i in s.indicators if not i.each][:1]]
     return ", ".join(f"{i.name} {number(read.value(store, catalog, i.name)[0].value)} {i.unit}" for i in first)
 
 
@@ -106,7 +106,7 @@ def _board(store: Store, catalog: Catalog, positions: int, rate: float) -> Group
     for title in ("Chỉ số", "Indicator", "Giá trị", "Đơn vị", "Cửa sổ"):
         shown.add_column(title, justify="right" if title == "Giá trị" else "left")
     for stream in catalog.streams:
-        for indicator in stream.indicators:
+        for indicator in (one for one in stream.indicators if not one.each):
             answer = read.value(store, catalog, indicator.name)[0]
             shown.add_row(indicator.vi, indicator.name, number(answer.value), indicator.unit, _window(indicator, answer.window))
         shown.add_section()

@@ -58,7 +58,7 @@ TELLS = {
 
 def summed(stream: Stream, indicator: Indicator) -> bool:
     """Whether groups of a rollup are summed from the panes of an indicator, as its rolled values are no sums."""
-    return bool(stream.rollups) and isinstance(indicator.value, Ratio | Mean | Quantiles)
+    return bool(stream.rollups) and not indicator.each and isinstance(indicator.value, Ratio | Mean | Quantiles)
 
 
 def panes_columns(stream: Stream) -> tuple[str, ...]:

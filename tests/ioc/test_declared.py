@@ -70,6 +70,16 @@ def _rolled(*rollups: Rollup) -> Any:
         (replace(QUEUE, indicators=(replace(ONE, value=Count(())),)), "at least one, and each name once"),
         (replace(QUEUE, indicators=(replace(ONE, value=Ratio("n", "whole")),)), "each name once"),
         (replace(QUEUE, indicators=(replace(ONE, value=Quantiles((0, 2, 1))),)), "edges of a histogram rise"),
+        (
+            replace(
+                QUEUE,
+                indicators=(
+                    replace(ONE, groupings=(("desk",),), each=("desk",), looks=()),
+                    replace(ONE, name="queue.ahead", looks=(Look("queue.waiting", ahead=1),)),
+                ),
+            ),
+            "queue.waiting is told of each desk; so say each= here, too",
+        ),
         (replace(QUEUE, indicators=(replace(ONE, unit="kbps"),)), "no unit 'kbps'; there are 1, hồ sơ, .*, kbit/s, dBm"),
         (replace(QUEUE, grain=0), "grain 0"),
         (replace(QUEUE, grain=7 * 60_000), "an hour is no whole number of grains of 420000 ms"),
@@ -115,6 +125,15 @@ def test_a_declaration_that_does_not_hold_together_says_what_is_right(stream: An
 def test_the_declarations_at_hand_hold_together_and_count_their_samples(stream: Any) -> None:
     check(stream)
     assert fault(stream) is None
+
+
+def test_what_is_told_of_each_value_of_a_dimension_is_never_rolled_over_it_nor_judged() -> None:
+    """Its groupings, and that of its alert, name the dimension; and it is one of the stream."""
+    for given in ({"groupings": ((), ("desk",))}, {"groupings": (("desk",),), "alert": above(1)}):
+        with pytest.raises(DeclarationError, match=r"queue.waiting: \(\) sums over desk, of which it is told each"):
+            replace(ONE, each=("desk",), **given)
+    with pytest.raises(DeclarationError, match="each='room' is no dimension; there are desk"):
+        check(replace(QUEUE, dimensions=("desk",), indicators=(replace(ONE, groupings=(), each=("room",)),)))
 
 
 def _only(state: str, rows: Any) -> Callable[[Any], Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from ioc.asking.evidence import evidence
 from ioc.asking.question import scope
 from ioc.asking.read import Answer, now, value
+from ioc.catalog import Catalog
 from ioc.errors import UsageError, WrongGeneration
 from ioc.settings import Settings
 from ioc.store.clickhouse import Store
@@ -16,6 +18,8 @@ from ioc.times import DAY, HOUR, MINUTE, SECOND
 from tests.brute import Record
 from tests.counting import CATALOG, count, pipeline, real_store
 from tests.logs import START, beat, dossier, ran, record
+from tests.streams_queue import QUEUE, TOPIC, change
+from tests.streams_queue import record as waiting
 
 T0 = START + 4 * DAY
 DIMENSIONS = CATALOG.stream_of("dossier.backlog").dimensions
@@ -60,6 +64,23 @@ def test_all_of_a_dimension_is_no_restriction_and_may_be_said_as_the_views_say_i
     assert one(store, "dossier.received", window="all", where={"agency": "X", "channel": "*"}).value == 2
     with pytest.raises(UsageError, match="no dimension 'agent'"):
         value(store, CATALOG, "dossier.received", where={"agent": "*"})
+
+
+def test_what_is_told_of_each_desk_has_no_sum_over_desks_and_says_what_to_write(store_url: str) -> None:
+    each = replace(QUEUE.indicators[0], groupings=(("desk",),), each=("desk",))
+    catalog = Catalog((replace(QUEUE, indicators=(each,)),))
+    made = real_store(store_url, "read_each", catalog)
+    events = [change("A", 3, T0), change("B", 4, T0 + SECOND)]
+    log = [record(beat(T0 - SECOND), 0, T0 - SECOND, topic=TOPIC, partition=0)]
+    log += [waiting(event, n, T0 + n * SECOND) for n, event in enumerate(events, start=1)]
+    count(pipeline(made, 1, catalog, (TOPIC,)), log)
+    for where in ({}, {"desk": "*"}):
+        with pytest.raises(UsageError, match=r"no sum over desk, .*: write --where desk=\.\.\., or --by desk"):
+            value(made, catalog, "queue.waiting", where=where)
+        with pytest.raises(UsageError, match="no sum over desk"):
+            list(evidence(made, catalog, Settings(), scope(made, catalog, "queue.waiting", where=where)))
+    assert value(made, catalog, "queue.waiting", where={"desk": "A"})[0].value == 3
+    assert [(a.dims["desk"], a.value) for a in value(made, catalog, "queue.waiting", by=["desk"])] == [("A", 3), ("B", 4)]
 
 
 def test_a_value_that_nothing_ever_had_is_noted_and_a_true_zero_is_not(store: Store) -> None:
