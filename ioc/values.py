@@ -41,12 +41,16 @@ class Count:
 
 @dataclass(frozen=True)
 class Ratio:
-    """The value is part over whole times `scale` (or its complement); NaN where the whole is 0."""
+    """The value is part over whole times `scale` (or its complement); NaN where the whole is 0.
+
+    `beyond`: the part may be more than the whole (a plan that is passed): lines are drawn above 100 %, too.
+    """
 
     part: str
     whole: str
     scale: float = 100.0
     complement: bool = False
+    beyond: bool = False
     names: tuple[str, ...] = ()
 
     @property

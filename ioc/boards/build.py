@@ -56,7 +56,7 @@ from ioc.boards.units import ENGLISH, UNITS
 from ioc.boards.words import Words
 from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
-from ioc.vocabulary import Count, Indicator, Stream
+from ioc.vocabulary import Count, Indicator, Ratio, Stream
 
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
@@ -129,7 +129,7 @@ class Builder:
                 defaults=LineDefaults(
                     unit=unit,
                     decimals=decimals,
-                    max=100 if unit == "percent" else None,
+                    max=None if unit != "percent" or any(_beyond(i) for i in indicators) else 100,
                     color=Color(mode="palette-classic"),
                     custom=custom,
                 )
@@ -288,6 +288,11 @@ def _column(field: str, width: int, *properties: Property) -> Override:
 
 def _fixed(colour: Colour) -> Color:
     return Color(mode="fixed", fixedColor=colour)
+
+
+def _beyond(indicator: Indicator) -> bool:
+    """Whether its per cents may be more than 100."""
+    return isinstance(indicator.value, Ratio) and indicator.value.beyond
 
 
 def _described(indicator: Indicator) -> str:

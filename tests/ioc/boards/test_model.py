@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ioc.boards.build import panel_id
+from ioc.boards.build import Builder, panel_id
 from ioc.boards.derive import FOLDER, boards
 from ioc.boards.model import Dashboard
+from ioc.boards.words import VI
 from ioc.catalog import load
 from ioc.errors import DeclarationError
+from ioc.vocabulary import Ratio
 from tests.services import ROOT
 
 BOARDS = boards(load())
@@ -121,6 +124,14 @@ def test_columns_are_wide_enough_for_their_headings_and_numbers_have_one_form() 
             for override in panel["fieldConfig"]["overrides"] if panel["type"] == "table" else ():
                 widths = [p["value"] for p in override["properties"] if p["id"] == "custom.width"]
                 assert all(width >= 9 * len(override["matcher"]["options"]) + 20 for width in widths)
+
+
+def test_a_line_of_shares_ends_at_100_unless_the_part_may_be_more_than_the_whole() -> None:
+    stream = load().stream_of("dossier.on_time_share")
+    share = stream.indicator("dossier.on_time_share")
+    beyond = replace(share, value=Ratio("late", "done", beyond=True))
+    shown = [Builder(VI).lines(stream, some).fieldConfig.defaults.max for some in ([share], [beyond], [beyond, share])]
+    assert shown == [100, None, None]
 
 
 def parts(board: Dashboard, key: str) -> Any:
