@@ -1,7 +1,8 @@
 """Brute forces by stream: `tests/brute_NAME.py` tells again, from docs and tables alone, what events of the stream NAME add.
 
 Each of them has `rows(events)`: of the events of one entity in their order, (indicator, dimensions, at) -> measures; times in ms.
-Beside it, where there are any: `SHARES` (whether each is of the others), `MEANS` (steps of 1), `HISTOGRAMS` (edges) and `LEVELS`.
+Beside it, where there are any: `SHARES` (whether each is of the others), `MEANS` (steps of 1), `ADDS` (those of them that add up
+where they have no weights), `HISTOGRAMS` (edges) and `LEVELS`.
 `STATELESS`: events add by themselves. No code of the engine, none of the stream.
 """
 

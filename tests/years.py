@@ -32,6 +32,8 @@ SHARES = {
     "feed.correct": True, "feed.complete": False, "feed.clean": True,
 } | brutes.table("SHARES", STREAMS)  # fmt: skip
 """Whether the share is of the others."""
+ADDS = {name for stream in STREAMS for name in getattr(brutes.of(stream), "ADDS", ())}
+"""What has no weight adds up."""
 HISTOGRAMS = {"dossier.handling_days": EDGES, "feed.delay": brute_feeds.EDGES} | brutes.table("HISTOGRAMS", STREAMS)
 
 
@@ -115,6 +117,8 @@ def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told
         count = sums[0] if sums else 0
         return Told(count, count, count, count)
     part, whole, n = sums or (0, 0, 0)
+    if whole == 0 and n and indicator in ADDS:
+        whole = 1
     if whole == 0:
         return Told(None, None, None, n)
     value = (
