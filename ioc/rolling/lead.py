@@ -57,6 +57,10 @@ class Lead:
         before = 0.0 if held > LONG + 2 * self.pause else self.pause
         self.number, self.pause = None, min(max(2 * before, PAUSES[0]), PAUSES[1])
 
+    def renew(self) -> None:
+        """Take a higher number the next time."""
+        self.number = None
+
     def drop(self) -> None:
         """Begin anew the next time."""
         self.number, self.pause = None, 0.0

@@ -50,6 +50,8 @@ class Advance:
     since: Mapping[Place, int]
     """What was counted from these positions on is late, if it is before `reached`."""
     restated: bool = False
+    early: bool = False
+    """Whether the open step was shown before all final ones are written."""
     portion: int = PORTION
 
 
@@ -165,11 +167,12 @@ class Roller:
             if progress.watermark is None:  # until now no step was written, so all that lies before the first one is late
                 progress.watermark, since = beginning(self.store, stream, self._began), {}
             progress.advance = Advance(counted, max(progress.watermark, watermark), progress.watermark, since)
-        long = False
         if (advance := progress.advance) is not None:
-            long = advance.watermark - advance.reached > PORTION
-            if long:  # a loaded past may take minutes to roll: boards show today at once
-                self._show(generation, stream, progress, now, as_of)
+            if advance.watermark - advance.reached > PORTION and self._as_of.get(stream.name) != as_of:
+                self._show(
+                    generation, stream, progress, now, as_of
+                )  # a loaded past may take minutes to roll: boards show today at once
+                self._as_of[stream.name], advance.early = as_of, True
             if not advance.restated:
                 if changed is None:
                     changed = late(self.store, stream, generation, advance.since, advance.counted, advance.reached)
@@ -179,8 +182,12 @@ class Roller:
                     self._settle(generation, stream, rows(self.store, stream, generation, again), as_of)
                 advance.restated = True
             self._finals(stream, generation, advance, as_of)
-            if advance.reached < advance.watermark or long:  # shown once a turn: of two rows of one `as_of` either is read
+            if advance.reached < advance.watermark:
                 return True  # nothing is noted as rolled: if another comes next, it rolls all of it again
+            if advance.early:  # what is shown now may tell of other panes than what was: it needs a higher `as_of`
+                advance.early = False
+                self._lead.renew()
+                return True
         if self._as_of.get(stream.name) != as_of:
             self._show(generation, stream, progress, now, as_of)
         self._as_of[stream.name] = as_of

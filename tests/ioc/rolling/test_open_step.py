@@ -69,8 +69,9 @@ def test_a_tile_holds_what_the_window_that_ends_at_its_until_holds(store_url: st
     assert left > 10, "agencies must have left their windows"
 
 
-def test_no_two_rows_of_one_as_of_tell_different_things_though_more_was_counted_within_a_turn(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("apart", [False, True], ids=["whole", "its checkpoint lands later"])
+def test_no_two_rows_of_one_as_of_tell_different_things_though_more_is_counted_meanwhile(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
     """The open step of a long past is shown first and again at its end; which of two equals a tile takes is chance."""
     store = real_store(store_url, "open_equals")
@@ -80,21 +81,32 @@ def test_no_two_rows_of_one_as_of_tell_different_things_though_more_was_counted_
     one = record(dossier("D", "e", "received", START + HOUR), 1, START + HOUR, partition=0)
     begin, end = (record(beat(at), n, at, topic=DOSSIER, partition=0) for n, at in ((0, START), (2, now)))
     more = [record(dossier(f"D{n}", f"e{n}", "received", now - HOUR + n), 3 + n, now + n, partition=0) for n in range(3)]
-    later = iter([more])
+    later, on_the_way, counting = iter([more]), list[Table](), []
 
     def noted(self: Store, table: str, rows: Table, *, durable: bool = False) -> None:
         for row in rows.to_pylist() if table == "indicators" else ():
             told.setdefault(tuple(str(row[key]) for key in ("window", "dims", "at", "as_of")), set()).add(row["value"])
-        insert(self, table, rows, durable=durable)
+        if apart and counting and table == "checkpoints":
+            on_the_way.append(rows)
+        else:
+            insert(self, table, rows, durable=durable)
 
     def while_more_comes(*arguments: object) -> None:
         for records in later:
+            counting.append(True)
             count(made, records)
+            counting.clear()
         finals(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "insert", noted)
     monkeypatch.setattr(Roller, "_finals", while_more_comes)
     count(made, [begin, one, end])
-    Roller(rolled.only("dossier.backlog"), store, store.settings).step()
+    roller = Roller(rolled.only("dossier.backlog"), store, store.settings)
+    assert roller.turn()
+    roller.turn()
+    assert bool(on_the_way) == apart
+    for rows in on_the_way:
+        insert(store, "checkpoints", rows)
+    roller.step()
     assert {key: values for key, values in told.items() if len(values) > 1} == {}
     assert store.query("SELECT value FROM v_dossier_backlog_now WHERE dims = ['*', '*', '*', '*', '*']")["value"].to_list() == [4]
