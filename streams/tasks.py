@@ -149,13 +149,15 @@ def _life(chance: Callable[..., float], born: int, n: int) -> Iterator[Told]:
     done = term * (0.35 + 0.75 * luck("done")) + (12 * luck("delay") if luck("late") < 0.12 else 0)
     if done > term and luck("extend") < 0.5:
         due += 7 * DAY
-        yield told(3, office(max(term - 1, 1), "extended"), "extended", due_at=iso(due))
+        extended = office(max(term - 1, 1), "extended")
+        yield told(3, extended, "extended", due_at=iso(due))
+        done = max(done, (extended - start) / DAY + 1)
     if luck("cancel") < 0.02:
         yield told(4, office(done, "end") + DAY, "cancelled")
         return
-    yield told(4, office(done + 1, "end"), "done")
+    yield told(4, ended := office(done + 1, "end"), "done")
     if luck("return") < 0.06:
-        yield told(5, office(done + 3, "returned"), "returned")
+        yield told(5, max(office(done + 3, "returned"), ended + HOUR), "returned")
         yield told(6, office(done + 6, "again"), "done")
 
 

@@ -55,6 +55,8 @@ class Province:
         self.start = floor(self.anchor - history_ms, LONG)
         self.desks = Desks(seed)
         self.radio = Radio(seed)
+        self._chance = partial(chance, seed)
+        """One object: what a stream's demo remembers by it is found again."""
 
     def history(self, since: int = 0) -> Iterator[Outgoing]:
         """All events before the anchor, in the order of their times; those before `since` are left out."""
@@ -94,9 +96,9 @@ class Province:
         found = list[Iterator[Outgoing]]()
         for stream in self.streams:
             assert stream.demo is not None
-            first = self.start - (STOCK if stream.contributions else 0)
+            first = floor(self.start - STOCK, DAY, OFFSET) if stream.contributions else self.start
             if stream.stock is not None and since <= first:
-                before = self._sent(stream.contract, stream.stock(partial(chance, self.seed), local_day(first)), 0, first)
+                before = self._sent(stream.contract, stream.stock(self._chance, local_day(first)), 0, first)
                 found.append(one._replace(due_ms=first) for one in before)
             found.append(self._of(stream.contract, stream.demo, max(first, since), until))
         return found
@@ -105,7 +107,7 @@ class Province:
         for day in count(local_day(since)):
             if until is not None and day * DAY - OFFSET >= until:
                 return
-            yield from self._sent(contract, demo(partial(chance, self.seed), day), since, until)
+            yield from self._sent(contract, demo(self._chance, day), since, until)
 
     def _sent(self, contract: Contract, told: Iterable[Told], since: int, until: int | None) -> Iterator[Outgoing]:
         for one in sorted(told, key=attrgetter("time")):

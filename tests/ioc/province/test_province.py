@@ -16,10 +16,11 @@ from vietnam_provinces import Ward
 from vietnam_provinces.codes import ProvinceCode
 
 from ioc.calendar.workdays import calendar
+from ioc.catalog import load
 from ioc.events.exact_lane import Reject, exact
 from ioc.province.data import communes, departments, procedures, sites
-from ioc.province.model import DOSSIER, RAN, Outgoing, Province
-from ioc.times import DAY, HOUR, MINUTE, PROVINCE, SECOND, from_datetime, local_day, to_datetime, to_ms
+from ioc.province.model import DOSSIER, RAN, STOCK, Outgoing, Province
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, PROVINCE, SECOND, from_datetime, local_day, to_datetime, to_ms
 from ioc.units.reading import tree
 from schemas import contracts
 from schemas.dossier import STATES
@@ -240,3 +241,18 @@ def to_ms_of(event: Outgoing) -> int:
         return to_ms(json.loads(event.value)["time"])
     except (ValueError, IndexError):
         return event.time_ms
+
+
+@pytest.mark.parametrize("now", ["2026-06-10T13:17:00Z", "2026-06-18T13:17:00Z"])
+def test_from_when_a_past_begins_a_stream_tells_the_same_however_long_the_past_is(now: str) -> None:
+    """What was there before is told up to a midnight, what happens from it on; the second past begins on a day of snapshots."""
+    groups, anchor = [stream for stream in load().streams if stream.stock], to_ms(now)
+
+    def told(days: int) -> set[tuple[int, bytes]]:
+        province = Province(7, anchor, days * DAY, bad=0, streams=groups)
+        return {(event.time_ms, event.value) for events in province.others(0, anchor) for event in events}
+
+    begin = (anchor - 3 * DAY - STOCK + OFFSET) // DAY * DAY - OFFSET
+    short, long = ({value for at, value in told(days) if at >= begin} for days in (3, 90))
+    assert len(short) > 1_000
+    assert short == long
