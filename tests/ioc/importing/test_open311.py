@@ -45,11 +45,11 @@ def opened(documents: Sequence[Sequence[Outgoing]]) -> list[tuple[str, int]]:
 def test_a_request_states_that_it_was_received_answered_or_is_open() -> None:
     received = {"state": "received", "kind": "report", "channel": "open311"}
     assert sorted(map(said, read_events([FILE], load_map("open311"))), key=lambda one: one[0]) == [
-        ("638344/closed", "2025-03-14T09:12:00+07:00", {"feedback": "638344", "state": "answered"}),
+        ("638344/closed/2025-03-14T09:12:00+07:00", "2025-03-14T09:12:00+07:00", {"feedback": "638344", "state": "answered"}),
         ("638344/open", "2025-03-09T20:37:38+07:00",
          received | {"feedback": "638344", "agency": "UBND phường Hạc Thành", "topic": "rac_thai"}),
         ("638349/open", "2025-03-10T08:00:00+07:00", received | {"feedback": "638349", "topic": "giao_thong"}),
-        ("638349/updated", "2025-03-10T03:30:00+00:00", {"feedback": "638349", "state": "reopened"}),
+        ("638349/updated/2025-03-10T03:30:00Z", "2025-03-10T03:30:00+00:00", {"feedback": "638349", "state": "reopened"}),
         ("638350/open", "2025-03-10T08:05:00+07:00",
          received | {"feedback": "638350", "agency": "Sở Công Thương", "topic": "dien"}),
     ]  # fmt: skip
@@ -72,6 +72,11 @@ def test_a_request_that_is_open_again_after_it_was_closed_is_open_feedback_again
     assert opened([was_open]) == [("+", sent)]
     assert opened([was_open, was_closed]) == [("+", sent), ("-", answered)]
     assert opened([was_open, was_closed, again]) == [("+", sent), ("-", answered), ("+", reopened)]
+    later = mapped(tmp_path, {**closed, "status": "open", "updated_datetime": "2025-04-20T09:12:00+07:00"})
+    assert opened([was_open, was_closed, again, later]) == opened([was_open, was_closed, again]), "an update is no new opening"
+    answers = mapped(tmp_path, {**closed, "updated_datetime": "2025-04-25T09:12:00+07:00"})
+    ends = [("-", to_ms("2025-04-25T09:12:00+07:00"))]
+    assert opened([was_open, was_closed, again, later, answers]) == [("+", sent), ("-", answered), ("+", reopened), *ends]
 
 
 def test_a_request_sent_again_gives_the_same_events(tmp_path: Path) -> None:
