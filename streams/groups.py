@@ -2,7 +2,8 @@
 
 A membership is an entity: it counts from `joined` to `left`, a group from `founded` to `dissolved`. What opens again what is open with
 another place moves it there. A session or a help counts where its own event says. A snapshot (`counted`) is what a unit counts by
-itself; it changes no sum, and each one replaces the one before.
+itself; it changes no sum, and each one replaces the one before. It holds no longer than the edition of the code list that names
+the unit: whoever follows it counts anew.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ioc.units.identity import identity
+from ioc.units.identity import editions, identity
 from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Indicator, Legal, Look, Rollup, Stream, Terms
 from schemas.group import STATES, GroupChanged
 from streams.groups_demo import demo, past, stock
@@ -20,6 +21,7 @@ DATA = Path(__file__).parent / "data"
 OPENS = {"founded": "group.count", "joined": "group.members"}
 CLOSES = {"dissolved": "group.count", "left": "group.members"}
 FLOWS = {"joined": "group.joined", "left": "group.left"}
+SNAPSHOT = ("group.stated_groups", "group.stated_members", "group.counted_units")
 RANK = {state: n for n, state in enumerate(STATES)}
 
 
@@ -50,8 +52,18 @@ def contributions(history: Sequence[Step]) -> list[Contribution]:
             rows.extend(((name, before, time, (-was,)), (name, dims, time, (amount,))))
         held[name] = dims, amount
 
+    lapse: int | None = None
+    """When the last snapshot holds no longer."""
+
+    def lapses(until: int | None) -> None:
+        nonlocal lapse
+        if lapse is not None and (until is None or lapse <= until):
+            rows.extend((name, dims, lapse, (-amount,)) for name in SNAPSHOT for dims, amount in [held.pop(name)])
+            lapse = None
+
     for step in history:
         time, state = step.time, step.state
+        lapses(time)
         dims: Dims = (UNKNOWN if step.unit is None else identity(step.unit, time), step.group or UNKNOWN)
         if state in OPENS:
             if state in FLOWS and OPENS[state] not in held:
@@ -70,9 +82,10 @@ def contributions(history: Sequence[Step]) -> list[Contribution]:
         else:
             _counts_its_own(step)
             dims = (dims[0], UNKNOWN)
-            holds("group.stated_groups", dims, step.groups or 0, time)
-            holds("group.stated_members", dims, step.members or 0, time)
-            holds("group.counted_units", dims, 1, time)
+            for name, amount in zip(SNAPSHOT, (step.groups or 0, step.members or 0, 1), strict=True):
+                holds(name, dims, amount, time)
+            lapse = editions().end(time)
+    lapses(None)
     return [row for row in rows if row[3] != (0,)]
 
 

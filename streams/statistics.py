@@ -7,12 +7,11 @@ takes is kept, and counts as unknown and nothing else until it is defined. A com
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ioc.units.identity import beginning, editions, identity
+from ioc.units.identity import editions, identity
 from ioc.vocabulary import (
     UNKNOWN,
     Board,
@@ -108,7 +107,7 @@ def advance(life: Life, step: Step) -> Life:
     series = step.series, identity(unit, time) if unit else UNKNOWN
     department = step.department or life.department
     if life.series != series:
-        life = Life(series, _ends(time) if unit else None, department, closed=parts(life, time))
+        life = Life(series, editions().end(time) if unit else None, department, closed=parts(life, time))
     definition, of = definitions().get(code), period(step.period)
     dims = code, series[1], department or (definition.department if definition else UNKNOWN)
     if definition is None or not definition.takes(of, bool(unit), time):
@@ -138,13 +137,6 @@ def advance(life: Life, step: Step) -> Life:
     elif life.held is not None:
         closed.append((_holds, life.held, time))
     return Life(series, life.until, department, figures, plans, first, newest, held, tuple(waits), tuple(closed))
-
-
-def _ends(time: int) -> int | None:
-    """When the edition of the code list that is in force ends (ms)."""
-    begun = [beginning(day) for day in editions().days]
-    place = bisect_right(begun, time)
-    return begun[place] if place < len(begun) else None
 
 
 def _awaited(definition: Definition, first: tuple[int, int], before: int, newest: int) -> Iterator[tuple[int, int]]:

@@ -45,13 +45,16 @@ def rows(events: Sequence[Event]) -> Rows:
                 if dims is not None and before != where:
                     add(name, dims, at, amount)
 
-    last: Event | None = None
-    for event in (e for e in events if e["data"]["state"] == "counted"):
-        for told, sign in ((last, -1), (event, 1)):
-            if told is not None:
-                dims = (place(told)[0], "?")
-                add("counted_units", dims, ms(event["time"]), sign)
+    counted = [e for e in events if e["data"]["state"] == "counted"]
+    begins = round(NEW_CODES.timestamp() * 1000)
+    for event, following in zip(counted, [*counted[1:], None], strict=False):
+        at, end = ms(event["time"]), ms(following["time"]) if following else None
+        if at < begins:  # the old units are no more
+            end = begins if end is None else min(end, begins)
+        for when, sign in ((at, 1), (end, -1)):
+            if when is not None:
+                dims = (place(event)[0], "?")
+                add("counted_units", dims, when, sign)
                 for name, field in STATED.items():
-                    add(name, dims, ms(event["time"]), sign * told["data"][field])
-        last = event
+                    add(name, dims, when, sign * event["data"][field])
     return {key: measures for key, measures in found.items() if any(measures)}

@@ -50,6 +50,11 @@ class Editions:
         """The edition in force at an instant: 0 for the first."""
         return bisect_right(self._starts, ms)
 
+    def end(self, ms: int) -> int | None:
+        """When the edition in force at an instant ends (ms), and with it its units; None: it is the last."""
+        edition = self.at(ms)
+        return self._starts[edition] if edition < len(self._starts) else None
+
     def on(self, day: date) -> int:
         """The edition in force on a day."""
         return max(bisect_right(self.days, day) - 1, 0)

@@ -104,12 +104,14 @@ def test_a_snapshot_replaces_the_one_before_it() -> None:
     }  # fmt: skip
 
 
-def test_a_snapshot_under_the_new_list_takes_the_place_of_one_under_the_old() -> None:
-    old = to_ms("2025-05-31T17:00:00Z")
+def test_a_snapshot_holds_no_longer_than_the_code_list_that_names_its_unit() -> None:
+    old, end = to_ms("2025-05-31T17:00:00Z"), to_ms("2025-06-30T17:00:00Z")
     rows = contributions([Step(old, U, "counted", None, U, None, 8, 27), Step(MAY, U, "counted", None, U, None, 30, 99)])
     assert [(dims, at, m) for name, dims, at, m in rows if name == "group.stated_members"] == [
-        ((U, "?"), old, (27,)), ((U, "?"), MAY, (-27,)), ((U + NEW, "?"), MAY, (99,)),
+        ((U, "?"), old, (27,)), ((U, "?"), end, (-27,)), ((U + NEW, "?"), MAY, (99,)),
     ]  # fmt: skip
+    alone = contributions([Step(old, "14809", "counted", None, "14809", None, 10, 40)])
+    assert [(at, m) for name, _, at, m in alone if name == "group.counted_units"] == [(old, (1,)), (end, (-1,))], "it is no more"
 
 
 def test_events_that_come_in_any_order_are_counted_the_same() -> None:
