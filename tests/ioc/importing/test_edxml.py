@@ -110,7 +110,7 @@ def test_a_document_of_the_standard_is_an_event_for_each_receiver(tmp_path: Path
     document = "000.00.03.H56,2026/06/01,123/SNV-VP"
     found = events(tmp_path, a=STANDARD)
     assert [facts(event) for event in found] == [
-        (f"{document}/{to}/01", "2026-06-01T02:42:10Z", f"{document}/{to}", "arrived", "000.00.03.H56", to)
+        (f"{document}/{to}/2026/06/01 09:42:10", "2026-06-01T02:42:10Z", f"{document}/{to}", "arrived", "000.00.03.H56", to)
         for to in ("000.01.10.H56", "000.01.11.H56")
     ]
     assert found[0]["data"] | {"delivery": 0} == {
@@ -123,7 +123,7 @@ def test_the_dialect_has_no_wrapper_of_the_header_and_its_trace_within_the_messa
     (found,) = events(tmp_path, a=DIALECT)
     document = "97056f07-7371-42d0-a039-8b4917ed613f"
     said = (f"{document}/000.00.03.H56", "arrived", "000.01.10.H56", "000.00.03.H56")
-    assert facts(found) == (f"{document}/000.00.03.H56/01", "2026-06-02T03:00:00Z", *said)
+    assert facts(found) == (f"{document}/000.00.03.H56/2026/06/02 10:00:00", "2026-06-02T03:00:00Z", *said)
     prefixed = DIALECT.replace("<", "<e:").replace("<e:/", "</e:").replace("xmlns=", "xmlns:e=")
     assert events(tmp_path, a=prefixed) == [found]
 
@@ -152,12 +152,50 @@ def test_a_status_of_13_is_unwanted_for_it_names_no_receiver_and_one_that_is_non
     assert "Status.StatusCode `07`" in refused.first[0].message
 
 
+def again(text: str, later: str = "2026/06/09 09:42:10") -> str:
+    """The same with another time, as what is sent again has."""
+    return text.replace("2026/06/01 09:42:10", later).replace("2026/06/01 14:05:00", later)
+
+
+@pytest.mark.parametrize("code", ["01", "02", "05", "16"])
+def test_what_is_told_again_later_is_a_further_event_and_the_same_file_is_the_same(tmp_path: Path, code: str) -> None:
+    status = STATUS.replace(">03<", f">{code}<")
+    found = events(tmp_path, a=STANDARD, b=status, c=again(STANDARD), d=again(status))
+    assert len({event["id"] for event in found}) == len(found) == 6
+    same = events(tmp_path, a=STANDARD, b=STANDARD, c=status, d=status)
+    assert len({event["id"] for event in same}) == len({json.dumps(event) for event in same}) == 3
+
+
+def test_a_header_and_a_status_of_01_of_one_moment_are_two_events(tmp_path: Path) -> None:
+    found = events(tmp_path, a=again(STANDARD), b=again(STATUS.replace(">03<", ">01<")))
+    assert len({event["id"] for event in found}) == len(found) == 3
+
+
+def test_a_document_asked_back_twice_is_asked_back_twice(tmp_path: Path) -> None:
+    asked = STANDARD.replace("Type>0<", "Type>1<").replace("<edXML:Bussiness>", "<edXML:Bussiness><edXML:DocumentId>D<", 1)
+    asked = asked.replace("DocumentId>D<", "DocumentId>D</edXML:DocumentId>")
+    assert len({event["id"] for event in events(tmp_path, a=asked, b=again(asked))}) == 4
+    dated = asked.replace("Timestamp", "Else")
+    assert [facts(event)[:2] for event in events(tmp_path, a=dated, b=dated)][:1] == [
+        ("D/000.01.10.H56/13/2026/06/01", "2026-05-31T17:00:00Z")
+    ]
+
+
+@pytest.mark.parametrize("text", [STATUS, DIALECT.replace("PromulgationDate", "Else")])
+def test_what_has_no_time_is_refused_for_its_time(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.xml").write_text(text.replace("Timestamp", "Else"))
+    found = check([tmp_path], load_map("edxml"), Settings(), to_ms("2026-07-01T00:00:00Z"))
+    assert [(kind.reason, kind.field, kind.count) for kind in found.refused] == [("schema", "time", 1)]
+
+
 def test_a_recall_is_of_the_document_it_names(tmp_path: Path) -> None:
     asked = STANDARD.replace("Type>0<", "Type>1<").replace(
         "<edXML:Bussiness>", "<edXML:Bussiness><edXML:DocumentId>D-1</edXML:DocumentId>"
     )
     found = events(tmp_path, a=asked)
-    assert [facts(event)[0] for event in found] == ["D-1/000.01.10.H56/13", "D-1/000.01.11.H56/13"]
+    assert [facts(event)[0] for event in found] == [
+        f"D-1/{to}/13/2026/06/01 09:42:10" for to in ("000.01.10.H56", "000.01.11.H56")
+    ]
     assert {event["data"]["status"] for event in found} == {"recalled"}
 
 
