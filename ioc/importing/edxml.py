@@ -5,7 +5,9 @@ even looked at. Of the header `PARTS` are kept, side by side and by names withou
 what stands around the parts, and in which stands within which. An element with elements in it is an object, another one a text;
 one that is repeated is a list, and those of `LISTS` are lists when they stand once. Attributes are passed over.
 
-A file that cannot be read is a document with its trouble.
+A file that cannot be read is a document with its trouble. So is one that repeats what there is one of (`PARTS`, `SINGLE`), and
+one of which nobody could say whom it is for: a document has a receiver, and only what tells a `Status` needs none.
+
 A document type is refused before it is read, so there are no entities but those XML itself has; nothing is fetched.
 """
 
@@ -21,6 +23,11 @@ from ioc.importing.rows import LONGEST
 NAMESPACES = ("http://www.mic.gov.vn/TBT/QCVN_102_2016", "http://www.go.vn/eDoc")
 PARTS = frozenset({"MessageHeader", "TraceHeaderList", "Status"})
 LISTS = frozenset({"To", "TraceHeader", "ResponseFor"})
+SINGLE = frozenset({
+    "Bussiness", "BussinessDocType", "Code", "CodeNotation", "CodeNumber", "DocumentId", "From", "OrganId", "PromulgationDate",
+    "PromulgationInfo", "StatusCode", "Timestamp",
+})  # fmt: skip
+"""What says which document it is, of whom, when and in which state: two of it say nothing."""
 DEEPEST = 32
 """Elements in one another within a part; real ones reach 5."""
 _AROUND = frozenset({"edxml", "edxmlenvelope", "edxmlheader"})
@@ -51,9 +58,18 @@ def header(stream: IO[bytes]) -> Document:
         return Document(1, None, f"no edXML that is read: {refused}")
     except etree.XMLSyntaxError as error:
         return Document(1, None, f"no XML: {error.msg}")
-    if not target.found.keys() & {"MessageHeader", "Status"}:
-        return Document(1, None, "edXML without a MessageHeader or a Status before its body")
-    return Document(1, target.found)
+    return Document(1, None, f"edXML with {lack}") if (lack := _lack(target.found)) else Document(1, target.found)
+
+
+def _lack(found: dict[str, Any]) -> str:
+    """What a header lacks to be of any document."""
+    if "Status" in found:
+        return "" if isinstance(found["Status"], dict) else "an empty <Status>; it states at least a StatusCode"
+    if "MessageHeader" not in found:
+        return "neither a MessageHeader nor a Status before its body"
+    message = found["MessageHeader"]
+    there = isinstance(message, dict) and "To" in message
+    return "" if there else "a MessageHeader without a <To>; a document names at least one receiver"
 
 
 class _Header:
@@ -61,6 +77,8 @@ class _Header:
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
+        self._begun: set[str] = set()
+        """The parts that are in it, or open."""
         self._open: list[tuple[str, dict[str, Any]]] = []
         """The elements that are open, from a part on, with what is in them."""
         self._text: list[str] = []
@@ -86,6 +104,10 @@ class _Header:
             raise _Refused(f"the namespace of <{name}> is {namespace.removeprefix('{')!r}; known are {', '.join(NAMESPACES)}")
         if len(self._open) >= DEEPEST:
             raise _Refused(f"more than {DEEPEST} elements lie in one another")
+        if name in PARTS:
+            if name in self._begun:
+                raise _Refused(f"<{name}> stands twice; a file is one document, with one")
+            self._begun.add(name)
         self._open.append((name, {}))
         self._text.clear()
 
@@ -115,7 +137,14 @@ class _Header:
                 raise _Enough
             return
         name, inner = self._open.pop()
-        _put(self._open[-1][1] if self._open and name not in PARTS else self.found, name, inner or "".join(self._text))
+        value = inner or "".join(self._text)
+        if name in PARTS:
+            self.found[name] = value
+        else:
+            around, parent = self._open[-1]
+            if name in SINGLE and name in parent:
+                raise _Refused(f"<{name}> stands twice in <{around}>; there is one")
+            _put(parent, name, value)
         self._text.clear()
 
     def close(self) -> None:

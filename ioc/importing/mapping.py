@@ -14,7 +14,7 @@
     skip = 0                              # lines above the header; left out: those above the line that has all columns
     trim = true                           # blanks around a cell are no part of it
     decimal = "."                         # or ","; stated: the other mark groups by threes (1.234,5); not stated: 1,234 is none
-    members = ["*.csv", "*.xes"]          # of a zip or a folder; for JSON write ["*.json"]
+    members = ["*.csv", "*.xes"]          # of a zip or a folder, in any case, with or without .gz; for JSON write ["*.json"]
     kind = "edxml"                        # each file is one edXML; without, what a file is its first bytes say
     records = "data"                      # JSON: the rows are the elements of this list, not the documents
     [time]
@@ -52,7 +52,8 @@ of these). Numbers are the texts they are written as; null, and a key that is no
 kept.
 
 edXML: a column is a path within the header, as in JSON, by names without prefix: `MessageHeader.From.OrganId`. `MessageHeader`,
-`TraceHeaderList` and `Status` are read. `To`, `TraceHeader` and `ResponseFor` are lists; so is what is repeated.
+`TraceHeaderList` and `Status` are read. `To`, `TraceHeader` and `ResponseFor` are lists; so is what is repeated, unless it is
+what a document has one of (an id, a time, a status): then the file is a reject.
 
 A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
 says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A

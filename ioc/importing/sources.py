@@ -1,7 +1,7 @@
 """Sources: logs in files (CSV, XES, JSON, edXML; plain, gzip, in zips and folders) read row by row, none whole in memory.
 
 What a file is, its first bytes say, not its name; that it is edXML, the map does. A file that cannot be read is a UsageError
-`bad_file`, but for edXML, where a file is one document of many. All text is NFC.
+`bad_file`, but for edXML, where a file is one document of many: it is then a row with its trouble. All text is NFC.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from lxml.etree import XMLSyntaxError
 
 from ioc.errors import UsageError
 from ioc.importing.delimited import encoding_of, read_delimited
-from ioc.importing.documents import BEGINS, documents, unread
+from ioc.importing.documents import BEGINS, Document, documents, unread
 from ioc.importing.edxml import header
 from ioc.importing.mapping import Map
 from ioc.importing.messages import Columns
@@ -53,72 +54,116 @@ def read_rows(files: Sequence[Path], log_map: Map, reading: Reading | None = Non
     """
     reading = reading or Reading()
     for path in files:
-        for member, stream in _streams(path, log_map):
+        for member, stream in _streams(path, log_map, reading):
             try:
                 yield from _rows(member, stream, log_map, reading)
             except _UNREADABLE as error:
-                where = str(path) if member == nfc(path.name.removesuffix(".gz")) else f"{path}, member {member}"
+                where = str(path) if member == _bare(path.name) else f"{path}, member {member}"
                 raise UsageError(f"bad_file: {where} cannot be read: {error or type(error).__name__}") from error
 
 
-def _streams(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
+def _bare(name: str) -> str:
+    """The name of what is packed.
+
+    >>> _bare("2026/a.csv.gz"), _bare("A.XML.GZ"), _bare("a.csv")
+    ('2026/a.csv', 'A.XML', 'a.csv')
+    """
+    return nfc(name[: -len(".gz")] if name.lower().endswith(".gz") else name)
+
+
+def _streams(path: Path, log_map: Map, reading: Reading) -> Iterator[tuple[str, IO[bytes]]]:
     """(name, unpacked bytes) of a file, or of each wanted member of a zip or a folder.
 
     Names go without .gz: unpacking changes no id.
     """
     if path.is_dir():
-        yield from _folder(path, log_map)
+        yield from _folder(path, log_map, reading)
         return
     try:
         with path.open("rb") as file:
             magic = file.read(4)
             file.seek(0)
             if magic == b"PK\x03\x04":
-                yield from _members(path, file, log_map.input.members)
+                yield from _members(path, file, log_map.input.members, reading)
             elif magic[:2] == b"\x1f\x8b":
                 with gzip.open(file) as packed:
-                    yield nfc(path.name.removesuffix(".gz")), _guarded(packed, path.stat().st_size)
+                    yield _bare(path.name), _guarded(packed, path.stat().st_size)
             else:
                 yield nfc(path.name), file
     except (OSError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise UsageError(f"bad_file: {path} cannot be read: {error}") from error
 
 
-def _folder(path: Path, log_map: Map) -> Iterator[tuple[str, IO[bytes]]]:
+def _folder(path: Path, log_map: Map, reading: Reading) -> Iterator[tuple[str, IO[bytes]]]:
     """The files in a folder and below it, by name."""
     found = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
-    for name in _chosen(path, list(found), log_map.input.members):
-        for member, stream in _streams(found[name], log_map):
-            yield nfc(name.removesuffix(".gz")) if member == nfc(found[name].name.removesuffix(".gz")) else member, stream
+    for name in _chosen(path, list(found), log_map.input.members, reading):
+        for member, stream in _streams(found[name], log_map, reading):
+            yield _bare(name) if member == _bare(found[name].name) else member, stream
 
 
-def _members(path: Path, file: IO[bytes], patterns: Sequence[str]) -> Iterator[tuple[str, IO[bytes]]]:
+def _members(path: Path, file: IO[bytes], patterns: Sequence[str], reading: Reading) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(file) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         names = [info.filename for info in infos]
         if "[Content_Types].xml" in names:
             raise UsageError(f"bad_file: {path} is a workbook; {_SAVE_AS}")
-        wanted = frozenset(_chosen(path, names, patterns))
+        wanted = frozenset(_chosen(path, names, patterns, reading))
         for info in (one for one in infos if one.filename in wanted):
-            with archive.open(info) as member:
-                yield nfc(info.filename), _guarded(member, info.compress_size)
+            with ExitStack() as opened:
+                yield _member(archive, info, opened)
 
 
-def _chosen(path: Path, names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The wanted members.  Raises UsageError where there are none, or too many."""
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, opened: ExitStack) -> tuple[str, IO[bytes]]:
+    """A member of a zip, unpacked. One that cannot be opened fails where it is read: the others are not to suffer from it."""
+    try:
+        stream = io.BufferedReader(_Guard(opened.enter_context(archive.open(info)), info.compress_size), 1 << 17)
+        if stream.peek(2)[:2] != b"\x1f\x8b":
+            return nfc(info.filename), stream
+        return _bare(info.filename), _guarded(opened.enter_context(gzip.open(stream)), info.compress_size)
+    except _UNREADABLE as error:
+        return nfc(info.filename), io.BufferedReader(_Failing(error))
+
+
+def _chosen(path: Path, names: Sequence[str], patterns: Sequence[str], reading: Reading) -> list[str]:
+    """The wanted members; how many are not is noted.  Raises UsageError where there are none, or too many."""
     if len(names) > MAX_MEMBERS:
         raise UsageError(f"bad_file: {path} has {len(names)} members; at most {MAX_MEMBERS} are read")
-    wanted = [name for name in names if _wanted(name, patterns)]
+    named = [name for name in names if not _rubbish(name)]
+    wanted = [name for name in named if _wanted(name, patterns)]
     if not wanted:
         there = ", ".join(names[:5]) or "none"
         raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {there}")
+    if left := len(named) - len(wanted):
+        like = ", ".join(patterns)
+        reading.notes.append(
+            f"{path}: {left:,} of {len(named):,} files match no pattern of {like} (`members` in [input]) and are not read"
+        )
     return wanted
 
 
-def _wanted(name: str, patterns: Sequence[str]) -> bool:
+def _rubbish(name: str) -> bool:
     """macOS packs a `__MACOSX/._name` with resource data beside every file: never a log."""
-    rubbish = name.startswith("__MACOSX/") or Path(name).name.startswith(".")
-    return not rubbish and any(fnmatch(nfc(name), pattern) for pattern in patterns)
+    return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
+
+
+def _wanted(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name matches, in any case and with what packing adds to it or without."""
+    names = {nfc(name).lower(), _bare(name).lower()}
+    return any(fnmatchcase(one, nfc(pattern).lower()) for pattern in patterns for one in names)
+
+
+class _Failing(io.RawIOBase):
+    """What could not be opened: reading it fails with the reason."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: WriteableBuffer) -> int:
+        raise self._error
 
 
 class _Guard(io.RawIOBase):
@@ -149,7 +194,11 @@ def _guarded(inner: IO[bytes] | gzip.GzipFile, packed: int) -> IO[bytes]:
 
 def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Iterator[Row]:
     if log_map.input.kind == "edxml":
-        yield from Columns(log_map).rows(member, [header(stream)], reading)
+        try:
+            document = header(stream)
+        except _UNREADABLE as error:
+            document = Document(1, None, f"it cannot be unpacked: {error or type(error).__name__}")
+        yield from Columns(log_map).rows(member, [document], reading)
         return
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import re
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -261,6 +263,8 @@ def test_a_text_is_whole_whatever_stands_in_it() -> None:
 
 LAUGHS = "".join(f'<!ENTITY {name} "{10 * f"&{before};"}">' for before, name in zip("abcdefgh", "bcdefghi", strict=True))
 BOMB = f'<!DOCTYPE edXML [<!ENTITY a "ha">{LAUGHS}]>'
+_MESSAGE = DIALECT[DIALECT.index("  <MessageHeader>") : DIALECT.index("  <Manifest>")]
+TWICE, EMPTY = (DIALECT.replace(_MESSAGE, other) for other in (2 * _MESSAGE, "<MessageHeader/>"))
 DEEP = "<a>" * 100 + "</a>" * 100
 
 
@@ -284,14 +288,31 @@ DEEP = "<a>" * 100 + "</a>" * 100
         ),
         (STANDARD.partition("</edXML:MessageHeader>")[0], "no XML: Premature end of data"),
         (STANDARD.replace("</edXML:From>", "</edXML:Form>"), "no XML: Opening and ending tag mismatch"),
-        (STANDARD.replace("MessageHeader", "Massage"), "edXML without a MessageHeader or a Status before its body"),
+        (STANDARD.replace("MessageHeader", "Massage"), "edXML with neither a MessageHeader nor a Status before its body"),
         (STANDARD.replace(QCVN, "http://x/"), "the namespace of <MessageHeader> is 'http://x/'; known are http://www.mic.gov.vn"),
         ("<log><trace/></log>", "the root is <log>, not <edXML> or <edXMLEnvelope>"),
         (f'<MessageHeader xmlns="{EDOC}"/>', "the root is <MessageHeader>, not <edXML> or <edXMLEnvelope>"),
         ('{"MessageHeader": {}}', "no XML: Start tag expected"),
         ("", "no XML: no element found"),
+        (TWICE, "<MessageHeader> stands twice; a file is one document, with one"),
+        (EMPTY, "a MessageHeader without a <To>; a document names at least one receiver"),
+        (STANDARD.replace("edXML:To>", "edXML:Else>"), "a MessageHeader without a <To>; a document names at least one receiver"),
+        (STATUS.partition("<Status>")[0] + "<Status> </Status></edXMLHeader></edXMLEnvelope>", "an empty <Status>"),
+        (
+            STANDARD.replace("<edXML:Bussiness>", "<edXML:Bussiness/><edXML:Bussiness>"),
+            "<Bussiness> stands twice in <TraceHeaderList>; there is one",
+        ),
+        (
+            STANDARD.replace("<edXML:TraceHeaderList", "<edXML:TraceHeaderList/><edXML:TraceHeaderList"),
+            "<TraceHeaderList> stands twice; a file is one document, with one",
+        ),
+        (
+            STANDARD.replace("<edXML:DocumentId>", "<edXML:DocumentId/><edXML:DocumentId>"),
+            "<DocumentId> stands twice in <MessageHeader>; there is one",
+        ),
+        (STATUS.replace("<StatusCode>", "<StatusCode>01</StatusCode><StatusCode>"), "<StatusCode> stands twice in <Status>"),
     ],
-    ids=range(17),
+    ids=range(25),
 )
 def test_what_attacks_a_parser_or_is_no_edxml_is_refused_with_the_reason(content: str, said: str) -> None:
     told = trouble(content.encode())
@@ -311,6 +332,61 @@ def test_a_file_that_cannot_be_read_is_a_reject_and_the_others_count(tmp_path: P
     ]
 
 
+def test_a_status_needs_no_message_header_and_no_receiver_of_one(tmp_path: Path) -> None:
+    both = STATUS.replace("<Status>", "<MessageHeader/><Status>")
+    assert events(tmp_path, a=both) == events(tmp_path, a=STATUS)
+
+
+def test_a_receiver_without_an_id_is_a_reject(tmp_path: Path) -> None:
+    nameless = DIALECT.replace("<To><OrganId>000.00.03.H56</OrganId><OrganName>Sở Nội vụ</OrganName></To>", "<To/>")
+    (tmp_path / "a.xml").write_text(nameless)
+    found = check([tmp_path], load_map("edxml"), Settings(), to_ms("2026-07-01T00:00:00Z"))
+    assert (found.statistics.rows, found.rejected) == (1, 1)
+
+
+def encrypted(archive: Path) -> None:
+    """Say of the first member that it is encrypted, as its two headers do."""
+    data = bytearray(archive.read_bytes())
+    for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(magic) + flags] |= 1
+    archive.write_bytes(data)
+
+
+def corrupt(archive: Path) -> None:
+    """Spoil what is packed in the first member."""
+    data = bytearray(archive.read_bytes())
+    begin = data.index(b"<")
+    data[begin : begin + 20] = b"x" * 20
+    archive.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (encrypted, "it cannot be unpacked: .* is encrypted, password required for extraction"),
+        (corrupt, "it cannot be unpacked: Bad CRC-32 for file 'a.xml'"),
+    ],
+)
+def test_a_member_that_cannot_be_unpacked_is_a_reject_and_the_others_count(tmp_path: Path, spoil: Any, said: str) -> None:
+    archive = tmp_path / "inbox.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for name, content in {"a.xml": STANDARD, "b.xml": STATUS}.items():
+            made.writestr(name, content)
+    spoil(archive)
+    rows = list(read_rows([archive], load_map("edxml")))
+    assert [(row.member, bool(row.trouble)) for row in rows] == [("a.xml", True), ("b.xml", False)]
+    assert re.match(said, rows[0].trouble)
+
+
+def test_a_packed_file_that_breaks_off_is_a_reject_and_the_others_count(tmp_path: Path) -> None:
+    (tmp_path / "a.xml.gz").write_bytes(gzip.compress(STANDARD.encode())[:200])
+    (tmp_path / "b.xml").write_text(STATUS)
+    (tmp_path / "c.xml.gz").write_bytes(b"\x1f\x8bnonsense")
+    rows = list(read_rows([tmp_path], load_map("edxml")))
+    assert [(row.member, bool(row.trouble)) for row in rows] == [("a.xml", True), ("b.xml", False), ("c.xml", True)]
+    assert rows[0].trouble.startswith("it cannot be unpacked: Compressed file ended")
+
+
 def test_a_folder_and_a_zip_of_it_are_the_same_and_what_is_no_edxml_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     (folder / "2026/06").mkdir(parents=True)
@@ -326,6 +402,33 @@ def test_a_folder_and_a_zip_of_it_are_the_same_and_what_is_no_edxml_is_left_out(
     )
     assert of_folder == of_zip
     assert [member for member, _ in of_folder] == ["2026/06/b.edxml", "a.xml"]
+
+
+def test_members_match_in_any_case_and_packed_and_what_matches_none_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    packed = gzip.compress(STATUS.encode(), mtime=0)
+    members = {
+        "a.edXML": STANDARD.encode(),
+        "b.XML": STATUS.encode(),
+        "c.xml.gz": packed,
+        "d.XML.GZ": packed,
+        "e.pdf": b"x",
+        "f": b"x",
+    }
+    with zipfile.ZipFile(tmp_path / "inbox.zip", "w") as archive:
+        for name, content in (members | {".hidden": b"", "__MACOSX/._a.xml": b""}).items():
+            archive.writestr(name, content)
+            if "/" not in name:
+                (folder / name).write_bytes(content)
+    for path in (folder, tmp_path / "inbox.zip"):
+        reading, log_map = Reading(), load_map("edxml")
+        rows = list(read_rows([path], log_map, reading))
+        assert [(row.member, row.trouble) for row in rows] == [("a.edXML", ""), ("b.XML", ""), ("c.xml", ""), ("d.XML", "")]
+        assert rows[1].document == rows[2].document == rows[3].document
+        assert reading.notes == [
+            f"{path}: 2 of 6 files match no pattern of *.edxml, *.xml (`members` in [input]) and are not read"
+        ]
 
 
 def test_a_folder_without_a_file_that_is_wanted_is_told(tmp_path: Path) -> None:

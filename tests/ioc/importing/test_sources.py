@@ -14,7 +14,7 @@ from ioc.errors import UsageError
 from ioc.importing import delimited, sources, xes
 from ioc.importing.mapping import Map
 from ioc.importing.maps import load_map
-from ioc.importing.rows import Row
+from ioc.importing.rows import Reading, Row
 from ioc.importing.sources import read_rows
 from ioc.importing.translate import read_events
 from tests.ioc.importing.test_mapping import verdict
@@ -245,3 +245,30 @@ def test_many_wide_lines_above_and_in_a_table_are_no_long_row(tmp_path: Path, mo
     monkeypatch.setattr(delimited, "LONGEST", 1000)
     (tmp_path / "a.csv").write_text("title " * 100 + "\nno,what\n" + ("a" * 500 + ",b\n") * 40)
     assert len(read(tmp_path / "a.csv", a_map("no", "what"))) == 40
+
+
+def test_a_packed_member_of_a_zip_is_unpacked_and_what_matches_no_pattern_is_noted(tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("a.CSV.gz", gzip.compress(CSV.encode(), mtime=0))
+        made.writestr("read.me", "x")
+    plain = tmp_path / "a.CSV"
+    plain.write_text(CSV)
+    reading = Reading()
+    found, expected = (list(read_rows([path], a_map("no", "what"), told)) for path, told in ((archive, reading), (plain, None)))
+    assert [row._replace(member="") for row in found] == [row._replace(member="") for row in expected]
+    assert (
+        reading.notes[-1] == f"{archive}: 1 of 2 files match no pattern of *.csv, *.xes (`members` in [input]) and are not read"
+    )
+
+
+def test_a_member_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("a.csv", CSV)
+    data = bytearray(archive.read_bytes())
+    for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(magic) + flags] |= 1
+    archive.write_bytes(data)
+    with pytest.raises(UsageError, match=r"a\.zip, member a\.csv cannot be read: .* is encrypted"):
+        read(archive)
