@@ -5,11 +5,15 @@ It waits until it is accepted (the first of 03, 04, 05, 06), refused (02) or tak
 still waits `accept_within_days` working days after it arrived. Refused and taken back are ends: of what follows only `arrived` (01)
 counts, for it sends the document again. A status said again changes nothing; neither does 01 before an end.
 
-A recall is asked by the first of 13, 15, 16 after a sending, for an answer tells of a question. Every 15 is an answer; a 16 is one
-unless the answer since the last 13 was a 16 already. Events of one moment go by their number.
+A recall is asked by the first of 13, 15, 16 after a sending, for an answer tells of a question. It counts when it is asked, for no
+event changes what was before it. Every 15 is an answer; a 16 is one unless the answer since the last 13 was a 16 already. Events of
+one moment go by their number.
 
-The time until acceptance is told of what arrived by 01, in working hours, so one working day is 7.5; where the calendar has no days
-it is not told, and nothing is stuck.
+The time until acceptance is told of what arrived by 01, in working hours, so one working day is 7.5. The share that got stuck is of
+the same, at the moment its days for acceptance have gone by: none is judged before, and nothing that comes later changes it. Where
+the calendar has no days neither is told, and nothing is stuck.
+
+A level of senders or receivers is that of the province's agencies (`streams/data/agencies.toml`): those above it have the level `?`.
 
 What is stated last of sender, receiver, signatures and count holds for all of a delivery. Every number is taken `count` times: a
 daily total of deliveries that are alike is one entity. A signature counts in a share where it is stated, `none` among it; a share
@@ -90,9 +94,10 @@ def contributions(history: Sequence[Step]) -> list[Contribution]:
             if rows and status != "arrived":
                 continue
             _send(rows, facts, time)
-            waits, timed, asked, answered, ended = time, status == "arrived", False, False, False
+            waits = time
+            timed, asked, answered, ended = status == "arrived", False, False, False
         if waits is not None and (status in ACCEPTS or status in ENDS):
-            _wait(rows, facts, waits, time)
+            _wait(rows, facts, waits, time, timed)
             if timed and status in ACCEPTS and (hours := took(waits, time, facts.alike)):
                 rows.append(("document.acceptance_hours", facts.dims, time, hours))
             waits = None
@@ -107,7 +112,7 @@ def contributions(history: Sequence[Step]) -> list[Contribution]:
             answered = status == "recall_refused"
         ended = status in ENDS
     if waits is not None:
-        _wait(rows, facts, waits, None)
+        _wait(rows, facts, waits, None, timed)
     return rows
 
 
@@ -138,9 +143,11 @@ def _send(rows: list[Contribution], facts: Facts, at: int) -> None:
         _add(rows, facts, "invalid_signatures", at, invalid)
 
 
-def _wait(rows: list[Contribution], facts: Facts, since: int, until: int | None) -> None:
-    """The levels of its waiting [since, until); no end: it still waits."""
+def _wait(rows: list[Contribution], facts: Facts, since: int, until: int | None, timed: bool) -> None:
+    """The levels of its waiting [since, until), and whether it got stuck; no end: it still waits."""
     stuck = stuck_from(since)
+    if timed and stuck is not None:
+        _add(rows, facts, "stuck_share", stuck, int(until is None or stuck < until), 1, 1)
     for name, start in (("waiting", since), ("stuck", stuck)):
         if start is not None and (until is None or start < until):
             _add(rows, facts, name, start, 1)
@@ -167,6 +174,7 @@ def took(arrived: int, accepted: int, count: int) -> Measures | None:
     return tuple(count * one for one in HOURS.one_hot(worked / HOUR))
 
 
+LONG = ("7d", "month", "quarter", "year")
 SENDERS, RECEIVERS = ((), ("sender",)), ((), ("receiver",))
 BY = ((), ("sender",), ("receiver",))
 LEVELS = {"departments": "Sở, ngành", "communes": "UBND xã, phường"}
@@ -180,7 +188,7 @@ STREAM = Stream(
     rank=lambda step: RANK[step.status],
     contributions=contributions,
     indicators=(
-        Indicator("document.sent", "Văn bản gửi đi", "Documents sent", "1", "+count at the first event of a delivery, and when sent again",
+        Indicator("document.sent", "Văn bản gửi đi", "Documents sent", "1", "+count at the first event of a delivery, and when sent again; one document to six receivers is six",
                   groupings=SENDERS, legal=OWN),
         Indicator("document.received", "Văn bản đến", "Documents received", "1", "+count when it arrives: at the first event, and when sent again",
                   groupings=RECEIVERS, legal=OWN),
@@ -193,8 +201,12 @@ STREAM = Stream(
         Indicator("document.stuck", "Văn bản quá hạn tiếp nhận", "Documents stuck", "1",
                   "waiting `accept_within_days` (1) working days after arrival", level=True, groupings=BY, legal=OWN,
                   alert=above(5, hold="1h", clear=3, by=("receiver",))),
-        Indicator("document.recall_share", "Tỷ lệ văn bản lấy lại", "Share asked back", "%", "first requests for a recall (13; 15 or 16 without one) / sent",
-                  Ratio("recalled", "sent"), groupings=SENDERS, legal=OWN),
+        Indicator("document.stuck_share", "Tỷ lệ văn bản quá hạn tiếp nhận", "Share stuck", "%",
+                  "still waiting / arrived by 01, each when `accept_within_days` (1) working days after its arrival have gone by",
+                  Ratio("stuck", "judged"), groupings=BY, legal=OWN),
+        Indicator("document.recall_share", "Tỷ lệ văn bản lấy lại", "Share asked back", "%",
+                  "first requests for a recall in the window (13; 15 or 16 without one) / sent in the window: what is asked back was mostly "
+                  "sent before, so the windows are long", Ratio("recalled", "sent"), windows=LONG, groupings=SENDERS, legal=OWN),
         Indicator("document.recall_agreed_share", "Tỷ lệ đồng ý lấy lại", "Recalls agreed to", "%", "15 / (15 + 16)",
                   Ratio("agreed", "answered"), groupings=BY, legal=OWN),
         Indicator("document.signed_agency_share", "Tỷ lệ ký số cơ quan", "Signed by the agency", "%",

@@ -13,7 +13,8 @@ EDGES = (0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 7.5, 11.25, 15, 22.5, 37.5, 75)
 HISTOGRAMS = {"document.acceptance_hours": EDGES}
 LEVELS = frozenset({"document.waiting", "document.stuck"})
 SHARES = {
-    f"document.{name}": False for name in ("recall_share", "recall_agreed_share", "signed_agency_share", "signed_personal_share")
+    f"document.{name}": False
+    for name in ("stuck_share", "recall_share", "recall_agreed_share", "signed_agency_share", "signed_personal_share")
 }
 ACCEPTED = ("received", "assigned", "processing", "completed")
 ENDED = ("refused", "recall_agreed")
@@ -73,6 +74,9 @@ def rows(events: Sequence[Event]) -> Rows:
                 add(level, start, 1)
                 if left is not None:
                     add(level, left[0], -1)
+        if first == "arrived":
+            deadline = next_working_day(begin)
+            add("stuck_share", deadline, int(all(at > deadline for at, status in steps if status in (*ACCEPTED, *ENDED))), 1, 1)
         if left is not None and left[1] in ACCEPTED and first == "arrived":
             place = bisect_right(EDGES, worked(begin, left[0]) / HOUR) - 1
             add("acceptance_hours", left[0], *(int(n == place) for n in range(len(EDGES))))

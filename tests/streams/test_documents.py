@@ -81,6 +81,19 @@ def test_it_is_stuck_when_a_working_day_has_gone_by(arrives: int, stuck: int) ->
     assert "stuck" not in summed(sent(arrives), Step(stuck, "received"))
 
 
+def test_of_what_arrived_by_01_the_share_that_is_stuck_is_judged_when_its_working_day_has_gone_by() -> None:
+    friday, monday = at(5, "16:00"), at(8, "16:00")
+    assert summed(sent(friday))["stuck_share"] == [(monday, (1, 1, 1))]
+    for status in ("received", "assigned", "processing", "completed", "refused", "recall_agreed"):
+        assert summed(sent(friday), Step(monday, status))["stuck_share"] == [(monday, (0, 1, 1))]
+        assert summed(sent(friday), Step(monday + 1, status))["stuck_share"] == [(monday, (1, 1, 1))]
+    for status in ("recalled", "recall_refused"):
+        assert summed(sent(friday), Step(monday - 1, status))["stuck_share"] == [(monday, (1, 1, 1))]
+    assert "stuck_share" not in summed(sent(friday, status="recalled"))
+    again = summed(sent(friday, count=3), Step(friday + HOUR, "refused"), Step(at(8, "09:00"), "arrived"))
+    assert again["stuck_share"] == [(monday, (0, 3, 3)), (at(9, "09:00"), (3, 3, 3))]
+
+
 def test_any_of_03_to_06_accepts_it_and_the_first_one_counts() -> None:
     for status in ("received", "assigned", "processing", "completed"):
         found = summed(sent(), Step(MONDAY + HOUR, status), Step(MONDAY + 2 * HOUR, "received"))
@@ -123,6 +136,15 @@ def test_a_recall_that_is_agreed_to_takes_it_back() -> None:
     assert found["recall_agreed_share"] == [(agreed.time, (1, 1, 1))]
 
 
+def test_a_recall_counts_when_it_is_asked_and_again_of_what_was_sent_again() -> None:
+    sent_again = MONDAY + 10 * DAY
+    asked = [Step(MONDAY + 9 * DAY, "recalled"), Step(MONDAY + 9 * DAY + HOUR, "recall_agreed")]
+    twice = summed(sent(), *asked, Step(sent_again, "arrived"), Step(sent_again + DAY, "recalled"))
+    assert twice["recall_share"] == [
+        (MONDAY, (0, 1, 1)), (MONDAY + 9 * DAY, (1, 0, 0)), (sent_again, (0, 1, 1)), (sent_again + DAY, (1, 0, 0)),
+    ]  # fmt: skip
+
+
 def test_a_recall_is_one_of_a_sending_and_an_answer_tells_of_a_question() -> None:
     unasked = summed(sent(), Step(MONDAY + HOUR, "recall_refused"), Step(MONDAY + 2 * HOUR, "recall_refused"))
     assert unasked["recall_share"] == [(MONDAY, (0, 1, 1)), (MONDAY + HOUR, (1, 0, 0))]
@@ -141,7 +163,7 @@ def test_events_of_one_moment_go_by_their_number() -> None:
 
 def test_a_signature_counts_where_it_is_stated_and_what_is_stated_last_holds() -> None:
     unknown = summed(sent(agency_signature=None, personal_signature=None))
-    assert unknown.keys() == {"sent", "received", "recall_share", "waiting", "stuck"}
+    assert unknown.keys() == {"sent", "received", "recall_share", "waiting", "stuck", "stuck_share"}
     found = summed(sent(personal_signature="none"), Step(MONDAY + HOUR, "received", agency_signature="invalid"))
     assert found["signed_personal_share"] == found["signed_agency_share"] == [(MONDAY, (0, 1, 1))]
     assert found["invalid_signatures"] == [(MONDAY, (1,))]
@@ -164,7 +186,7 @@ def test_beyond_the_calendar_nothing_is_stuck_and_no_time_is_told() -> None:
     long_ago = to_ms("1999-06-01T10:00:00+07:00")
     found = summed(sent(long_ago), Step(long_ago + 9 * DAY, "received"))
     assert found["waiting"] == [(long_ago, (1,)), (long_ago + 9 * DAY, (-1,))]
-    assert not found.keys() & {"stuck", "acceptance_hours"}
+    assert not found.keys() & {"stuck", "stuck_share", "acceptance_hours"}
 
 
 @pytest.mark.parametrize(
