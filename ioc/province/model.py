@@ -98,8 +98,9 @@ class Province:
             assert stream.demo is not None
             first = floor(self.start - STOCK, DAY, OFFSET) if stream.contributions else self.start
             if stream.stock is not None and since <= first:
-                before = self._sent(stream.contract, stream.stock(self._chance, local_day(first)), 0, first)
-                found.append(one._replace(due_ms=first) for one in before)
+                before = list(self._sent(stream.contract, stream.stock(self._chance, local_day(first)), 0, first))
+                due = first - len(before)  # a millisecond apart: a feed that is cut off goes on where it was
+                found.append(one._replace(due_ms=due + number) for number, one in enumerate(before))
             found.append(self._of(stream.contract, stream.demo, max(first, since), until))
         return found
 
