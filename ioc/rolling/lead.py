@@ -34,14 +34,18 @@ class Lead:
         self.number: int | None = None
         self.pause = 0.0
         """Seconds to leave it to another that has taken it."""
-        self._since = 0.0
+        self._since, self._renewed = 0.0, False
 
     def take(self) -> int:
-        """The number; one above all others is written first where there is none."""
-        if self.number is None:
-            number = self._highest() + 1 + secrets.randbelow(APART)
-            self.store.insert("checkpoints", state.checkpoint_rows(LEAD, {KEY: Checkpoint(number)}))
-            self.number, self._since = number, time.monotonic()
+        """The number; one above all others is written first where there is none, or where it is renewed and not lost."""
+        if self.number is None or self._renewed:
+            self._renewed, highest = False, self._highest()
+            if self.number in (None, highest):
+                number = highest + 1 + secrets.randbelow(APART)
+                self.store.insert("checkpoints", state.checkpoint_rows(LEAD, {KEY: Checkpoint(number)}))
+                self._since = time.monotonic() if self.number is None else self._since
+                self.number = number
+        assert self.number is not None
         return self.number
 
     def lost(self) -> bool:
@@ -58,8 +62,8 @@ class Lead:
         self.number, self.pause = None, min(max(2 * before, PAUSES[0]), PAUSES[1])
 
     def renew(self) -> None:
-        """Take a higher number the next time."""
-        self.number = None
+        """Take a higher number the next time; the lead is not left."""
+        self._renewed = True
 
     def drop(self) -> None:
         """Begin anew the next time."""

@@ -122,7 +122,10 @@ class Roller:
         So a past that takes minutes to roll keeps no other stream's boards and alerts waiting, nor its own open step. Where
         another roller has begun since the last turn nothing is written, and the next one begins anew.
         """
+        before = self._lead.number
         number, counted = self._lead.take(), self._measured.read()
+        if before not in (None, number):  # renewed: another may have shown something between the two
+            self._shown.clear()
         if self._lead.lost():
             self._lead.leave()
             self._clear()
