@@ -128,6 +128,12 @@ def score(
     `procedures`: what there is, each with `code`, `level` and `fee`.  Raises UsageError, ServiceAway, StoreError.
     """
     check(pack, catalog)
+    if by is not None and not any(_tells(catalog, item, by) for item in pack.item if item.indicator):
+        streams = {
+            catalog.stream_of(item.indicator).name: catalog.stream_of(item.indicator) for item in pack.item if item.indicator
+        }
+        there = dict.fromkeys(name for s in streams.values() for name in (*s.dimensions, *(r.name for r in s.rollups)))
+        raise UsageError(f"no item of the pack is told by {by!r}; there are {', '.join(there)}")
     now = read.now(store)
     at = of.end if now is None else min(of.end, floor(now, MINUTE))  # a window ends on the grain
     if at <= of.start:
@@ -146,9 +152,16 @@ def _untold(catalog: Catalog, item: Item, by: str | None) -> str:
     """Why an item has no points in a group in which none were found."""
     if item.any and by == "procedure":
         return NO_SHARE
-    if by is not None and item.indicator and by not in catalog.stream_of(item.indicator).dimensions:
+    if by is not None and item.indicator and not _tells(catalog, item, by):
         return f"{item.indicator} is not told by {by}"
     return _nothing(item).why
+
+
+def _tells(catalog: Catalog, item: Item, by: str) -> bool:
+    """Whether the stream of an item's indicator has a dimension or a rollup of that name."""
+    assert item.indicator is not None
+    stream = catalog.stream_of(item.indicator)
+    return by in stream.dimensions or stream.rollup(by) is not None
 
 
 def _asked(
@@ -172,7 +185,7 @@ def _asked(
         if stated is None:
             return {}
         factor = stated
-    if by is not None and by not in catalog.stream_of(item.indicator).dimensions:
+    if by is not None and not _tells(catalog, item, by):
         return {}
     found = read.value(store, catalog, item.indicator, at, of.window, by=[by] if by else [])
     return {

@@ -200,7 +200,7 @@ def test_behind_a_mean_stand_its_events_with_their_coordinates(store: Store) -> 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"indicator": "dossier.nothing"}, "there are .*dossier.received"),
+        ({"indicator": "dossier.nothing"}, f"there are {CATALOG.indicators()[0].name}, .*dossier.received"),
         ({"indicator": "dossier.backlg"}, "no indicator 'dossier.backlg'; did you mean dossier.backlog"),
         ({"indicator": "dossier.backlog", "window": "1d"}, "is a level"),
         ({"indicator": "dossier.received", "window": "2d"}, "1h, 1d, 7d"),

@@ -22,12 +22,13 @@ from ioc.store.clickhouse import Store
 from ioc.store.runs import run_names
 from ioc.times import to_ms
 from tests import brute_receipt
-from tests.counting import count, pipeline, real_store
+from tests.counting import CATALOG, count, pipeline, real_store
 from tests.logs import START, dossier, record
 from tests.receipt import counted, needs_receipt
 
 JUNE = "2011-06-01T00:00:00Z"
 BACKLOG = brute_receipt.backlog(to_ms(JUNE))
+FIRST = CATALOG.indicators()[0].name
 EXAMPLE = next(Path(schemas.__file__).parent.joinpath("examples").glob("dossier*.json"))
 
 
@@ -160,7 +161,7 @@ def test_indicators_tell_meaning_rule_and_unit(ioc: Ioc) -> None:
     assert "open and past its due time" in one["rule"]
     unknown = ioc("indicators", "dossier.nope")
     assert unknown.code == 2
-    assert "there are " in unknown.err
+    assert f"there are {FIRST}" in unknown.err
     assert "dossier.received" in unknown.err
 
 
@@ -405,7 +406,7 @@ def test_a_store_that_is_away_is_3(ioc: Ioc, monkeypatch: pytest.MonkeyPatch) ->
     ("arguments", "said"),
     [
         (["value"], "INDICATOR"),
-        (["value", "dossier.nope"], ", dossier.received, "),
+        (["value", "dossier.nope"], f"there are {FIRST}"),
         (["value", "dossier.backlog", "--at", "yesterday"], "is no time"),
         (["value", "dossier.backlog", "--where", "agency"], "dimension=value"),
         (["value", "dossier.backlog", "--where", "agency=A", "--where", "agency=B"], "gives agency twice"),

@@ -121,6 +121,12 @@ def test_an_item_of_a_stream_without_the_dimension_is_not_told_by_it(store: Stor
         assert found.why == f"{found.item.indicator} is not told by procedure"
 
 
+def test_points_are_told_by_rollups_too_and_by_nothing_that_no_item_is_told_by(store: Store) -> None:
+    assert items(store, by="agency_level", group="?")["2.1"].ratio == items(store)["2.1"].ratio
+    with pytest.raises(UsageError, match=r"by 'agenci'.*agency, .*procedure"):
+        score(store, CATALOG, load_pack("766"), period("2022-10"), PROCEDURES, by="agenci")
+
+
 @pytest.fixture(scope="module")
 def told(store_url: str) -> Store:
     """A store with three feedbacks of October and nothing else: A answers one in time and one late, B has one open, in time."""
