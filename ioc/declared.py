@@ -184,17 +184,27 @@ def _source(name: str) -> str | None:
 
 
 def _imports(name: str) -> Iterator[str]:
-    """The modules a module imports, wherever in it."""
+    """The modules a module imports, wherever in it, but for what it only declares."""
     for node in ast.walk(ast.parse(_source(name) or "")):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and not _declared(node):
             package = name.rpartition(".")[0]
             base = (
                 importlib.util.resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
             )
             yield base
             yield from (inner for alias in node.names if _is_module(inner := f"{base}.{alias.name}"))
+
+
+def _declared(node: ast.stmt) -> bool:
+    """Whether a statement makes nothing but a declaration, or takes it from another module (what a demo sends, mostly)."""
+    if isinstance(node, ast.ImportFrom):
+        return all(alias.name in DECLARATIONS for alias in node.names)
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    names += [node.name] if isinstance(node, ast.FunctionDef) else []
+    return any(name in DECLARATIONS for name in names)
 
 
 def _is_module(name: str) -> bool:
@@ -211,9 +221,6 @@ def _parts(name: str, root: str) -> tuple[str, ...]:
         return tuple(f"{owner}=={metadata.version(owner)}" for owner in _owners(name.partition(".")[0]))
     lines = (_source(name) or "").splitlines()
     for node in ast.parse("\n".join(lines)).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        names += [node.name] if isinstance(node, ast.FunctionDef) else []
-        if any(name in DECLARATIONS for name in names):
+        if _declared(node):
             lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
     return ("\n".join(line for line in lines if line.strip()), *(map(str, editions().days) if name == UNIT_IDENTITY else ()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -19,10 +20,11 @@ from ioc.tomls import Strict, load
 from ioc.units.identity import identity
 from ioc.vocabulary import UNKNOWN, Board, Contribution, Dims, Indicator, Legal, Rollup, Stream, above
 from schemas.business import STATES, BusinessChanged
-from streams.business_demo import AGENCIES, DATA, SECTORS, demo, past, stock
+from streams.business_demo import demo, past, stock
 from streams.levels import ONE, on
 
-RULES = DATA / "business.toml"
+DATA = Path(__file__).parent / "data"
+RULES, SECTORS, AGENCIES = DATA / "business.toml", DATA / "sectors.toml", DATA / "agencies.toml"
 RANK = {state: n for n, state in enumerate(STATES)}
 
 
@@ -151,7 +153,7 @@ STREAM = Stream(
                   "companies that joined an exhibition, or several, and have not left all of them: each counts once", level=True,
                   groupings=STAND_BY, legal=OWN),
     ),
-    data_files=(RULES, DATA / "units.toml", DATA / "calendar.toml"),  # the last for the demo
+    data_files=(RULES, DATA / "units.toml"),
     reads=rules,
     units=(SECTORS, AGENCIES),
     rollups=(Rollup("district", of="unit", tree=DATA / "units"),),

@@ -28,7 +28,8 @@ from ioc.vocabulary import (
 )
 from schemas.dossier import DossierChanged
 from streams import foresight, index766, one_stop, tables
-from streams.levels import ONE, TAKE, nearing, on
+from streams.due import nearing
+from streams.levels import ONE, TAKE, on
 from streams.lifecycle import FILES, RANK, Event, Life, Span, Step, advance, overdue
 from streams.periods import same_periods
 from streams.tables import DATA, PROCEDURES, rules

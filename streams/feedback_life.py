@@ -22,7 +22,8 @@ from ioc.tomls import Strict, load
 from ioc.units.identity import identity
 from ioc.vocabulary import UNKNOWN, Contribution, Dims, Quantiles
 from schemas.feedback import KINDS, STATES
-from streams.levels import ONE, nearing, on
+from streams.due import nearing
+from streams.levels import ONE, on
 from streams.periods import Standing, stood
 
 DATA = Path(__file__).parent / "data"

@@ -186,6 +186,7 @@ def test_columns_are_tried_on_a_frame_on_an_empty_one_and_on_single_events() -> 
 DECLARATION = """
 from pathlib import Path
 from {package} import rules
+from {package}.queue_demo import stock
 from tests import streams_queue
 from dataclasses import replace
 from datetime import date
@@ -213,12 +214,21 @@ class Package:
         self.place.mkdir()
 
     def write(
-        self, *, name: str = "STREAM", files: str = "", body: str = "", rules: str = "", days: str = "off = []", told: str = ""
+        self,
+        *,
+        name: str = "STREAM",
+        files: str = "",
+        body: str = "",
+        rules: str = "",
+        days: str = "off = []",
+        told: str = "",
+        kept: str = "",
     ) -> str:
         """Write it anew; what was loaded of it before is forgotten."""
         self.forget()
         (self.place / "__init__.py").write_text("")
         (self.place / "rules.py").write_text(rules)
+        (self.place / "queue_demo.py").write_text(f"def stock(chance, day):\n    return [{kept}]\n")
         (self.place / "calendar.toml").write_text(days)
         (self.place / "queue.py").write_text(DECLARATION.format(package=self.name, name=name, files=files, body=body, told=told))
         return self.name
@@ -256,7 +266,10 @@ def test_a_new_day_off_a_changed_rule_beside_or_below_the_declaration_makes_anot
 
 
 def test_what_the_demo_sends_of_a_stream_is_none_of_the_code_that_counts(package: Package) -> None:
-    assert package.generation(told="1") == package.generation(told="2")
+    first = package.generation(told="1")
+    assert package.generation(told="2") == first
+    assert package.generation(kept="1") == first, "what another module sends for it"
+    assert package.generation(rules="OFF = 1") != first
 
 
 def test_the_version_of_a_foreign_package_is_in_the_generation(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
