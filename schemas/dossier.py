@@ -39,7 +39,8 @@ PaidOnline = Literal["national", "own"]
 class Dossier(Strict):
     """What a dossier event says. A field holds from the event that states it; what is not stated stays as it was.
 
-    A source that states any of the last seven fields states them for all of its dossiers: what is left out then means no.
+    A source that states any of the fields from `fee` to `identified` states them for all of its dossiers: what is left out then
+    means no. One that states `disliked` says false of what nobody complained of, e.g. with the reception.
     """
 
     dossier: Annotated[Code, Field(description="mã hồ sơ, e.g. H56.20-20221006-0001")]
@@ -72,6 +73,9 @@ class Dossier(Strict):
         None
     )
     identified: Annotated[bool, Field(description="tài khoản được xác thực qua VNeID (CSDL quốc gia về dân cư)")] | None = None
+    disliked: (
+        Annotated[bool, Field(description="có phản ánh, kiến nghị hoặc đánh giá không hài lòng về việc giải quyết hồ sơ")] | None
+    ) = None
 
 
 class DossierChanged(Envelope[Dossier]):

@@ -20,7 +20,10 @@ from streams.tables import procedures, results
 FINISHED = ("completed", "returned")
 WHOLE = (0, 1) * len(KINDS)
 Facts = tuple[object, ...]
-"""The fields of a step from `fee` on: fee, paid_online, e_result, digitised, reused, from_store, identified."""
+"""The fields of a step from `fee` on: fee, paid_online, e_result, digitised, reused, from_store, identified, disliked."""
+OF_SERVICE = -1
+"""How the service was given is told by all of them but the last."""
+UNTOLD = NO_FACTS[:OF_SERVICE]
 Verdicts = Iterator[tuple[str, tuple[int, int]]]
 """(part, whole) of a dossier by indicator: whether it counts, and whether it counts as one that does."""
 Judge = Callable[[tuple[bool, ...], Facts], Verdicts]
@@ -68,7 +71,7 @@ def _seconds(since: int, until: int) -> int | None:
 
 
 def served(facts: tuple[Stated, ...], opening: Opening) -> list[Part]:
-    """How the service was given: indicators of groups 3 and 4, a part for each event that stated some of it."""
+    """How the service was given: indicators of groups 3 to 5, a part for each event that stated some of it."""
     first, last = opening.spans[0], opening.spans[-1]
     parts: list[Part] = [(_received, first.dims, first.start, stated) for stated in facts]
     if opening.ended in FINISHED:
@@ -109,7 +112,11 @@ def _changed(
 
 
 def _of_received(rules: tuple[bool, ...], facts: Facts) -> Verdicts:
-    (online, written, with_fee), (fee, paid, e_result, _, reused, from_store, identified) = rules, facts
+    (online, written, with_fee), (fee, paid, e_result, _, reused, from_store, identified, disliked) = rules, facts
+    if disliked is not None:
+        yield "5_4", (int(disliked is True), 1)
+    if facts[:OF_SERVICE] == UNTOLD:
+        return
     yield "3_3", (int(online and (e_result is True or not written)), 1)
     yield "3_5", (int(paid is not None), 1) if fee else (0, 0)
     if with_fee:
@@ -120,6 +127,8 @@ def _of_received(rules: tuple[bool, ...], facts: Facts) -> Verdicts:
 
 def _of_finished(rules: tuple[bool, ...], facts: Facts) -> Verdicts:
     (written,), (_, _, e_result, digitised, *_) = rules, facts
+    if facts[:OF_SERVICE] == UNTOLD:
+        return
     if written:
         yield "4_1", (int(e_result is True), 1)
     yield "4_2", (int(e_result is True and digitised is True), 1)
@@ -184,6 +193,9 @@ INDICATORS = (
                "with a paper from the citizen's store, or the result in it / received, in the period"),
     _indicator("4.5", "Xác thực dữ liệu dân cư", "Identity checked",
                "account checked by VNeID / received, in the period"),
+    _indicator("5.4", "Hồ sơ bị phản ánh, không hài lòng", "Dossiers complained of or disliked",
+               "complained of or disliked / received in the period, of those of which it is stated; the pack takes it, and what is "
+               "overdue, from 100 %"),
 )  # fmt: skip
 """3.2 and 3.5 of the index count procedures: the pack counts those with a dossier in dossier.received and in index766.3_5."""
 BOARD = Board(

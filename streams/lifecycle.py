@@ -60,6 +60,7 @@ class Step(NamedTuple):
     reused: bool | None = None
     from_store: bool | None = None
     identified: bool | None = None
+    disliked: bool | None = None
 
 
 AGENCY, DUE, FACTS = (Step._fields.index(name) for name in ("agency", "due_at", "fee"))

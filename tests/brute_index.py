@@ -20,7 +20,7 @@ DATA = Path(__file__).parents[1] / "streams" / "data"
 PROCEDURES = tomllib.loads((DATA / "procedures.toml").read_text(encoding="utf-8"))["procedure"]
 WITH_FEE = {p["code"] for p in PROCEDURES if p["fee"]}
 NOT_WRITTEN = set(tomllib.loads((DATA / "index766.toml").read_text(encoding="utf-8"))["no_written_result"])
-FACTS = ("fee", "paid_online", "e_result", "digitised", "reused", "from_store", "identified")
+FACTS = ("fee", "paid_online", "e_result", "digitised", "reused", "from_store", "identified", "disliked")
 Dims = tuple[str, ...]
 Pairs = dict[tuple[str, Dims], list[int]]
 """By indicator and dimensions: part and whole of a month, of a quarter, of a year."""
@@ -78,7 +78,11 @@ def said(state: Told, facts: Mapping[str, Any], instant: int) -> Pairs:
                     pairs = found.setdefault(("index766.2_2", end.dims), [0] * 6)
                     pairs[2 * kind] += worked(opened, end.at) // 1000
                     pairs[2 * kind + 1] += 1
-    if openings and facts:
+    disliked = facts.get("disliked")
+    if openings and disliked is not None:
+        received, dims = openings[0]
+        add("5_4", dims, received, int(disliked), 1)
+    if openings and facts.keys() - {"disliked"}:
         received, dims = openings[0]
         paid, electronic = "paid_online" in facts, facts.get("e_result") is True
         online = dims[2] == "online" and (electronic or dims[1] in NOT_WRITTEN)

@@ -66,7 +66,7 @@ def show_pack(
 def _read_from(item: Any) -> str:
     if item.any is not None:
         return f"share of procedures ({item.any.of}) with {item.any.indicator}"
-    return item.indicator or f"no data: {item.missing}"
+    return " less ".join(item.indicators) or f"no data: {item.missing}"
 
 
 def score_period(

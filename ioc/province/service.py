@@ -27,6 +27,8 @@ class Service:
         """The step, with what it says of the service: at a reception (also that of a supplement), and with the result."""
         if step.state == "received":
             return step._replace(says=step.says | self._received())
+        if step.state == "returned" and self._complained():
+            return step._replace(says=step.says | {"disliked": True})
         return step._replace(says=self._result()) if step.state == "completed" else step
 
     def _received(self) -> dict[str, Said]:
@@ -37,7 +39,12 @@ class Service:
             "reused": self._luck(2, 0.46),
             "from_store": self._luck(3, 0.21),
             "identified": self._luck(4, 0.93 if self._online else 0.58),
+            "disliked": False,
         }
+
+    def _complained(self) -> bool:
+        """Whether the citizen says, on taking the result, that it should have been done better."""
+        return self._luck(2, 0.3) and self._luck(5, 0.05)
 
     def _result(self) -> dict[str, Said]:
         says: dict[str, Said] = {"e_result": self._luck(4, 0.88 if self._online else 0.41)}

@@ -4,12 +4,13 @@
     from = 2022-06-23                       # its dates of effect; `to`: the last day, left out while it is in force
     [[group]]                               # id, vi, en, max
     [[item]]                                # id (the first part is its group), vi, en, max, target (%; left out: 100), and one of
-    indicator = "index766.2_1"              # a ratio in %; `factor = "1.4"`: it is multiplied by a factor of the period
+    indicator = "index766.2_1"              # a ratio in %; `factor = "1.4"`: it is multiplied by a factor of the period;
+                                          # `less = "index766.5_4"`: another ratio is taken from it
     any = { indicator, where = {}, of }     # the share of procedures (of = "online" or "fee") with at least one
     missing = "why"                         # what no event tells
     [factors."1.4"]                         # "2026-10" = 0.98
 
-The score of an item is min(max, ratio * max / target) (Decision 766). An item of `max = 0` is shown and gives no points.
+The score of an item is min(max, ratio * max / target) (Decision 766), and never below 0. One of `max = 0` gives no points.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Item(Strict):
     target: Annotated[float, Field(gt=0, le=100)] = 100
     indicator: str | None = None
     factor: str | None = None
+    less: str | None = None
     any: Share | None = None
     missing: str | None = None
 
@@ -72,6 +74,11 @@ class Item(Strict):
         """The id of its group."""
         return self.id.partition(".")[0]
 
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """The ratios it is told by."""
+        return tuple(name for name in (self.indicator, self.less) if name is not None)
+
     @model_validator(mode="after")
     def _one_source(self) -> Item:
         given = [name for name in ("indicator", "any", "missing") if getattr(self, name) is not None]
@@ -79,6 +86,8 @@ class Item(Strict):
             raise ValueError(f"item {self.id}: say one of indicator, any, missing; it says {', '.join(given) or 'none'}")
         if self.factor is not None and self.indicator is None:
             raise ValueError(f"item {self.id}: a factor multiplies an indicator; it names none")
+        if self.less is not None and self.indicator is None:
+            raise ValueError(f"item {self.id}: less is taken from an indicator; it names none")
         return self
 
 

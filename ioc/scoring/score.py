@@ -84,16 +84,15 @@ def in_effect(pack: Pack, of: Period) -> str:
 def check(pack: Pack, catalog: Catalog) -> None:
     """Whether the pack's indicators are declared.  Raises UsageError."""
     for item in pack.item:
-        name = item.indicator or (item.any.indicator if item.any else None)
-        if name is None:
-            continue
-        stream = catalog.stream_of(name)
-        if item.indicator and not isinstance(stream.indicator(name).value, Within):
-            raise UsageError(f"pack {pack.id}, item {item.id}: {name} is no ratio of a period")
-        if item.indicator and item.max and (unit := stream.indicator(name).unit) != "%":
-            raise UsageError(f"pack {pack.id}, item {item.id}: {name} is told in {unit}, and points are of a ratio in %: max = 0")
+        who = f"pack {pack.id}, item {item.id}"
+        for name in item.indicators:
+            indicator = catalog.stream_of(name).indicator(name)
+            if not isinstance(indicator.value, Within):
+                raise UsageError(f"{who}: {name} is no ratio of a period")
+            if (item.max or item.less) and indicator.unit != "%":
+                raise UsageError(f"{who}: {name} is told in {indicator.unit}, and points are of a ratio in %: max = 0")
         if item.any is not None:
-            _check_share(f"pack {pack.id}, item {item.id}", stream, item.any)
+            _check_share(who, catalog.stream_of(item.any.indicator), item.any)
 
 
 def _check_share(who: str, stream: Stream, share: Share) -> None:
@@ -129,9 +128,8 @@ def score(
     """
     check(pack, catalog)
     if by is not None and not any(_tells(catalog, item, by) for item in pack.item if item.indicator):
-        streams = {
-            catalog.stream_of(item.indicator).name: catalog.stream_of(item.indicator) for item in pack.item if item.indicator
-        }
+        told_by = [catalog.stream_of(name) for item in pack.item for name in item.indicators]
+        streams = {stream.name: stream for stream in told_by}
         there = dict.fromkeys(name for s in streams.values() for name in (*s.dimensions, *(r.name for r in s.rollups)))
         raise UsageError(f"no item of the pack is told by {by!r}; there are {', '.join(there)}")
     now = read.now(store)
@@ -153,15 +151,14 @@ def _untold(catalog: Catalog, item: Item, by: str | None) -> str:
     if item.any and by == "procedure":
         return NO_SHARE
     if by is not None and item.indicator and not _tells(catalog, item, by):
-        return f"{item.indicator} is not told by {by}"
+        return f"{' and '.join(item.indicators)} {'are' if item.less else 'is'} not told by {by}"
     return _nothing(item).why
 
 
 def _tells(catalog: Catalog, item: Item, by: str) -> bool:
-    """Whether the stream of an item's indicator has a dimension or a rollup of that name."""
-    assert item.indicator is not None
-    stream = catalog.stream_of(item.indicator)
-    return by in stream.dimensions or stream.rollup(by) is not None
+    """Whether the streams of an item's indicators have a dimension or a rollup of that name."""
+    streams = [catalog.stream_of(name) for name in item.indicators]
+    return all(by in stream.dimensions or stream.rollup(by) is not None for stream in streams)
 
 
 def _asked(
@@ -187,11 +184,22 @@ def _asked(
         factor = stated
     if by is not None and not _tells(catalog, item, by):
         return {}
-    found = read.value(store, catalog, item.indicator, at, of.window, by=[by] if by else [])
-    return {
-        answer.dims[by] if by else ALL: scored(item, None if answer.value is None else answer.value * factor, answer.n)
-        for answer in found
-    }
+    found, *less = (
+        {
+            answer.dims[by] if by else ALL: answer
+            for answer in read.value(store, catalog, name, at, of.window, by=[by] if by else [])
+        }
+        for name in item.indicators
+    )
+    return {group: scored(item, _ratio(group, answer, less, factor), answer.n) for group, answer in found.items()}
+
+
+def _ratio(group: str, answer: read.Answer, less: Sequence[Mapping[str, read.Answer]], factor: float) -> float | None:
+    """An answer times the factor, less what is taken from it; None: one of them has no data."""
+    taken = [one[group].value if group in one else None for one in less]
+    if answer.value is None or None in taken:
+        return None
+    return answer.value * factor - sum(one for one in taken if one is not None)
 
 
 def _shares(
@@ -221,7 +229,7 @@ def _shares(
 
 
 def scored(item: Item, ratio: float | None, n: int) -> Scored:
-    """The points of a ratio: min(max, ratio * max / target).
+    """The points of a ratio: min(max, ratio * max / target); none below 0.
 
     >>> item = Item(id="3.3", vi="", en="", max=12, target=50, indicator="x")
     >>> scored(item, 50.0, 8).points, scored(item, 25.0, 8).points, scored(item, None, 0).points
@@ -229,11 +237,12 @@ def scored(item: Item, ratio: float | None, n: int) -> Scored:
     """
     if ratio is None:
         return _nothing(item)
-    return Scored(item, ratio, n, min(item.max, ratio * item.max / item.target))
+    return Scored(item, ratio, n, max(0.0, min(item.max, ratio * item.max / item.target)))
 
 
 def _nothing(item: Item) -> Scored:
-    why = item.missing or (f"the factor {item.factor} of the period is not stated" if item.factor else "nothing was counted")
+    counted = f"nothing was counted of {' or '.join(item.indicators)}" if item.less else "nothing was counted"
+    why = item.missing or (f"the factor {item.factor} of the period is not stated" if item.factor else counted)
     return Scored(item, None, 0, None, why)
 
 

@@ -51,6 +51,7 @@ def test_the_points_of_decision_766_are_a_hundred_in_five_groups() -> None:
         ("target = 95", "tarket = 95", "item.1.tarket: Extra inputs are not permitted"),
         ('indicator = "index766.2_1"', "", "item 2.1: say one of indicator, any, missing; it says none"),
         ('"index766.2_1"', '"index766.2_1"\nmissing = "why"', "it says indicator, missing"),
+        ('indicator = "index766.2_1"', 'missing = "why"\nless = "index766.5_4"', "item 2.1: less is taken from an indicator; it"),
         ('"index766.2_1"', '"index766.2_1"\nfactor = "1.4"', r'item 2.1: there is no \[factors."1.4"\]'),
         ('id = "2.1"', 'id = "3.1"', "item 3.1: there is no group '3'; there are 2"),
         ("from = 2025-07-01", "from = 2025-07-01\nto = 2025-06-30", "to = 2025-06-30 lies before from = 2025-07-01"),

@@ -162,7 +162,7 @@ def test_feedback_has_points_of_its_own_beside_dossiers_without_data(told: Store
 
 def test_what_lacks_data_says_so_and_is_neither_nought_nor_a_hundred(store: Store) -> None:
     found = items(store)
-    assert found["5.4"].why == "no events tell which dossiers were complained of or disliked"
+    assert found["5.4"].why == "nothing was counted of index766.2_1 or index766.5_4"
     assert found["5.2"].why == "nothing was counted"
     assert found["3.3"].why == "the factor 1.4 of the period is not stated"
     for missing in ("1", "3.1", "3.3", "5.2", "5.4"):
@@ -171,6 +171,32 @@ def test_what_lacks_data_says_so_and_is_neither_nought_nor_a_hundred(store: Stor
     points, most = total(list(found.values()))
     assert points is not None
     assert most == sum(one.item.max for one in found.values() if one.points is not None) < 100
+
+
+def test_satisfaction_is_what_is_neither_overdue_nor_disliked_among_what_could_be_disliked(store_url: str) -> None:
+    lives = [
+        life("A1", "A", 1, 10, 9, disliked=True),
+        life("A2", "A", 1, 5, 9, disliked=False),  # late
+        life("A3", "A", 1, 10, 9, disliked=False),
+        life("A4", "A", 1, 10, 9),  # nobody was asked
+        life("B1", "B", 1, 10, 9),
+    ]
+    events = sorted((e for some in lives for e in some), key=lambda e: str(e["time"]))
+    log = [record(beat(OCTOBER), 0, OCTOBER, partition=0)]
+    log += [record(e, n, to_ms(e["time"]) + 1, partition=0) for n, e in enumerate(events, 1)]
+    log.append(record(beat(OCTOBER + 31 * DAY), len(log), OCTOBER + 31 * DAY, partition=0))
+    made = real_store(store_url, "disliked")
+    count(pipeline(made, 1), log)
+    found = items(made)["5.4"]
+    assert (found.ratio, found.n) == (pytest.approx(80 - 100 / 3), 5)  # one of five is late, one of three disliked
+    assert found.points == pytest.approx(6 * (80 - 100 / 3) / 90)
+    assert items(made, by="agency", group="A")["5.4"].ratio == pytest.approx(75 - 100 / 3)
+    of_b = items(made, by="agency", group="B")["5.4"]
+    assert (of_b.ratio, of_b.points) == (None, None)
+
+
+def test_points_are_never_below_nought() -> None:
+    assert scored(Item(id="5.4", vi="", en="", max=6, target=90, indicator="x", less="y"), -10.0, 1).points == 0
 
 
 def test_a_ratio_exactly_at_the_threshold_gives_all_points_and_more_gives_no_more() -> None:
