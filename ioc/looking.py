@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class TimeToBreach:
     limits: Mapping[tuple[str, ...], int] = field(hash=False)
     measures: tuple[str, ...] = ("stock", "came", "went")
     names: tuple[str, ...] = ()
+    without: ClassVar[tuple[str, str]] = ("Không tăng", "Not growing")
+    """What people are told where there is no value."""
 
     @property
     def formula(self) -> str:

@@ -41,6 +41,8 @@ class Procedure(Strict):
     online: Annotated[float, Field(ge=0, le=1)]
     weight: Annotated[float, Field(ge=0)]
     department: str
+    automatic: bool = False
+    """Whether the portal answers by itself what comes online, at any hour."""
 
 
 class _Procedures(Strict):

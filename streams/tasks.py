@@ -97,6 +97,8 @@ def _open(rows: list[Contribution], dims: Dims, start: int, end: int | None, due
 
 
 BY = ((), ("department",), ("assigner",))
+SLOW = ("7d", "month", "quarter", "year")
+"""Windows of what is a handful in a week."""
 OWN = Legal("project's own", "2026-12-01")
 
 STREAM = Stream(
@@ -124,7 +126,7 @@ STREAM = Stream(
         Indicator("task.due_soon", "Nhiệm vụ sắp đến hạn", "Tasks due soon", "1",
                   "open and at most `due_soon_days` (3) working days before the due time", level=True, groupings=BY, legal=OWN),
         Indicator("task.on_time_share", "Tỷ lệ hoàn thành đúng hạn", "Share done on time", "%", "1 - done late / done",
-                  Ratio("late", "done", complement=True), groupings=BY, legal=OWN),
+                  Ratio("late", "done", complement=True), windows=SLOW, groupings=BY, legal=OWN),
     ),
     data_files=(RULES, DATA / "calendar.toml"),
     reads=rules,

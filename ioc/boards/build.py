@@ -103,10 +103,15 @@ class Builder:
             targets=_table(sql.tile(stream, indicator)),
             options=StatOptions(reduceOptions=Reduce(fields=""), textMode="value_and_name", text=Sizes(titleSize=14)),
             fieldConfig=StatFields(
-                defaults=Defaults(unit=unit, decimals=decimals, noValue=self.words.no_data, color=_fixed("blue")),
+                defaults=Defaults(unit=unit, decimals=decimals, noValue=self._without(indicator), color=_fixed("blue")),
                 overrides=self._until("value"),
             ),
         )
+
+    def _without(self, indicator: Indicator) -> str:
+        """What stands in the place of a value where there is none."""
+        said = getattr(indicator.value, "without", None)
+        return self.words.of(*said) if said else self.words.no_data
 
     def lines(self, stream: Stream, indicators: Sequence[Indicator]) -> LinePanel:
         """Indicators of one unit over time; the threshold of an alert is drawn where the line is of a group it judges."""

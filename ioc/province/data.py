@@ -29,7 +29,7 @@ class Agency:
 @dataclass(frozen=True)
 class Procedure:
     """An administrative procedure (thủ tục hành chính). `field`: lĩnh vực; `at`: "commune" or an agency code; `days`: working
-    days."""
+    days; `automatic`: the portal answers by itself what comes online, at any hour."""
 
     code: str
     name: str
@@ -41,6 +41,7 @@ class Procedure:
     level: str
     weight: float
     department: str
+    automatic: bool = False
 
 
 @dataclass(frozen=True)

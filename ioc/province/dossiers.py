@@ -80,19 +80,23 @@ class Desks:
             "service_level": procedure.level,
             "unit": place.unit,
         }
-        received = arrival
+        received, answered = arrival, online and procedure.automatic
         if online:
             steps.append(Step(arrival, "registered", about))
             about = {}
             accepted = self.hours.at(arrival) + MINUTE + int(rng.expovariate(1 / (50 * MINUTE)))
-            received = self.hours.moment(accepted) // SECOND * SECOND
+            received = arrival + 5 * SECOND if answered else self.hours.moment(accepted) // SECOND * SECOND
             luck = rng.random()
             if luck < 0.025:
                 steps.append(Step(received, "refused" if luck < 0.018 else "withdrawn", {}))
                 received = 0
         if received:
             steps.append(Step(received, "received", about | {"due_at": self.hours.due(received, procedure.days)}))
-            Work(rng, self.hours, self.shortages, steps, agency, procedure).run(online)
+            if answered:
+                done = received + rng.randint(20, 900) * SECOND
+                steps += (Step(done, "completed", {}), Step(done + rng.randint(1, 30) * SECOND, "returned", {}))
+            else:
+                Work(rng, self.hours, self.shortages, steps, agency, procedure).run(online)
         limit, dossier = arrival + LIFE, f"{agency.short}-{date}-{number:04}"
         service = Service(self._seed, dossier, procedure, online)
         return Life(dossier, [service.told(step) for step in steps if step.time < limit])

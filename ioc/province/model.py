@@ -11,6 +11,7 @@ True
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from heapq import heappop, heappush, merge
@@ -24,9 +25,10 @@ from ioc.province.incidents import chance, dice
 from ioc.province.life import ENDS, Step
 from ioc.province.ran import LONG, Radio
 from ioc.province.text import DOSSIER, RAN, Outgoing, changed, event_of
-from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor, local_day
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor, iso, local_day
 from ioc.vocabulary import Stream, Told
 from schemas import Contract
+from schemas.feed import FeedStated
 
 __all__ = ["TOPICS", "Outgoing", "Province"]
 
@@ -38,6 +40,8 @@ DELAYED = 0.004
 """Share of live dossier events that a desk sends late."""
 REPEATED = 0.002
 """Share of live dossier events that a desk sends twice."""
+LOSING = 0.02
+"""Share of days of a source of which an event or a few never arrive."""
 BEHIND = 10 * MINUTE
 """A feed further behind than this fills the gap with long measurement periods."""
 DOSSIER_RATE = 0.05
@@ -101,14 +105,37 @@ class Province:
                 before = list(self._sent(stream.contract, stream.stock(self._chance, local_day(first)), 0, first))
                 due = first - len(before)  # a millisecond apart: a feed that is cut off goes on where it was
                 found.append(one._replace(due_ms=due + number) for number, one in enumerate(before))
-            found.append(self._of(stream.contract, stream.demo, max(first, since), until))
+            found.append(self._of(stream.contract, stream.demo, first, max(first, since), until))
         return found
 
-    def _of(self, contract: Contract, demo: Demo, since: int, until: int | None) -> Iterator[Outgoing]:
-        for day in count(local_day(since)):
-            if until is not None and day * DAY - OFFSET >= until:
+    def _of(self, contract: Contract, demo: Demo, first: int, since: int, until: int | None) -> Iterator[Outgoing]:
+        """The events of [since, until) of a stream told from `first` on; after each whole day its sources state how many."""
+        begin, ended = local_day(since), list[Told]()
+        if begin - 1 >= local_day(first + DAY - 1):
+            ended = list(demo(self._chance, begin - 1))
+        for day in count(begin):
+            start = day * DAY - OFFSET
+            if until is not None and start >= until:
                 return
-            yield from self._sent(contract, demo(self._chance, day), since, until)
+            told = list(demo(self._chance, day))
+            sent = [
+                self._sent(contract, told, since, until),
+                self._sent(FeedStated, self._stated(contract, day - 1, ended), since, until),
+            ]
+            yield from merge(*sent, key=attrgetter("due_ms"))
+            ended = told if start >= first else []
+
+    def _stated(self, contract: Contract, day: int, told: Iterable[Told]) -> Iterator[Told]:
+        """How many events each source says it emitted on a day, some minutes after its end; of some it is not heard."""
+        end = (day + 1) * DAY - OFFSET
+        for source, events in sorted(Counter(one.source for one in told).items()):
+            lost = (
+                int(3 * self._chance("lost", contract.event_type, source, day) + 1)
+                if self._chance("loses", contract.event_type, source, day) < LOSING
+                else 0
+            )
+            data = {"feed": source, "since": iso(end - DAY), "until": iso(end), "events": events + lost}
+            yield Told(end + 5 * MINUTE, source, f"{contract.event_type}/{source}/{day}", data)
 
     def _sent(self, contract: Contract, told: Iterable[Told], since: int, until: int | None) -> Iterator[Outgoing]:
         for one in sorted(told, key=attrgetter("time")):

@@ -20,7 +20,7 @@ from ioc.catalog import load
 from ioc.events.exact_lane import Reject, exact
 from ioc.province.data import communes, departments, procedures, sites
 from ioc.province.model import DOSSIER, RAN, STOCK, Outgoing, Province
-from ioc.times import DAY, HOUR, MINUTE, OFFSET, PROVINCE, SECOND, from_datetime, local_day, to_datetime, to_ms
+from ioc.times import DAY, HOUR, MINUTE, OFFSET, PROVINCE, SECOND, from_datetime, iso, local_day, to_datetime, to_ms
 from ioc.units.reading import tree
 from schemas import contracts
 from schemas.dossier import STATES
@@ -100,8 +100,10 @@ def test_lives_follow_the_states_of_the_national_portal() -> None:
 
 
 def test_desks_work_in_office_hours_only() -> None:
-    hours = calendar()
+    hours, automatic = calendar(), {procedure.code for procedure in procedures() if procedure.automatic}
     for steps in lives().values():
+        if steps[0]["procedure"] in automatic and steps[0]["channel"] == "online":
+            continue
         for step in steps:
             if step["state"] in ("received", "processing", "supplement", "completed", "refused"):
                 clock = to_datetime(step["time"], PROVINCE).strftime("%H:%M:%S")
@@ -124,6 +126,17 @@ def test_desks_work_in_office_hours_only() -> None:
 )
 def test_due_times_skip_weekends_and_holidays(received: tuple[str, str], days: int, due: tuple[str, str]) -> None:
     assert to_datetime(calendar().due(local(*received), days), PROVINCE) == to_datetime(local(*due), PROVINCE)
+
+
+def test_what_the_portal_answers_by_itself_is_done_within_the_hour_on_days_off_too() -> None:
+    hours, automatic = calendar(), {procedure.code for procedure in procedures() if procedure.automatic}
+    own = [s for s in lives().values() if s[0]["procedure"] in automatic and s[0]["channel"] == "online"]
+    ended = [(s[0]["time"], s[-1]["time"]) for s in own if s[-1]["state"] == "returned"]
+    assert len(ended) > 0.9 * len(own)
+    assert all(until - since < HOUR for since, until in ended)
+    assert {local_day(until) for _, until in ended} >= {
+        d for d in range(local_day(NOW) - 30, local_day(NOW)) if not hours.works(d)
+    }
 
 
 def test_a_supplement_moves_the_due_time_by_the_pause() -> None:
@@ -245,14 +258,17 @@ def to_ms_of(event: Outgoing) -> int:
 
 @pytest.mark.parametrize("now", ["2026-06-10T13:17:00Z", "2026-06-18T13:17:00Z"])
 def test_from_when_a_past_begins_a_stream_tells_the_same_however_long_the_past_is(now: str) -> None:
-    """What was there before is told up to a midnight, what happens from it on; the second past begins on a day of snapshots."""
+    """What was there before is told up to a midnight, what happens from it on; the second past begins on a day of snapshots.
+
+    Of the day before, which the shorter past does not have, its sources state nothing."""
+    begin = (to_ms(now) - 3 * DAY - STOCK + OFFSET) // DAY * DAY - OFFSET
     groups, anchor = [stream for stream in load().streams if stream.stock], to_ms(now)
 
     def told(days: int) -> set[tuple[int, bytes]]:
         province = Province(7, anchor, days * DAY, bad=0, streams=groups)
-        return {(event.time_ms, event.value) for events in province.others(0, anchor) for event in events}
+        sent = {(event.time_ms, event.value) for events in province.others(0, anchor) for event in events}
+        return {(at, value) for at, value in sent if f'"until": "{iso(begin)}"'.encode() not in value}
 
-    begin = (anchor - 3 * DAY - STOCK + OFFSET) // DAY * DAY - OFFSET
     short, long = ({value for at, value in told(days) if at >= begin} for days in (3, 90))
     assert len(short) > 1_000
     assert short == long
