@@ -6,8 +6,10 @@ refused instead of being guessed. Attributes are as CloudEvents has them: broker
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as made
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from unicodedata import normalize
@@ -115,10 +117,27 @@ class Limit:
 
 @dataclass(frozen=True)
 class NamedLimits:
-    """`data.<field>` is a list of {name, unit, value}; names in `table` must keep its unit and range (else `unit_mismatch`)."""
+    """`data.<field>` is a list of {name, unit, value}; names in `table` must keep its unit and range (else `unit_mismatch`).
+
+    A name with a further part (`DRB.UEThpDl.5QI9`) is one of the table's, too. Without a value there may be no unit.
+    `attempts`: the name of what is tried, by that of what succeeds: with the same further part, no more succeeds than is tried.
+    """
 
     field: str
     table: Mapping[str, Limit]
+    attempts: Mapping[str, str] = made(default_factory=dict)
+
+    @property
+    def pattern(self) -> str:
+        """What begins with a name of the table, which is the first group."""
+        return rf"^({'|'.join(map(re.escape, sorted(self.table, reverse=True)))})(?:\.|$)"
+
+    def attempted(self, name: str) -> str | None:
+        """The name of the attempts among which the successes of this name are, if it is one of successes."""
+        for success, attempt in self.attempts.items():
+            if name == success or name.startswith(f"{success}."):
+                return attempt + name[len(success) :]
+        return None
 
 
 @dataclass(frozen=True)

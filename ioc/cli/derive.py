@@ -7,6 +7,7 @@ same bytes: nothing here reads a clock or depends on an order that is not sorted
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,12 @@ def _add_units(schema: dict[str, Any], limits: NamedLimits, data: str) -> None:
     items = schema["$defs"][data]["properties"][limits.field]["items"]["$ref"].rpartition("/")[2]
     schema["$defs"][items]["allOf"] = [
         {
-            "if": {"properties": {"name": {"const": name}}},
+            "if": {"properties": {"name": {"pattern": rf"^{re.escape(name)}(\.|$)"}}},
             "then": {
                 "description": limit.meaning,
-                "properties": {"unit": {"const": limit.unit}, "value": {"minimum": limit.low, "maximum": limit.high}},
+                "properties": {"value": {"minimum": limit.low, "maximum": limit.high}},
+                "if": {"properties": {"value": {"type": "null"}, "unit": {"type": "null"}}},
+                "else": {"properties": {"unit": {"const": limit.unit}}, "required": ["unit"]},
             },
         }
         for name, limit in limits.table.items()

@@ -5,6 +5,7 @@ The checks may only be stricter than the model: what fails one goes to pydantic 
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
@@ -218,8 +219,8 @@ def _limits(contract: Contract, field: str) -> tuple[pl.Expr, ...]:
     if contract.limits is None or contract.limits.field != field:
         return ()
     table = contract.limits.table
-    name, value, unit = pl.col("name"), pl.col("value"), pl.col("unit")
-    known = name.is_in(list(table))
+    name, value, unit = pl.col("name").str.extract(contract.limits.pattern), pl.col("value"), pl.col("unit")
+    known = name.is_not_null()
     units = {n: limit.unit for n, limit in table.items()}
     lows = {n: float(limit.low) for n, limit in table.items()}
     highs = {n: float(limit.high) for n, limit in table.items()}
@@ -228,7 +229,23 @@ def _limits(contract: Contract, field: str) -> tuple[pl.Expr, ...]:
         & (value >= name.replace_strict(lows, default=None, return_dtype=pl.Float64))
         & (value <= name.replace_strict(highs, default=None, return_dtype=pl.Float64))
     )
-    return ((~known | right).fill_null(False),)
+    nothing = value.is_null() & unit.is_null()
+    return ((~known | nothing | right).fill_null(False),)
+
+
+def too_many(contract: Contract, items: pl.LazyFrame) -> pl.Series:
+    """The rows (`_i`) of exploded items in which more succeeds than was tried."""
+    limits = contract.limits
+    assert limits is not None
+    tried = pl.coalesce(
+        pl.when(pl.col("name").str.contains(rf"^{re.escape(success)}(?:\.|$)")).then(
+            pl.lit(attempt) + pl.col("name").str.slice(len(success))
+        )
+        for success, attempt in limits.attempts.items()
+    )
+    successes = items.select("_i", "value", name=tried).drop_nulls()
+    both = successes.join(items.select("_i", "name", tries="value").drop_nulls(), on=["_i", "name"])
+    return both.filter(pl.col("value") > pl.col("tries")).collect()["_i"]
 
 
 def _fits(contract: Contract) -> list[pl.Expr]:

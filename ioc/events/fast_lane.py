@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from ioc.events.arrow_schema import Shape
+from ioc.events.arrow_schema import Shape, too_many
 from ioc.events.digest import digest
 from ioc.events.normal import in_nfc
 from ioc.events.packed import MOST, packed
@@ -58,6 +58,8 @@ def parse(shape: Shape, indices: Sequence[int], values: Sequence[bytes] | pa.Arr
     for name, inner in shape.lists.items():
         items = raw.lazy().filter(pl.col(name).list.len() > 0).select("_i", name).explode(name).unnest(name)
         bad = items.filter(~pl.all_horizontal(inner)).collect()["_i"]
+        if shape.contract.limits is not None and shape.contract.limits.field == name and shape.contract.limits.attempts:
+            bad = pl.concat([bad, too_many(shape.contract, items)])
         if len(bad):
             good = good.with_columns(pl.col("ok") & ~pl.col("_i").is_in(bad.implode()))
     passed = good["ok"]
