@@ -27,7 +27,7 @@ PARTITIONS = 2
 def log(stream: Stream, days: int) -> list[Record]:
     """What the demo sends of a stream in so many days, and of what was there before; each is received when it is sent."""
     province = Province(7, END, days * DAY, bad=0, streams=[stream])
-    sent = list(merge(*province.others(0, END), key=attrgetter("due_ms")))
+    sent = [one for one in merge(*province.others(0, END), key=attrgetter("due_ms")) if one.topic == stream.topic]
     offsets, records = [1] * PARTITIONS, list[Record]()
     for event in sent:
         partition = brute.partition_of(event.key, PARTITIONS)
