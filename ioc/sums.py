@@ -9,6 +9,7 @@ Measures = tuple[int, ...]
 """Integers of one contribution, scaled by the declared unit."""
 Matrix = NDArray[np.int64]
 """Summed measures, shape (rows, measures)."""
+Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 

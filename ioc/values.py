@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ioc.covering import Chain, Coverage, Covered, Due, Measured
 from ioc.looking import NO_LIMIT, Limited, Needed, Silent, Terms, TimeToBreach
-from ioc.sums import Floats, Matrix, Measures, over, scaled
+from ioc.sums import Floats, Ints, Matrix, Measures, over, scaled
 
 __all__ = [
-    "NO_LIMIT", "Count", "Floats", "Limited", "Matrix", "Mean", "Measures", "Needed", "Quantiles", "Ratio", "Silent", "Terms",
-    "TimeToBreach", "Value", "Within", "limited", "within",
+    "NO_LIMIT", "Chain", "Count", "Coverage", "Covered", "Due", "Floats", "Limited", "Matrix", "Mean", "Measured", "Measures",
+    "Needed", "Quantiles", "Ratio", "Silent", "Terms", "TimeToBreach", "Value", "Within", "completed", "due", "within",
 ]  # fmt: skip
 
 
@@ -195,14 +197,27 @@ class Within:
         return value, value, value
 
 
-Value = Count | Ratio | Mean | Quantiles | Within | Terms | Silent | Limited
+Value = Count | Ratio | Mean | Quantiles | Within | Terms | Silent | Limited | Measured
 
 
-def limited(value: Value, sums: Matrix, limits: Sequence[int] | None = None) -> Matrix:
-    """The sums as `bounds` takes them. `limits`: of each row; without, they are 0, which sums of nothing never exceed."""
-    if not isinstance(value, Limited):
+def completed(value: Value, sums: Matrix, beside: Sequence[int] | Ints | None = None) -> Matrix:
+    """The sums as `bounds` takes them. `beside`: the limit of each row, or what is due; without, it is 0: sums of nothing never
+    exceed it, and nothing is due."""
+    if not isinstance(value, Limited | Measured):
         return sums
-    return np.column_stack([sums, np.zeros(len(sums), np.int64) if limits is None else np.array(limits, np.int64)])
+    return np.column_stack([sums, np.zeros(len(sums), np.int64) if beside is None else np.array(beside, np.int64)])
+
+
+def due(value: Measured, groups: NDArray[np.bool_], of: Ints, begins: Ints, ends: Ints) -> Ints:
+    """The seconds that are due of each row. `groups`: which leaves each group has, shape (groups, leaves); `of`: the group of
+    each row; `begins`, `ends`: its window (ms)."""
+    windows, instants = np.unique(np.column_stack([begins, ends]), axis=0, return_inverse=True)
+    seconds = value.due.seconds(windows[:, 0], windows[:, 1])
+    found = np.zeros(len(of), np.int64)
+    for group in np.unique(of):
+        rows = of == group
+        found[rows] = seconds[groups[group]].sum(axis=0)[instants.reshape(-1)[rows]]
+    return found
 
 
 def within(value: Value, window: str, sums: Matrix) -> Matrix:

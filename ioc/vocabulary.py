@@ -11,15 +11,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ioc.errors import DeclarationError
 from ioc.folds import Contribution, Contributions, Fold, Lifecycle, Part, told, told_apart
 from ioc.rules import ALL, PERIODS, Above, Dims, Legal, Look, above
+from ioc.sums import Ints
 from ioc.times import DAY, MINUTE
 from ioc.values import (  # fmt: skip
     NO_LIMIT,
+    Chain,
     Count,
+    Coverage,
+    Covered,
+    Due,
     Limited,
     Mean,
+    Measured,
     Measures,
     Needed,
     Quantiles,
@@ -29,6 +37,7 @@ from ioc.values import (  # fmt: skip
     TimeToBreach,
     Value,
     Within,
+    due,
 )
 from schemas import Contract
 
@@ -36,14 +45,29 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Contribution", "Contributions", "Count",
-    "Dims", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures", "Needed", "Part", "Quantiles",
-    "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Told", "Within", "above", "told", "told_apart",
+    "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Chain", "Contribution", "Contributions",
+    "Count",
+    "Coverage", "Covered", "Dims", "Due", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures",
+    "Needed", "Part", "Quantiles", "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Told", "Value", "Within",
+    "above", "told", "told_apart",
 ]  # fmt: skip
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
-UNITS = (*THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc", "°C")
+UNITS = (
+    *THINGS,
+    "%",
+    "kbit/s",
+    "dBm",
+    "ngày",
+    "giây",
+    "giờ làm việc",
+    "hồ sơ/giờ làm việc",
+    "hồ sơ/ngày làm việc",
+    "°C",
+    "lần/giây",
+    "bit/J",
+)
 """All units an indicator may have; a new one is drawn as `ioc.boards.units.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", *PERIODS)
 UNKNOWN = "?"
@@ -89,6 +113,19 @@ class Indicator:
         fixed = (tuple(name for name, value in zip(dimensions, group, strict=True) if value != ALL) for group in groups)
         return [self.value.limits.get(names, NO_LIMIT) for names in fixed]
 
+    def beside(self, groups: Sequence[Dims], dimensions: Sequence[str], of: Ints, begins: Ints, ends: Ints) -> Ints | None:
+        """What stands beside the sums of each row, where the value takes it: the limit of its group (the `of`-th), or the seconds
+        that are due of it in its window [begin, end) (ms)."""
+        if isinstance(self.value, Measured):
+            leaves = np.array(self.value.due.leaves(), object).reshape(-1, len(dimensions))
+            own = np.ones((len(groups), len(leaves)), bool)
+            for n, values in enumerate(zip(*groups, strict=True)):
+                asked = np.array(values, object)[:, None]
+                own &= (asked == ALL) | (asked == leaves[None, :, n])
+            return due(self.value, own, of, begins, ends)
+        limits = self.limits(groups, dimensions)
+        return None if limits is None else np.array(limits, np.int64)[of]
+
     def __post_init__(self) -> None:
         unknown = [w for w in self.windows if w not in WINDOWS]
         if unknown:
@@ -108,6 +145,8 @@ class Indicator:
                 raise DeclarationError(
                     f"{self.name}: declare looks, and a limit of 0 or more for each of its groupings {lacking}"
                 )
+        if isinstance(self.value, Measured) and self.level:
+            raise DeclarationError(f"{self.name}: what is due is due in a window; declare level=False")
         if isinstance(self.value, Within) and (self.level or set(self.windows) - set(self.value.windows)):
             raise DeclarationError(
                 f"{self.name}: it is told of {', '.join(self.value.windows)}: declare windows of these, no level"

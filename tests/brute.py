@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests import brute_feeds
+from tests import brute_feeds, brute_kpis
 from tests.brute_dossiers import EDGES, ENDS, LEVELS, ORDER, Event, Rows, contributions, in_order, levels, state_before
 from tests.brute_worktime import ms
 
@@ -243,16 +243,21 @@ def minus(after: Rows, before: Mapping[Any, tuple[int, ...]]) -> Rows:
 
 
 def radio(event: Event) -> Rows:
-    """The rows of one measurement event."""
-    data, at = event["data"], ms(event["time"])
+    """The rows of one measurement event: they belong to the windows in which its period ends."""
+    data = event["data"]
     dims, seconds = (data["site"], data["cell"]), data["period_s"]
+    at = ms(event["time"]) + 1_000 * seconds - 1
     rows: Rows = {}
     if data.get("suspect"):
         rows["ran.suspect_seconds", dims, at] = (seconds,)
     for measurement in data["measurements"]:
-        if measurement["name"] in COUNTERS and not data.get("suspect"):
+        if measurement["name"] in COUNTERS and measurement.get("value") is not None and not data.get("suspect"):
             indicator, _, scale = COUNTERS[measurement["name"]]
             rows.setdefault((indicator, dims, at), (round(measurement["value"] * scale) * seconds, seconds, 1))
+            if measurement["name"] == "RRU.PrbTotDl":
+                rows["ran.coverage", dims, at] = (seconds, 1)
+    if not data.get("suspect"):
+        rows |= {(name, dims, at): measures for name, measures in brute_kpis.rows(data).items()}
     if data.get("rat") is not None:
         rows["ran.nr_share", dims, at] = (seconds if data["rat"] == "NR" else 0, seconds, 1)
     return rows

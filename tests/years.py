@@ -6,10 +6,12 @@ The contributions are the brute force's; sums and values are made here, with no 
 from __future__ import annotations
 
 import random
+import tomllib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from math import ceil, isclose
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,17 +21,18 @@ from ioc.asking import read
 from ioc.catalog import Catalog
 from ioc.store.clickhouse import Store
 from ioc.vocabulary import Stream
-from tests import brute_feeds, brutes
+from tests import brute_feeds, brute_kpis, brutes
 from tests.brute import COUNTERS, EDGES, MINUTE
 from tests.brutes import Row
 from tests.counting import CATALOG
 from tests.rolled import RESTATE, STEPS, begin
 
+DATA = Path(__file__).parents[1] / "streams" / "data"
 STREAMS = [stream.name for stream in CATALOG.streams]
 MEANS = {name: scale for name, _, scale in COUNTERS.values()} | brutes.table("MEANS", STREAMS)
 SHARES = {
     "dossier.online_share": False, "dossier.on_time_share": True, "dossier.conformance": True, "ran.nr_share": False,
-    "feed.correct": True, "feed.complete": False, "feed.clean": True,
+    "ran.registration": False, "feed.correct": True, "feed.complete": False, "feed.clean": True,
 } | brutes.table("SHARES", STREAMS)  # fmt: skip
 """Whether the share is of the others."""
 ADDS = {name for stream in STREAMS for name in getattr(brutes.of(stream), "ADDS", ())}
@@ -104,8 +107,23 @@ INDEX = {
 """What the index of Decision 766 makes of part and whole of a period; the others are shares."""
 
 
-def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told:
+REGISTRY = {site: count for site, _, _, _, count in tomllib.loads((DATA / "sites.toml").read_text(encoding="utf-8"))["sites"]}
+"""Cells by site, each with periods of a quarter of an hour."""
+
+
+def due(indicator: str, group: Sequence[str], window: str | None, until: int) -> int:
+    """The seconds that are due of a group (site, cell) in a window, where that is asked."""
+    if indicator not in brute_kpis.BOUNDED or window is None:
+        return 0
+    site, cell = group
+    cells = sum(REGISTRY.values()) if site == "*" else REGISTRY.get(site, 0) if cell == "*" else 1
+    return cells * brute_kpis.due(900, [(0, 1 << 40)], begin(window, until) // 1_000, until // 1_000)
+
+
+def told(indicator: str, sums: Sequence[int], window: str | None = None, due: int = 0) -> Told:
     """What the sums of measures say; no sums are zeros."""
+    if indicator in brute_kpis.BOUNDED:
+        return Told(*brute_kpis.bounded(indicator, sums, due))
     if indicator.startswith("index766."):
         at = 2 * PERIODS.index(window or "")
         part, whole = sums[at : at + 2] or (0, 0)
@@ -113,6 +131,10 @@ def told(indicator: str, sums: Sequence[int], window: str | None = None) -> Told
         return Told(value, value, value, whole)
     if indicator in HISTOGRAMS:
         return _median(sums, HISTOGRAMS[indicator])
+    if indicator in brute_kpis.RATES:
+        part, whole, n = sums or (0, 0, 0)
+        value = part / whole * brute_kpis.RATES[indicator] if whole else None
+        return Told(value, value, value, n)
     if indicator not in SHARES and indicator not in MEANS:
         count = sums[0] if sums else 0
         return Told(count, count, count, count)
@@ -163,7 +185,8 @@ def judge_reader(store: Store, catalog: Catalog, stream: Stream, sums: Sums, ins
             answers = read.value(store, catalog, indicator.name, at, window, by=grouping)
             found = {tuple(a.dims[d] for d in stream.dimensions): Told(a.value, a.lo, a.hi, a.n) for a in answers}
             for group in found.keys() | wanted.keys():
-                expected = told(indicator.name, wanted.get(group, ()), window)
+                owed = due(indicator.name, group, window, until)
+                expected = told(indicator.name, wanted.get(group, ()), window, owed)
                 assert same(found.get(group, told(indicator.name, (), window)), expected), (indicator.name, window, group, at)
                 compared += 1
     return compared
@@ -190,7 +213,8 @@ def judge_rolled(store: Store, stream: Stream, sums: Sums, instants: Sequence[in
                     for group in {*latest, *first, *mine}:
                         found, first_value = rows.get(group, (told(name, (), window), told(name, (), window).value))
                         where = (name, window, group, at)
-                        then, now = told(name, first.get(group, ()), window), told(name, latest.get(group, ()), window)
+                        owed = due(name, group, window, at) if group in rows else 0
+                        then, now = (told(name, some.get(group, ()), window, owed) for some in (first, latest))
                         assert same(then._replace(value=first_value), then), where
                         assert same(found, now) or (then != now and (indicator.level or at <= until - RESTATE)), where
                         compared += 1

@@ -21,7 +21,7 @@ from ioc.errors import WrongGeneration
 from ioc.store.clickhouse import Store, literal
 from ioc.times import floor, iso
 from ioc.units.tree import NONE
-from ioc.values import NO_LIMIT, Limited, Matrix, limited, within
+from ioc.values import NO_LIMIT, Limited, Matrix, Measured, completed, due, within
 from ioc.vocabulary import ALL, UNKNOWN, Stream
 
 if TYPE_CHECKING:
@@ -146,11 +146,12 @@ def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: S
     indicator = asked.indicator
     whole = {**dict.fromkeys(asked.stream.dimensions, ALL), **asked.asked_for, **dims}
     limits = indicator.limits([tuple(whole.values())], list(whole))
+    beside = _due(asked, whole) if isinstance(indicator.value, Measured) else limits
     matrix = within(indicator.value, asked.window, _matrix(asked, sums))
-    columns = [_number(column[0]) for column in indicator.value.bounds(limited(indicator.value, matrix, limits))]
+    columns = [_number(column[0]) for column in indicator.value.bounds(completed(indicator.value, matrix, beside))]
     names = indicator.value.names
     then = None if first is None else within(indicator.value, asked.window, _matrix(asked, first))
-    first_value = None if then is None else _number(indicator.value.bounds(limited(indicator.value, then, limits))[0][0])
+    first_value = None if then is None else _number(indicator.value.bounds(completed(indicator.value, then, beside))[0][0])
     compared = first is not None and asked.kind in ("latest", "first")
     empty = asked.until == 0
     return Answer(
@@ -171,6 +172,24 @@ def _answer(asked: Scope, dims: Mapping[str, str], sums: Sequence[int], first: S
         window=asked.window,
         notes=(*asked.notes, *_unlimited(asked, limits)),
     )
+
+
+def _due(asked: Scope, group: Mapping[str, str]) -> list[int]:
+    """The seconds that are due of a group, also of one of a rollup, in the window; none of all there ever was."""
+    value, names, joins = asked.indicator.value, asked.stream.dimensions, asked.joins.by_name
+    assert isinstance(value, Measured)
+    if asked.start is None:
+        return [0]
+    leaves = [dict(zip(names, leaf, strict=True)) for leaf in value.due.leaves()]
+    own = [
+        all(
+            wanted in (ALL, joins[name].group(leaf[joins[name].of]) if name in joins else leaf[name])
+            for name, wanted in group.items()
+        )
+        for leaf in leaves
+    ]
+    begin, end = np.array([asked.start]), np.array([asked.until])
+    return [int(due(value, np.array([own], bool), np.zeros(1, np.int64), begin, end)[0])]
 
 
 def _unlimited(asked: Scope, limits: Sequence[int] | None) -> Iterator[str]:

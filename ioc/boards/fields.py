@@ -30,6 +30,9 @@ Unit = Literal[
     "suffix: giờ",  # hours of work
     "suffix: hours",
     "suffix: °C",
+    "suffix: lần/giây",
+    "suffix: /s",
+    "suffix: bit/J",
     "Kbits",  # kbit/s; large ones are shown as Mbit/s
     "dBm",
     "s",  # a span in seconds, shown in the largest fitting unit

@@ -16,6 +16,13 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
     "hồ sơ/giờ làm việc": ("none", 1),
     "hồ sơ/ngày làm việc": ("none", 0),
     "°C": ("suffix: °C", 1),
+    "lần/giây": ("suffix: lần/giây", 5),
+    "bit/J": ("suffix: bit/J", 0),
 }
 """Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
-ENGLISH: dict[Unit, Unit] = {"suffix: ngày": "suffix: days", "suffix: giây": "suffix: seconds", "suffix: giờ": "suffix: hours"}
+ENGLISH: dict[Unit, Unit] = {
+    "suffix: ngày": "suffix: days",
+    "suffix: giây": "suffix: seconds",
+    "suffix: giờ": "suffix: hours",
+    "suffix: lần/giây": "suffix: /s",
+}

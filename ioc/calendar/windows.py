@@ -48,6 +48,14 @@ def window_start(window: str, at: int) -> int:
     return _period(window, _local_day(at - 1))[0]
 
 
+def begun(window: str, at: Ints) -> Ints:
+    """Where the windows that end at `at` begin; a level has none."""
+    if window == LEVEL:
+        return at
+    steps, of = np.unique(at, return_inverse=True)
+    return np.array([window_start(window, int(one)) for one in steps], np.int64)[of.reshape(-1)]
+
+
 def period_end(window: str, at: int) -> int:
     """The end (ms) of the calendar period that `at` lies in."""
     return _period(window, _local_day(at))[1]

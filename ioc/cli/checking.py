@@ -21,7 +21,7 @@ from ioc.counting.samples import fault
 from ioc.errors import IocError
 from ioc.importing.maps import load_map, shipped
 from ioc.store.tables import board_views
-from ioc.values import limited
+from ioc.values import completed
 
 CODE = (".py", ".pyc", ".pyi", ".so")
 LIBRARIES = tuple(
@@ -65,7 +65,7 @@ def declarations(package: str = "streams") -> list[str]:
             wrong += [found] if found else []
             wrong += _undeclared(f"stream {stream.name}", read, stream.data_files)
             for indicator in stream.indicators:
-                indicator.value.bounds(limited(indicator.value, np.zeros((1, len(indicator.value.measures)), np.int64)))
+                indicator.value.bounds(completed(indicator.value, np.zeros((1, len(indicator.value.measures)), np.int64)))
     except IocError as error:
         return [str(error)]
     return wrong

@@ -110,11 +110,15 @@ def provisional(stream: Stream, indicator: Indicator, found: Sequence[Opened], n
     """The rows of the open steps of one indicator. A row stands at the end of its step, but its window looks back from `now`: a
     board says what its title says."""
     groups = [g for one in found for g in one.groups]
-    limits = [indicator.limits(one.groups, stream.dimensions) for one in found]
     dims = pl.DataFrame(groups, schema=dict.fromkeys(dimensions(stream), pl.String), orient="row")
     ends = [floor(now - 1, size) + size for size in (size_of(stream, indicator, one.window) for one in found)]
     sizes = [len(one.groups) for one in found]
-    values = pl.concat([measured(indicator, one.window, one.sums, own) for one, own in zip(found, limits, strict=True)])
+    instants = [(window_start(one.window, end) if one.window != LEVEL else now) for one, end in zip(found, ends, strict=True)]
+    beside = [
+        indicator.beside(one.groups, stream.dimensions, np.arange(size), np.full(size, begin), np.full(size, now))
+        for one, begin, size in zip(found, instants, sizes, strict=True)
+    ]
+    values = pl.concat([measured(indicator, one.window, one.sums, own) for one, own in zip(found, beside, strict=True)])
     return dims.hstack(values).with_columns(
         window=pl.Series([one.window for one, n in zip(found, sizes, strict=True) for _ in range(n)], dtype=pl.String),
         at=pl.Series(np.repeat(ends, sizes), dtype=pl.Int64),

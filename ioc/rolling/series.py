@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from ioc.calendar.windows import LEVEL, Ints, changes, enters, leaves
-from ioc.values import Matrix, limited, within
+from ioc.calendar.windows import CALENDAR, LEVEL, Ints, begun, changes, enters, leaves
+from ioc.values import Matrix, Measured, completed, within
 from ioc.vocabulary import Dims, Indicator
 
 
 @dataclass(frozen=True)
 class Entries:
     """Panes summed by step: dimensions d0, d1, ... in `dims`; `at` and `known` = max(at, known), floored to the step (ms);
-    `sums` of shape (rows, measures). `dimensions`: their names, where the value has limits."""
+    `sums` of shape (rows, measures). `dimensions`: their names, where something stands beside the sums."""
 
     dims: pl.DataFrame
     at: Ints
@@ -30,7 +29,7 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
 
     `size`: the step (ms). Columns: d0, d1, ..., `at` (ms), those of `measured`, `first_value`, `first_n`; in order of groups and
     steps. A step has a row even if it makes no difference there: who knew less may have written one, and its write may still be
-    on its way.
+    on its way. So has each step of a calendar period of what is due, for more is due there.
     """
     names, groups = numbered(entries.dims)
     into = enters(entries.at, size)
@@ -43,25 +42,28 @@ def series(indicator: Indicator, window: str, size: int, entries: Entries, first
     parts = [(into, counts, 1, 0), (out, counts, -1, 0)]
     if len(late):  # behind the sums stands what a first final lacks of them
         parts += [(into, late, 1, width), (known, late, -1, width)]
-    measures = np.zeros((sum(len(rows) for _, rows, *_ in parts), 2 * width if len(late) else width), np.int64)
+    each = isinstance(indicator.value, Measured) and window in CALENDAR
+    every = np.arange(first + size, last + 1, size) if each else np.zeros(0, np.int64)
+    count = sum(len(rows) for _, rows, *_ in parts) + len(every) * len(names)
+    measures = np.zeros((count, 2 * width if len(late) else width), np.int64)
     end = 0
     for _, rows, sign, column in parts:
         begin, end = end, end + len(rows)
         measures[begin:end, column : column + width] = sign * entries.sums[rows[:, None], used]
     of, at, sums = changes(
-        np.concatenate([groups[rows] for _, rows, *_ in parts]),
-        np.concatenate([steps[rows] for steps, rows, *_ in parts]),
+        np.concatenate([*(groups[rows] for _, rows, *_ in parts), np.repeat(np.arange(len(names)), len(every))]),
+        np.concatenate([*(steps[rows] for steps, rows, *_ in parts), np.tile(every, len(names))]),
         measures,
         first,
         last,
     )
     full = np.zeros((len(sums), entries.sums.shape[1]), np.int64)
     full[:, used] = sums[:, :width]
-    limits = _limits(indicator, names, of, entries.dimensions)
-    now = then = measured(indicator, window, full, limits)
+    beside = indicator.beside(names.rows(), entries.dimensions, of, begun(window, at), at)
+    now = then = measured(indicator, window, full, beside)
     if len(late):
         full[:, used] -= sums[:, width:]
-        then = measured(indicator, window, full, limits)
+        then = measured(indicator, window, full, beside)
     frame = names[of].with_columns(at=pl.Series(at, dtype=pl.Int64)).hstack(now)
     return frame.with_columns(first_value=then["value"], first_n=then["n"])
 
@@ -77,16 +79,10 @@ def numbered(groups: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     return groups[rows], numbers
 
 
-def _limits(indicator: Indicator, groups: pl.DataFrame, of: Ints, dimensions: Dims) -> Sequence[int] | None:
-    """The limit of each row; `of`: its group."""
-    limits = indicator.limits(groups.iter_rows(), dimensions)
-    return None if limits is None else [limits[group] for group in of]
-
-
-def measured(indicator: Indicator, window: str, sums: Matrix, limits: Sequence[int] | None = None) -> pl.DataFrame:
+def measured(indicator: Indicator, window: str, sums: Matrix, beside: Ints | None = None) -> pl.DataFrame:
     """Columns value, lo, hi, n, and one for each further name (p90, ...); null where there is no value."""
     sums = within(indicator.value, window, sums)
-    columns = indicator.value.bounds(limited(indicator.value, sums, limits))
+    columns = indicator.value.bounds(completed(indicator.value, sums, beside))
     named = {name: columns[3 * i] for i, name in enumerate(indicator.value.names)}
     high = np.where(np.isposinf(columns[2]), np.nan, columns[2])  # an open bucket has no upper bound
     numbers = {"value": columns[0], "lo": columns[1], "hi": high, "n": indicator.value.n(sums)} | named

@@ -259,6 +259,7 @@ def entries(
                     np.maximum(steps, before),
                     held["k"].to_numpy(),
                     matrix(held["m"], len(indicator.value.measures)),
+                    stream.dimensions,
                 )
     return found
 
