@@ -46,10 +46,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL", "PERIODS", "THINGS", "UNITS", "UNKNOWN", "WINDOWS", "Above", "Board", "Chain", "Contribution", "Contributions",
-    "Count",
-    "Coverage", "Covered", "Dims", "Due", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean", "Measures",
-    "Needed", "Part", "Quantiles", "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach", "Told", "Value", "Within",
-    "above", "told", "told_apart",
+    "Count", "Coverage", "Covered", "Dims", "Due", "Fold", "Indicator", "Legal", "Lifecycle", "Limited", "Look", "Mean",
+    "Measured", "Measures", "Needed", "Part", "Quantiles", "Ratio", "Rollup", "Silent", "Stream", "Terms", "TimeToBreach",
+    "Told", "Value", "Within", "above", "told", "told_apart",
 ]  # fmt: skip
 
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")

@@ -115,7 +115,17 @@ STREAM = Stream(
         names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell")},
         tiles=("ran.dl_throughput", "ran.ul_throughput", "ran.rsrp", "ran.prb_used", "ran.nr_share"),
         rankings=(("ran.prb_used", "site"), ("ran.dl_throughput", "site")),
-        lines=(("ran.dl_throughput", "ran.ul_throughput"), ("ran.prb_used", "ran.nr_share"), ("ran.rsrp",)),
+        lines=(("ran.dl_throughput", "ran.ul_throughput"), ("ran.prb_used",), ("ran.nr_share",), ("ran.rsrp",)),
         overview_tiles=("ran.dl_throughput", "ran.nr_share"),
+    ),
+    more_boards=(
+        Board(
+            "kpi5g", "Chỉ số 5G", "5G KPIs",
+            tiles=("ran.accessibility", "ran.handover", "ran.drb_retainability", "ran.cell_throughput", "ran.energy_efficiency",
+                   "ran.coverage"),
+            rankings=(("ran.drb_retainability", "site"), ("ran.cell_throughput", "site")),
+            lines=(("ran.accessibility",), ("ran.handover",), ("ran.coverage",)),
+            overview_tiles=("ran.accessibility",),
+        ),
     ),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from ioc.boards import groups, sql
 from ioc.boards.fields import (
     BarDefaults,
     BarFields,
+    BelowProperty,
     CellDefaults,
     CellFields,
     CellOptions,
@@ -19,6 +20,8 @@ from ioc.boards.fields import (
     Colour,
     DataLink,
     Defaults,
+    FilledProperty,
+    HiddenProperty,
     LineCustom,
     LineDefaults,
     LineFields,
@@ -38,8 +41,9 @@ from ioc.boards.fields import (
     Unit,
     UnitProperty,
     ValueMapping,
+    WideProperty,
     WidthProperty,
-)
+)  # fmt: skip
 from ioc.boards.panels import (
     BarOptions,
     BarPanel,
@@ -56,12 +60,14 @@ from ioc.boards.units import ENGLISH, UNITS
 from ioc.boards.words import Words
 from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
-from ioc.vocabulary import Count, Indicator, Ratio, Stream
+from ioc.vocabulary import Count, Indicator, Measured, Ratio, Stream
 
 RANKED = 15
 """Groups of a ranking at most: more cannot be read from across a room."""
 AHEAD = 5
 """Coming working days that are shown at most."""
+BAND = 25
+"""Per cent of the colour with which what lies between bounds is filled."""
 LETTER = 9
 """Pixels of a letter in the heading of a table."""
 NOWHERE = GridPos(x=0, y=0, w=24, h=1)
@@ -100,11 +106,11 @@ class Builder:
             title=self.title(indicator),
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(sql.tile(stream, indicator)),
+            targets=_table(sql.tile(stream, indicator, self.words)),
             options=StatOptions(reduceOptions=Reduce(fields=""), textMode="value_and_name", text=Sizes(titleSize=14)),
             fieldConfig=StatFields(
                 defaults=Defaults(unit=unit, decimals=decimals, noValue=self._without(indicator), color=_fixed("blue")),
-                overrides=self._until("value"),
+                overrides=self._until("value", bounds=isinstance(indicator.value, Measured)),
             ),
         )
 
@@ -129,7 +135,7 @@ class Builder:
             id=panel_id("lines " + " ".join(i.name for i in indicators)),
             title=f"{' · '.join(titles) if len(titles) < 3 else next(iter(titles)) + ', ...'} {self.words.over_time}",
             gridPos=NOWHERE,
-            targets=(Target(queryType="timeseries", format=0, rawSql=sql.lines(stream, titles)),),
+            targets=(Target(queryType="timeseries", format=0, rawSql=sql.lines(stream, titles, self.words)),),
             fieldConfig=LineFields(
                 defaults=LineDefaults(
                     unit=unit,
@@ -137,9 +143,20 @@ class Builder:
                     max=None if unit != "percent" or any(_beyond(i) for i in indicators) else 100,
                     color=Color(mode="palette-classic"),
                     custom=custom,
-                )
+                ),
+                overrides=tuple(o for title, i in titles.items() for o in self._band(title, i)),
             ),
         )
+
+    def _band(self, title: str, indicator: Indicator) -> tuple[Override, ...]:
+        """What lies between the bounds is filled, without lines of its own."""
+        _, *ends = sql.drawn(title, indicator, self.words)
+        if not ends:
+            return ()
+        (_, low), (_, high) = ends
+        bare = (WideProperty(value=0), FilledProperty(value=0), HiddenProperty())
+        band = (WideProperty(value=0), FilledProperty(value=BAND), BelowProperty(value=low), HiddenProperty())
+        return _override(low, *bare), _override(high, *band)
 
     def ranking(self, stream: Stream, indicator: Indicator, dimension: str) -> BarPanel:
         """The highest groups; those above the threshold of the indicator's alert are red."""
@@ -266,10 +283,13 @@ class Builder:
             ),
         )
 
-    def _until(self, shown: str) -> tuple[Override, ...]:
-        """The time a row counts to is the name of its value: Grafana would draw a field of its own as large as the value."""
-        name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}")
-        return _override(shown, name), _override("until", UnitProperty(value=CLOCK))
+    def _until(self, shown: str, bounds: bool = False) -> tuple[Override, ...]:
+        """The time a row counts to is the name of its value: Grafana would draw a field of its own as large as the value. So are
+        the bounds."""
+        more = " · ${__data.fields.bounds}" if bounds else ""
+        name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}{more}")
+        also = (_override("bounds", NameProperty(value=self.words.between)),) if bounds else ()
+        return _override(shown, name), _override("until", UnitProperty(value=CLOCK)), *also
 
     def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
         unit, decimals = UNITS[indicator.unit]

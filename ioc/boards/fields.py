@@ -244,8 +244,48 @@ class WidthProperty(Part):
     value: int
 
 
+class WideProperty(Part):
+    """How wide the field's line is drawn (lines)."""
+
+    id: Literal["custom.lineWidth"] = "custom.lineWidth"
+    value: int
+
+
+class FilledProperty(Part):
+    """How strongly the area below the field's line is filled (lines)."""
+
+    id: Literal["custom.fillOpacity"] = "custom.fillOpacity"
+    value: int
+
+
+class BelowProperty(Part):
+    """The field down to which the area below the line is filled: a band (lines)."""
+
+    id: Literal["custom.fillBelowTo"] = "custom.fillBelowTo"
+    value: str
+
+
+class Hidden(Part):
+    """Where a field is not shown."""
+
+    legend: bool = True
+    tooltip: bool = False
+    viz: bool = False
+
+
+class HiddenProperty(Part):
+    """Where the field is not shown (lines)."""
+
+    id: Literal["custom.hideFrom"] = "custom.hideFrom"
+    value: Hidden = Hidden()
+
+
 Property = Annotated[
     UnitProperty
+    | WideProperty
+    | FilledProperty
+    | BelowProperty
+    | HiddenProperty
     | DecimalsProperty
     | NameProperty
     | ColorProperty

@@ -14,7 +14,7 @@ from ioc.calendar.windows import LEVEL
 from ioc.store.clickhouse import literal
 from ioc.store.views import LAST, summed
 from ioc.times import SECOND
-from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Needed, Stream, Terms
+from ioc.vocabulary import ALL, UNKNOWN, Count, Indicator, Measured, Needed, Stream, Terms
 
 NAME = 36
 """Letters of a name at most: Grafana draws no more of it than fit beside the bars, and leaves out the beginning."""
@@ -64,21 +64,37 @@ def _value(indicator: Indicator) -> str:
     return "ifNull(sum(value), 0)" if _is_sum(indicator) else "max(value)"
 
 
-def tile(stream: Stream, indicator: Indicator) -> str:
-    """One row: the value now, and the instant it counts to; no value while nothing comes in."""
+def _between(words: Words) -> str:
+    """The bounds of the one row as a text, where they are not one number."""
+    low, high = (
+        f"replaceOne(toString(round(assumeNotNull(max({end})), 1)), '.', {literal(words.decimal)})" for end in ("lo", "hi")
+    )
+    return f"if(ifNull(max(hi) - max(lo) < 0.05, 1), NULL, concat({low}, ' – ', {high}))"
+
+
+def tile(stream: Stream, indicator: Indicator, words: Words) -> str:
+    """One row: the value now, and the instant it counts to; no value while nothing comes in. With them the bounds, where there are."""
     rolled = f"(SELECT maxOrNull(until) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})"
     rows = f"{view(indicator)}{LAST} WHERE {chosen(stream, indicator)}"
+    bounds = isinstance(indicator.value, Measured)
     if groups_of.choices(stream) and summed(stream, indicator):
         one = f"SELECT value, until FROM {view(indicator)}{LAST} WHERE {chosen(stream, indicator, alone=True)}"
         group = groups_of.value_now(RUN, stream, indicator, variable(stream.dimensions[0]), _chosen_window(indicator))
         rows = f"({one} UNION ALL {group})"
     return (
         f"SELECT if((SELECT fed FROM {RUN}.v_state), {_value(indicator)}, NULL) AS value, "
-        f"if(count() = 0, {rolled}, max(until)) AS until FROM {rows}"
+        f"if(count() = 0, {rolled}, max(until)) AS until{f', {_between(words)} AS bounds' if bounds else ''} FROM {rows}"
     )
 
 
-def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
+def drawn(title: str, indicator: Indicator, words: Words) -> tuple[tuple[str, str], ...]:
+    """The columns of an indicator that are drawn, with their names: the value, and both ends of what it lies between."""
+    if not isinstance(indicator.value, Measured):
+        return (("value", title),)
+    return ("value", title), ("lo", f"{title} ({words.lowest})"), ("hi", f"{title} ({words.highest})")
+
+
+def lines(stream: Stream, indicators: Mapping[str, Indicator], words: Words) -> str:
     """What held at each point of the time range, up to now; a column for each title.
 
     While a past is rolled (a first start, a week that was missed, an import) nothing is known yet of the points behind what is.
@@ -100,14 +116,16 @@ def lines(stream: Stream, indicators: Mapping[str, Indicator]) -> str:
     ends = (f"(SELECT max(importing_{end}) FROM {RUN}.v_rolled WHERE stream = {literal(stream.name)})" for end in ("from", "to"))
     importing = " AND ".join(f"p.time {sign} {end}" for sign, end in zip("><", ends, strict=True))
     behind = f"({final} < subtractSeconds({now}, {lag}) AND p.time > {final} AND p.time < {now}) OR ({importing})"
-    columns = ", ".join(f"if({behind}, NULL, s{n}.value) AS {quoted(title)}" for n, title in enumerate(indicators))
+    named = [(n, what, name) for n, title in enumerate(indicators) for what, name in drawn(title, indicators[title], words)]
+    columns = ", ".join(f"if({behind}, NULL, s{n}.{what}) AS {quoted(name)}" for n, what, name in named)
     return f"SELECT p.time AS time, {columns} FROM ({points}) AS p{joined} ORDER BY time"
 
 
 def _series(stream: Stream, indicator: Indicator, points: str) -> str:
     """What an indicator holds from when on; of a group of a rollup where one is chosen."""
     where = f"{chosen(stream, indicator, alone=True)} AND until <= $__toTime"
-    one = f"SELECT 1 AS one, until, value FROM {view(indicator)} WHERE {where}"
+    bounds = ", lo, hi" if isinstance(indicator.value, Measured) else ""
+    one = f"SELECT 1 AS one, until, value{bounds} FROM {view(indicator)} WHERE {where}"
     if not groups_of.choices(stream) or not groups_of.shows(stream, indicator):
         return one
     choice = variable(stream.dimensions[0])

@@ -20,6 +20,10 @@ class Words:
     replay: str
     no_data: str
     nothing: str
+    between: str
+    lowest: str
+    highest: str
+    decimal: str
     source: str
     window: str
     state: str
@@ -56,6 +60,10 @@ VI = Words(
     live="Trực tiếp",
     replay="DIỄN LẠI",
     no_data="Không có dữ liệu",
+    between="Trong khoảng",
+    lowest="thấp nhất",
+    highest="cao nhất",
+    decimal=",",
     nothing="Không có",
     source="Nguồn",
     window="Kỳ",
@@ -97,6 +105,10 @@ EN = Words(
     live="Live",
     replay="REPLAY",
     no_data="No data",
+    between="Between",
+    lowest="lowest",
+    highest="highest",
+    decimal=".",
     nothing="None",
     source="Source",
     window="Window",

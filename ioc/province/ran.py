@@ -14,7 +14,7 @@ import xxhash
 
 from ioc.province.data import Site, sites
 from ioc.province.incidents import chance, outage
-from ioc.province.text import Outgoing, measured
+from ioc.province.text import Outgoing, counted, measured
 from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND, floor
 
 LONG, SHORT = 15 * MINUTE, MINUTE
@@ -93,6 +93,8 @@ class Radio:
                     if event:
                         yield event
             second += SECOND
+            if second % LONG == 0 and second > since:
+                yield from (event for cell in self.cells if (event := self.ended(cell, second - LONG)))
 
     def series(self, rate: float) -> list[tuple[Cell, int, str | None]]:
         """(cell, period in seconds, device): the longest periods that give the rate; above one a second, drive-test devices."""
@@ -131,7 +133,38 @@ class Radio:
         download = cell.peak * (1 - 0.85 * load) * (0.8 + 0.4 * d) * (1 if nr else 0.18) * (0.15 if weak else 1)
         users = load * 220 * cell.size
         volume = download * load * period * 1.4
+        counters = self.counters(cell, time, load, weak) if period * SECOND == LONG and device is None else None
         return measured(
             cell.code, cell.site, time, period, "NR" if nr else "LTE", device,
-            (download, download * (0.09 + 0.05 * b), 100 * load, rsrp, users, volume),
+            (download, download * (0.09 + 0.05 * b), 100 * load, rsrp, users, volume), counters,
         )  # fmt: skip
+
+    def ended(self, cell: Cell, time: int) -> Outgoing | None:
+        """The counters of the long period that begins at `time`; None: the site is dark, or the file got lost."""
+        begin, end, kind = outage(self._seed, cell.site, time // DAY)
+        weak = begin <= time < end
+        if (weak and kind == "dark") or chance(self._seed, "lost", cell.code, time) < 0.005:
+            return None
+        return counted(cell.code, cell.site, time, LONG // SECOND, self.counters(cell, time, self.load(cell, time), weak))
+
+    def counters(self, cell: Cell, time: int, load: float, weak: bool) -> dict[str, float]:
+        """What a long period counts: set-ups, handovers, releases, volume and energy."""
+        bits = xxhash.xxh3_128_intdigest(f"{self._seed}:{cell.code}:{time}:counters".encode())
+        a, b, c, d, e = ((bits >> shift & 0x1FFFFF) * UNIT for shift in (0, 21, 42, 63, 84))
+        busy = load * cell.size
+        fails = (0.12 if weak else 0.004) * (1 + 4 * max(0.0, load - 0.8))
+        asked = 4 + int(900 * busy * (0.8 + 0.4 * a))
+        signalling = int(0.15 * asked)
+        held = asked - round(asked * fails * 2 * b)
+        bearers, moves = int(1.3 * held), 1 + int(160 * busy * (0.7 + 0.6 * c))
+        prepared = moves - round(moves * fails * 3 * d)
+        return {
+            "RRC.ConnEstabAtt": asked, "RRC.ConnEstabSucc": held,
+            "RRC.ConnEstabAtt.mo-Signalling": signalling, "RRC.ConnEstabSucc.mo-Signalling": min(signalling, held),
+            "UECNTX.ConnEstabAtt": held, "UECNTX.ConnEstabSucc": held - round(held * fails * c),
+            "DRB.EstabAtt": bearers, "DRB.EstabSucc": bearers - round(bearers * fails * d),
+            "MM.HoPrepInterReq": moves, "MM.HoPrepInterSucc": prepared,
+            "MM.HoExeInterReq": prepared, "MM.HoExeInterSucc": prepared - round(prepared * fails * 4 * e),
+            "DRB.RelActNbr": round(held * fails * e), "DRB.SessionTime": int(held * (40 + 60 * a)),
+            "DRB.PdcpSduVolumeUL": int(9e6 * busy * (0.8 + 0.4 * b)), "PEE.Energy": round(0.12 + 0.22 * load, 4),
+        }  # fmt: skip

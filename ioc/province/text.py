@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
-from ioc.times import DAY, OFFSET
+from ioc.times import DAY, OFFSET, SECOND
 from ioc.vocabulary import Told
 from schemas import Contract
 
@@ -74,8 +75,26 @@ def event_of(contract: Contract, one: Told) -> Outgoing:
     return Outgoing(one.time, one.time, contract.topic, str(one.data[contract.entity_key]).encode(), value)
 
 
-def measured(cell: str, site: str, time: int, period: int, rat: str, device: str | None, values: tuple[float, ...]) -> Outgoing:
+def counted(cell: str, site: str, time: int, period: int, counters: Mapping[str, float]) -> Outgoing:
+    """The event of the counters of a cell's period, sent when it has ended."""
+    data = {"cell": cell, "site": site, "period_s": period, "group": "counters", "measurements": listed(counters)}
+    head = {"specversion": "1.0", "id": f"{cell}/counters/{time}", "source": f"/ran/{site}", "type": "vn.ioc.ran.measured.v1"}
+    value = json.dumps(head | {"time": local(time), "data": data}, separators=(",", ":")).encode()
+    return Outgoing(time + period * SECOND, time, RAN, cell.encode(), value)
+
+
+def listed(counters: Mapping[str, float]) -> list[dict[str, str | float]]:
+    """Counters as measurements."""
+    units = {"PEE.Energy": "kWh", "DRB.PdcpSduVolumeUL": "kbit", "DRB.SessionTime": "s"}
+    return [{"name": name, "value": value, "unit": units.get(name, "1")} for name, value in counters.items()]
+
+
+def measured(
+    cell: str, site: str, time: int, period: int, rat: str, device: str | None, values: tuple[float, ...],
+    counters: Mapping[str, float] | None = None,
+) -> Outgoing:  # fmt: skip
     """The event of a cell's period. `values`: kbit/s down and up, % of resource blocks, dBm, users, kbit down."""
+    more = "," + json.dumps(listed(counters), separators=(",", ":"))[1:-1] if counters else ""
     down, up, used, rsrp, users, volume = values
     by = f',"device":"{device}"' if device else ""
     text = (
@@ -84,6 +103,6 @@ def measured(cell: str, site: str, time: int, period: int, rat: str, device: str
         f'{{"name":"DRB.UEThpDl","value":{down:.1f},"unit":"kbit/s"}},{{"name":"DRB.UEThpUl","value":{up:.1f},"unit":"kbit/s"}},'
         f'{{"name":"RRU.PrbTotDl","value":{used:.1f},"unit":"%"}},{{"name":"RSRP","value":{rsrp:.1f},"unit":"dBm"}},'
         f'{{"name":"RRC.ConnMean","value":{users:.1f},"unit":"1"}},'
-        f'{{"name":"DRB.PdcpSduVolumeDL","value":{volume:.0f},"unit":"kbit"}}]}}}}'
+        f'{{"name":"DRB.PdcpSduVolumeDL","value":{volume:.0f},"unit":"kbit"}}{more}]}}}}'
     )
     return Outgoing(time, time, RAN, cell.encode(), text.encode())

@@ -71,7 +71,7 @@ def _tile(panel: StatPanel, frame: pl.DataFrame, look: Look) -> str:
         return f'<div class="value faint" data-value="">{escape(panel.fieldConfig.defaults.noValue or look.words.no_data)}</div>'
     first, *others = names
     shown = field(panel.fieldConfig, first)
-    small = "".join(_smaller(field(panel.fieldConfig, name), row[name], look.words) for name in others)
+    small = "".join(_smaller(field(panel.fieldConfig, name), row[name], look.words) for name in others if row[name] is not None)
     if row[first] is None and not shown.mappings:
         return f'<div class="value faint" {_raw(None, until(frame))}>{_large(None, shown, look.words)}</div>'
     painted = "" if panel.options.colorMode == "none" else f' style="{_paint(panel.options.colorMode, color(row[first], shown))}"'

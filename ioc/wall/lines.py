@@ -17,6 +17,8 @@ from ioc.wall.shown import Field, color, field, milliseconds
 from ioc.wall.words import Words
 
 TIME = "time"
+Points = list[list[float | None]]
+"""Instants (ms) and values."""
 _AXIS = {
     "year": "{yyyy}", "month": "{MM}/{yyyy}", "day": "{dd}/{MM}", "hour": "{HH}:{mm}", "minute": "{HH}:{mm}",
     "second": "{HH}:{mm}:{ss}", "millisecond": "{HH}:{mm}:{ss}", "none": "{dd}/{MM}/{yyyy} {HH}:{mm}",
@@ -30,10 +32,13 @@ def chart(panel: LinePanel, frame: pl.DataFrame, words: Words, colours: Theme, b
     font = {"color": colours.faint, "fontSize": 14}
     legend, main = panel.options.legend, next(iter(shown.values()), field(panel.fieldConfig, ""))
     right = legend.showLegend and legend.placement == "right"
-    drawn = [
-        _line(panel, shown[name], points, colours.of(color(_last(points), shown[name]), number), words)
-        for number, (name, points) in enumerate(series.items())
-    ]
+    bands = [(name, shown[name].below) for name in series if shown[name].below in series]
+    plain = [name for name in series if not any(name in band for band in bands)]
+    paints = {name: colours.of(color(_last(series[name]), shown[name]), number) for number, name in enumerate(plain)}
+    drawn = [_line(panel, shown[name], series[name], paints[name], words) for name in plain]
+    for high, low in bands:
+        of = next((name for name in plain if low.startswith(name)), plain[0])
+        drawn += _band(panel, series[low], series[high], paints[of], low)
     if drawn and (marks := _thresholds(panel, main, colours)):
         drawn[0]["markLine"] = marks
     return {
@@ -45,7 +50,8 @@ def chart(panel: LinePanel, frame: pl.DataFrame, words: Words, colours: Theme, b
             "outerBoundsMode": "same", "outerBoundsContain": "axisLabel",
         },
         "legend": {
-            "show": legend.showLegend and bool(drawn), "type": "scroll", "textStyle": font | {"color": colours.names["text"]},
+            "show": legend.showLegend and bool(drawn), "type": "scroll",
+            "data": [shown[name].name for name in plain], "textStyle": font | {"color": colours.names["text"]},
             "icon": "roundRect", "itemHeight": 4,
             "pageTextStyle": font, "pageIconColor": colours.names["text"],
             **({"orient": "vertical", "right": 0, "top": 8} if right else {"bottom": 0, "left": "center"}),
@@ -114,6 +120,23 @@ def _line(panel: LinePanel, shown: Field, points: list[list[float | None]], pain
         "itemStyle": {"color": paint}, "areaStyle": {"color": paint, "opacity": custom.fillOpacity / 100},
         "tooltip": {":valueFormatter": formatter(shown, words)},
     }  # fmt: skip
+
+
+def _band(
+    panel: LinePanel, low: list[list[float | None]], high: list[list[float | None]], paint: str, name: str
+) -> list[dict[str, Any]]:
+    """The area between two lines: the lower one, unseen, and upon it the rest up to the higher one."""
+    custom = panel.fieldConfig.defaults.custom
+    rest = [[at, None if top is None or base is None else top - base] for (at, base), (_, top) in zip(low, high, strict=True)]
+    common = {
+        "type": "line", "stack": name, "step": "end" if custom.lineInterpolation == "stepAfter" else False, "showSymbol": False,
+        "lineStyle": {"width": 0}, "silent": True, "tooltip": {"show": False}, "connectNulls": custom.spanNulls,
+        "itemStyle": {"color": paint},
+    }  # fmt: skip
+    return [
+        common | {"name": f"{name} 0", "data": low},
+        common | {"name": f"{name} 1", "data": rest, "areaStyle": {"color": paint, "opacity": 0.25}},
+    ]
 
 
 def _thresholds(panel: LinePanel, shown: Field, colours: Theme) -> dict[str, Any] | None:

@@ -21,6 +21,8 @@ from ioc.wall.words import Words
 _LINKED = re.compile(r"\$\{__data\.fields\.(?:\"([^\"]+)\"|([^}]+))\}")
 _CLOCK = {"HH": "%H", "mm": "%M", "ss": "%S", "DD": "%d", "MM": "%m", "YYYY": "%Y"}
 
+DRAWN = (board.WideProperty, board.FilledProperty, board.HiddenProperty)
+"""How Grafana draws the ends of a band; here a band has a form of its own (`ioc.wall.lines`)."""
 PLAIN = board.Color(mode="thresholds")
 
 
@@ -38,6 +40,8 @@ class Field:
     links: tuple[board.DataLink, ...] = ()
     cell: str = "auto"
     width: int | None = None
+    below: str = ""
+    """The field down to which the area is filled."""
 
 
 def field(config: Any, column: str) -> Field:
@@ -51,7 +55,7 @@ def field(config: Any, column: str) -> Field:
     }  # fmt: skip
     for override in config.overrides:
         if override.matcher.options == column:
-            found |= dict(_property(p) for p in override.properties)
+            found |= dict(_property(p) for p in override.properties if not isinstance(p, DRAWN))
     return Field(**found)
 
 
@@ -67,6 +71,8 @@ def _property(given: board.Property) -> tuple[str, Any]:
             return "width", given.value
         case board.NoValueProperty():
             return "no_value", given.value
+        case board.BelowProperty():
+            return "below", given.value
         case _:
             return given.id, given.value
 

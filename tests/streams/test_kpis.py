@@ -55,7 +55,7 @@ def events() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def store(store_url: str, events: list[dict[str, Any]]) -> Store:
-    """The events received when their period has ended, one in ten up to five hours later, one in ten twice; rolled as they come."""
+    """The events received when their period has ended, one in ten up to five hours later, one in ten twice; rolled meanwhile."""
     rng, made = random.Random(4), real_store(store_url, "kpis")
     due = [(ms(e["time"]) + 1_000 * PERIOD + (rng.randrange(5 * HOUR) if rng.random() < 0.1 else 20_000), e) for e in events]
     due += [(at + HOUR, e) for at, e in due if rng.random() < 0.1]

@@ -22,8 +22,8 @@ KPIS = [
     *(f"{counter}{kind}{further}" for counter in ("RRC.ConnEstab", "UECNTX.ConnEstab", "DRB.Estab") for kind in ("Att", "Succ")
       for further in ("", ".sum", ".mo-Data", ".mo-Signalling", ".5QI9", ".SNSSAI01-000001")),
     *(f"MM.Ho{step}{kind}" for step in ("PrepInter", "ExeInter", "ExeIntra") for kind in ("Req", "Succ", "Succ.sum")),
-    "RM.RegInitReq", "RM.RegInitSucc", "QF.RelActNbr.5QI1", "QF.RelActNbr.5QI9", "QF.SessionTimeUE", "DRB.RelActNbr", "DRB.SessionTime",
-    "DRB.PdcpSduVolumeDL", "PEE.Energy", "RRC.ConnEstabAttempted",
+    "RM.RegInitReq", "RM.RegInitSucc", "QF.RelActNbr.5QI1", "QF.RelActNbr.5QI9", "QF.SessionTimeUE", "DRB.RelActNbr",
+    "DRB.SessionTime", "DRB.PdcpSduVolumeDL", "PEE.Energy", "RRC.ConnEstabAttempted",
 ]  # fmt: skip
 
 

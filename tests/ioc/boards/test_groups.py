@@ -127,7 +127,7 @@ NAMES = ("towns.open", "towns.opened", "towns.quick", "towns.days")
 def test_a_tile_of_a_chosen_group_shows_what_a_reader_is_told(made: tuple[Store, Catalog], choice: str) -> None:
     store, catalog = made
     for indicator in map(catalog.streams[0].indicator, NAMES):
-        query = sql.tile(catalog.streams[0], indicator).replace(f"(SELECT fed FROM {sql.RUN}.v_state)", "true")
+        query = sql.tile(catalog.streams[0], indicator, VI).replace(f"(SELECT fed FROM {sql.RUN}.v_state)", "true")
         for window in ("",) if indicator.level else ("7d", "month"):
             row = store.query(filled(query, {"run": store.database, "kind": choice, "window": window})).row(0, named=True)
             (told,) = value(store, catalog, indicator.name, window=window or None, where=asked(choice))
@@ -140,7 +140,9 @@ def test_a_line_of_a_chosen_group_goes_through_what_a_reader_is_told(made: tuple
     store, catalog = made
     seen = 0
     for indicator, window in zip(map(catalog.streams[0].indicator, NAMES), ("", "7d", "month", "7d"), strict=True):
-        text = filled(sql.lines(catalog.streams[0], {"x": indicator}), {"run": store.database, "kind": choice, "window": window})
+        text = filled(
+            sql.lines(catalog.streams[0], {"x": indicator}, VI), {"run": store.database, "kind": choice, "window": window}
+        )
         rows = store.query(timed(text, END - 50 * DAY, END)).rows()
         assert len(rows) > 50
         counts = isinstance(indicator.value, Count)

@@ -75,7 +75,7 @@ def test_of_all_it_shows_no_data_and_all_is_not_offered(store_url: str, stream: 
     log[1:1] = [record(event, n, START + n * SECOND) for n, event in enumerate(events, start=1)]
     count(pipeline(store, 1, catalog, (TOPIC,)), log)
     Roller(catalog, store, store.settings).step()
-    tile = sql.tile(stream, stream.indicators[0]).replace(f"(SELECT fed FROM {sql.RUN}.v_state)", "true")
+    tile = sql.tile(stream, stream.indicators[0], VI).replace(f"(SELECT fed FROM {sql.RUN}.v_state)", "true")
     shown = [store.query(filled(tile, {"run": store.database, "desk": desk}))["value"][0] for desk in ("*", "A", "nobody")]
     assert shown == [None, 3, None]
     offered = store.query(filled(sql.groups(stream, VI), {"run": store.database})).rows()

@@ -119,7 +119,7 @@ def test_every_query_runs_over_years_whose_points_lie_days_apart(store: Store, b
 def test_a_tile_shows_the_value_that_ioc_value_gives_at_its_until(store: Store, stream, indicator, agency) -> None:  # type: ignore[no-untyped-def]
     if agency != "*" and "agency" not in stream.dimensions:
         return
-    query = sql.tile(stream, indicator).replace(FED, "true")
+    query = sql.tile(stream, indicator, VI).replace(FED, "true")
     where = {} if agency == "*" else {"agency": agency}
     for window in (None,) if indicator.level else indicator.windows:
         row = store.query(asked(query, agency, window or "")).row(0, named=True)
@@ -230,7 +230,7 @@ def test_a_run_bears_its_mark_is_never_without_feed_and_stands_among_the_runs_of
 def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> None:
     assert store.query("SELECT name FROM v_units WHERE code = '000.01.11.H56'")["name"].to_list() == ["UBND phường Hạc Thành"]
     stream, indicator = LEVELS[0]
-    frame = store.query(asked(sql.lines(stream, {"x": indicator})))
+    frame = store.query(asked(sql.lines(stream, {"x": indicator}, VI)))
     assert from_datetime(frame["time"].to_list()[-1]) == NOW + 1
     for time, value in frame.tail(100).rows()[::20]:
         assert value == read.value(store, CATALOG, indicator.name, from_datetime(time) // MINUTE * MINUTE)[0].value
@@ -244,7 +244,7 @@ def test_a_line_goes_on_to_now_though_final_steps_of_an_hour_are_not_yet_there(s
     count(pipeline(made, PARTITIONS, topics=EVERY), ordered([*beats, *sent]))
     Roller(only("feed.received"), made, made.settings).step()
     query = filled(
-        sql.lines(stream, {"x": stream.indicator("feed.received")}), {"run": made.database, "source": "*", "window": "1d"}
+        sql.lines(stream, {"x": stream.indicator("feed.received")}, VI), {"run": made.database, "source": "*", "window": "1d"}
     )
     frame = made.query(timed(query, NOW - 6 * HOUR, NOW + HOUR))
     assert sum(from_datetime(time) > NOW for time in frame["time"]) > 2
@@ -259,7 +259,7 @@ def test_while_a_past_is_rolled_a_line_has_no_points_where_nothing_is_known_yet(
     monkeypatch.setattr(roll, "SLICE", 0)
     count(pipeline(made, PARTITIONS, topics=(DOSSIER,)), past())
     stream, indicator = next(one for one in LEVELS if one[1].name == "dossier.backlog")
-    roller, query = Roller(only("dossier.backlog"), made, made.settings), sql.lines(stream, {"x": indicator})
+    roller, query = Roller(only("dossier.backlog"), made, made.settings), sql.lines(stream, {"x": indicator}, VI)
     assert roller.turn()
     asked = timed(filled(query, {"run": made.database, "agency": "*"}), NOW - 30 * DAY, NOW + HOUR)
     *before, now = made.query(asked)["x"].to_list()

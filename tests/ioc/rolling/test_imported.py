@@ -9,6 +9,7 @@ import pytest
 from ioc.asking import read
 from ioc.boards import sql
 from ioc.boards.expand import filled, timed
+from ioc.boards.words import VI
 from ioc.calendar.windows import window_start
 from ioc.catalog import Catalog, load
 from ioc.events import murmur
@@ -170,7 +171,7 @@ def test_while_it_is_rolled_lines_of_boards_have_no_points_that_nobody_knows(
     made.run(before)
     roller.step()
     made.run([rest(batch, before[n].next) for n, batch in enumerate(log(LIVE + PAST, IMPORT + HOUR))])
-    query = filled(sql.lines(STREAM, {"x": STREAM.indicator("dossier.backlog")}), {"run": store.database, "agency": "*"})
+    query = filled(sql.lines(STREAM, {"x": STREAM.indicator("dossier.backlog")}, VI), {"run": store.database, "agency": "*"})
     hidden, told = [], 0
     while roller.turn():
         asked = store.query(timed(query, START - 310 * DAY, END)).rows()
