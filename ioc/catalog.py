@@ -136,18 +136,25 @@ class Catalog:
         for stream in self.streams:
             for rollup in stream.rollups:
                 tree = rollups.tree_of(stream, rollup.of)
+                found |= cells.names if (cells := rollups.registry(rollup)) is not None else {}
                 found |= tree.names() if tree is not None else {}
                 found |= {f"{rollup.name}={group}": group for group in rollups.groups(rollup).values()} | rollups.names(rollup)
         return {nfc(code): nfc(name) for code, name in found.items()}
 
-    def groups(self) -> list[tuple[str, str, str, str]]:
-        """Stream, rollup, value and group of all that is known of rollups, in order."""
+    def groups(self) -> list[tuple[str, str, str, str, int, int]]:
+        """Stream, rollup, value and group of all that is known of rollups, with the time (ms) in which it is so, in order."""
         return sorted(
-            (stream.name, rollup.name, value, group)
+            (stream.name, rollup.name, *span)
             for stream in self.streams
             for rollup in stream.rollups
-            for value, group in rollups.groups(rollup).items()
+            for span in rollups.spans(rollup)
         )
+
+    def sites(self) -> list[tuple[str, float, float, int, int]]:
+        """The sites of all registries: code, latitude, longitude, and the time [begins, ends) (ms) on air there."""
+        found = (rollups.registry(rollup) for stream in self.streams for rollup in stream.rollups)
+        placed = dict.fromkeys(one for registry in found if registry is not None for one in registry.placed if one.on_air)
+        return sorted((one.site, one.row.latitude, one.row.longitude, one.begins, one.ends) for one in placed)
 
 
 def load(package: str = "streams") -> Catalog:

@@ -161,7 +161,8 @@ class Rollup:
     `of`: the dimension. Either `tree`, a folder of units (`ioc.units`): the group is the unit's ancestor on the level that `name`
     names; or `file`, a TOML file with a row for each value, as those of `Stream.units`: the group is what the row says under
     `key` or, without one, the name of the list it stands in. `names`: what people call groups that are words of ours; then the
-    file has these groups alone.
+    file has these groups alone. With `cells`, a registry of cells (`ioc.units.cells`), the values are its sites: the group is
+    that of the commune a site stands in at the time that is asked about.
     """
 
     name: str
@@ -169,6 +170,7 @@ class Rollup:
     tree: Path | None = None
     file: Path | None = None
     key: str = ""
+    cells: Path | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -179,7 +181,8 @@ class Board:
     `names`: titles of dimensions and rollups (vi, en). `opens`: the value of the stream's first dimension that it opens with,
     where what it shows is not summed over all of them. `tiles`: numbers for the chosen value of the stream's first dimension, or
     the chosen group of one of the rollups `choices`.
-    `rankings`: (indicator, dimension or rollup), the highest first. `lines`: indicators of one unit over time in one panel,
+    `rankings`: (indicator, dimension or rollup), the highest first. `maps`: (indicator, dimension of sites), each where it stands
+    (a rollup with `cells` says where). `lines`: indicators of one unit over time in one panel,
     levels by themselves. `ahead`: levels shown for the coming working days, by what looks ahead at them. `feeds`: a table of who
     sends, and whom to call. `overview_...`: what the overview takes of these.
     """
@@ -191,6 +194,7 @@ class Board:
     opens: str = ALL
     tiles: tuple[str, ...] = ()
     rankings: tuple[tuple[str, str], ...] = ()
+    maps: tuple[tuple[str, str], ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()
     ahead: tuple[str, ...] = ()
     choices: Dims = ()

@@ -12,11 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from ioc.times import SECOND
-from ioc.vocabulary import Board, Chain, Coverage, Covered, Indicator, Legal, Mean, Ratio, Stream, Value
+from ioc.vocabulary import Board, Chain, Coverage, Covered, Indicator, Legal, Mean, Ratio, Rollup, Stream, Value
 from schemas.ran import RanMeasured
 from streams import kpis
-from streams.cells import on_air
-from streams.due_periods import Periods
+from streams.cells import Periods, registry
 
 SCALE = {"DRB.UEThpDl": 10, "DRB.UEThpUl": 10, "RSRP": 100, "RRU.PrbTotDl": 100}
 """Steps of the integer sums: tenths of kbit/s, hundredths of dBm and %."""
@@ -62,8 +61,11 @@ def _ts(clause: str) -> Legal:
 
 
 BY = ((), ("site",), ("site", "cell"))
-DUE = Periods(on_air)
 WINDOWS = ("1h", "1d", "7d", "day")
+DATA = Path(__file__).parent / "data"
+PLACES = {"commune": ("Xã, phường", "Commune"), "district": ("Huyện", "District"), "province": ("Tỉnh", "Province")}
+"""The levels of units a site belongs to."""
+DUE = Periods(registry)
 
 
 def _kpi(name: str, vi: str, en: str, unit: str, clause: str, rule: str, value: Value) -> Indicator:
@@ -109,12 +111,13 @@ STREAM = Stream(
                   "seconds for which RRU.PrbTotDl is told / seconds of the periods due by the registry of cells; doubted ones are not told",
                   Coverage(DUE), windows=WINDOWS, groupings=BY, legal=_ts("32.401 4.3.2")),
     ),
-    units=(Path(__file__).parent / "data" / "sites.toml",),
+    rollups=tuple(Rollup(level, of="site", tree=DATA / "units", cells=DATA / "cells.csv") for level in PLACES),
     board=Board(
         "5g", "Mạng 5G", "5G network",
-        names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell")},
+        names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell"), **PLACES},
         tiles=("ran.dl_throughput", "ran.ul_throughput", "ran.rsrp", "ran.prb_used", "ran.nr_share"),
-        rankings=(("ran.prb_used", "site"), ("ran.dl_throughput", "site")),
+        rankings=(("ran.prb_used", "site"), ("ran.dl_throughput", "commune")),
+        maps=(("ran.prb_used", "site"),),
         lines=(("ran.dl_throughput", "ran.ul_throughput"), ("ran.prb_used",), ("ran.nr_share",), ("ran.rsrp",)),
         overview_tiles=("ran.dl_throughput", "ran.nr_share"),
     ),

@@ -5,8 +5,8 @@ The contributions are the brute force's; sums and values are made here, with no 
 
 from __future__ import annotations
 
+import csv
 import random
-import tomllib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -23,6 +23,7 @@ from ioc.store.clickhouse import Store
 from ioc.vocabulary import Stream
 from tests import brute_feeds, brute_kpis, brutes
 from tests.brute import COUNTERS, EDGES, MINUTE
+from tests.brute_worktime import ms
 from tests.brutes import Row
 from tests.counting import CATALOG
 from tests.rolled import RESTATE, STEPS, begin
@@ -107,17 +108,21 @@ INDEX = {
 """What the index of Decision 766 makes of part and whole of a period; the others are shares."""
 
 
-REGISTRY = {site: count for site, _, _, _, count in tomllib.loads((DATA / "sites.toml").read_text(encoding="utf-8"))["sites"]}
-"""Cells by site, each with periods of a quarter of an hour."""
+REGISTRY = [row for row in csv.DictReader((DATA / "cells.csv").read_text(encoding="utf-8").splitlines()) if not row["to"]]
+"""The cells, which are on air for ever, each with periods of a quarter of an hour."""
 
 
 def due(indicator: str, group: Sequence[str], window: str | None, until: int) -> int:
     """The seconds that are due of a group (site, cell) in a window, where that is asked."""
     if indicator not in brute_kpis.BOUNDED or window is None:
         return 0
-    site, cell = group
-    cells = sum(REGISTRY.values()) if site == "*" else REGISTRY.get(site, 0) if cell == "*" else 1
-    return cells * brute_kpis.due(900, [(0, 1 << 40)], begin(window, until) // 1_000, until // 1_000)
+    since = [
+        ms(f"{row['from']}T00:00:00+07:00") // 1_000
+        for row in REGISTRY
+        if group[0] in ("*", row["site"]) and group[1] in ("*", row["cell"])
+    ]
+    alike = {one: brute_kpis.due(900, [(one, 1 << 40)], begin(window, until) // 1_000, until // 1_000) for one in {*since}}
+    return sum(alike[one] for one in since)
 
 
 def told(indicator: str, sums: Sequence[int], window: str | None = None, due: int = 0) -> Told:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ioc.errors import UsageError
 from ioc.store.clickhouse import literal
+from ioc.units import reading
 from ioc.units.rollups import groups, tree_of
 from ioc.units.tree import NONE, Tree
 from ioc.vocabulary import UNKNOWN, Dims, Stream
@@ -89,27 +90,27 @@ NOTHING = Joins({}, {})
 
 def joins(stream: Stream, where: dict[str, str], at: int, units: str | None, notes: list[str]) -> tuple[Joins, dict[str, str]]:
     """The joins of a question with what of `where` is of groups, and the rest of `where`. `at`: the units that are named are
-    those in force just before it. `notes` gets what is said of them.
+    those in force just before it, and sites stand where they stood then. `notes` gets what is said of them.
 
     Raises UsageError for units that there are not.
     """
     trees = {name: tree for name in stream.dimensions if (tree := tree_of(stream, name)) is not None}
+    above = {rollup.name: reading.tree(rollup.tree) for rollup in stream.rollups if rollup.tree}
     edition = None
     if units == TODAY:
-        if not trees:
+        if not above:
             raise UsageError(f"{stream.name} has no dimension of units; leave out --units")
-        edition = max(len(tree.editions.days) for tree in trees.values()) - 1
+        edition = max(len(tree.editions.days) for tree in above.values()) - 1
     elif units is not None:
         raise UsageError(f"--units {units!r}: write {TODAY}, or leave it out: then all is grouped by the units of its own time")
-    by_name = {rollup.name: Join(rollup.name, rollup.of, groups(rollup, edition)) for rollup in stream.rollups}
+    by_name = {rollup.name: Join(rollup.name, rollup.of, groups(rollup, edition, at)) for rollup in stream.rollups}
     for d, tree in trees.items():
         by_name[d] = Join(d, d, {name: tree.at(name, -1 if edition is None else edition) for name in tree.identities()})
     wanted, rest = {}, {}
     for name, text in where.items():
-        rollup = stream.rollup(name)
-        tree = trees.get(rollup.of if rollup else name)
+        tree = above.get(name) or trees.get(name)
         meant = text
-        if tree is not None and (rollup is None or rollup.tree) and text not in (UNKNOWN, NONE):
+        if tree is not None and text not in (UNKNOWN, NONE):
             meant = _meant(tree, name, text, at, edition, notes)
         if name in by_name:
             wanted[name] = meant

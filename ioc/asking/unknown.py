@@ -1,4 +1,4 @@
-"""Unknown: what was counted under codes of units that no edition of the code list knows."""
+"""Unknown: what was counted under codes of units that no edition of the code list knows, and under unknown sites."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ioc.catalog import Catalog
 from ioc.store.clickhouse import Store, literal
-from ioc.units.rollups import tree_of
+from ioc.units.rollups import registry, tree_of
 from ioc.vocabulary import UNKNOWN, Stream
 
 
@@ -20,6 +20,16 @@ def unknown(store: Store, catalog: Catalog) -> list[dict[str, Any]]:
             if (tree := tree_of(stream, dimension)) is not None:
                 known = {*tree.identities(), UNKNOWN}  # an event that states no unit is no fault of a code
                 found += [row for row in _counted(store, stream, dimension) if row["code"] not in known and row["count"]]
+    return found
+
+
+def unknown_sites(store: Store, catalog: Catalog) -> list[dict[str, Any]]:
+    """The same of streams with sites: those that no registry of cells knows."""
+    found = []
+    for stream in catalog.streams:
+        known = {rollup.of: cells.names for rollup in stream.rollups if (cells := registry(rollup)) is not None}
+        for dimension, sites in known.items():
+            found += [row for row in _counted(store, stream, dimension) if row["code"] not in sites and row["count"]]
     return found
 
 

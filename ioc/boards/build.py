@@ -25,6 +25,7 @@ from ioc.boards.fields import (
     LineCustom,
     LineDefaults,
     LineFields,
+    MapFields,
     MappingsProperty,
     Matcher,
     NameProperty,
@@ -49,6 +50,14 @@ from ioc.boards.panels import (
     BarPanel,
     GridPos,
     LinePanel,
+    MapColor,
+    MapConfig,
+    MapLayer,
+    MapOptions,
+    MapPanel,
+    MapSize,
+    MapStyle,
+    MapText,
     Reduce,
     Sizes,
     StatOptions,
@@ -183,6 +192,36 @@ class Builder:
                     decimals=decimals,
                     min=0 if indicator.unit != "dBm" else None,
                     thresholds=Thresholds(steps=tuple(steps)),
+                )
+            ),
+        )
+
+    def map(self, stream: Stream, indicator: Indicator, dimension: str) -> MapPanel:
+        """The sites on air where they stand, by their value; those without one, too."""
+        if not any(rollup.of == dimension and rollup.cells for rollup in stream.rollups):
+            said = f"nothing says where the values of {dimension} stand; declare a rollup of it with cells="
+            raise DeclarationError(f"board of {stream.name}: {said}")
+        if (dimension,) not in indicator.groupings:
+            raise DeclarationError(f"board of {stream.name}: {indicator.name} is not rolled by {dimension}; see its groupings")
+        unit, decimals = self._unit(indicator)
+        name, value = self.dimension(stream, dimension), self.title(indicator)
+        style = MapStyle(color=MapColor(field=value), size=MapSize(field=value), text=MapText(field=name))
+        share = unit == "percent" and not _beyond(indicator)
+        return MapPanel(
+            id=panel_id(f"map {indicator.name} {dimension}"),
+            title=f"{value}: {self.words.on_map}",
+            description=_described(indicator),
+            gridPos=NOWHERE,
+            targets=_table(sql.map_of(stream, indicator, dimension, (name, value), self.words)),
+            options=MapOptions(layers=(MapLayer(name=value, config=MapConfig(style=style)),)),
+            fieldConfig=MapFields(
+                defaults=Defaults(
+                    unit=unit,
+                    decimals=decimals,
+                    min=0 if share else None,
+                    max=100 if share else None,
+                    noValue=self._without(indicator),
+                    color=Color(mode="continuous-BlYlRd"),
                 )
             ),
         )

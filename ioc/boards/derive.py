@@ -81,17 +81,23 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
     tiles = [stream.indicator(name) for name in board.tiles]
     lines = [[stream.indicator(name) for name in some] for some in board.lines]
     rankings = [(stream.indicator(name), by) for name, by in board.rankings]
+    maps = [make.map(stream, stream.indicator(name), of) for name, of in board.maps]
     ahead = [make.ahead(stream, stream.indicator(name)) for name in board.ahead]
     panels = _placed(
         [
             (2, [make.state(uid(board.name, words))]),
             *((5, [make.tile(stream, indicator) for indicator in some]) for some in _rows(tiles)),
             (9, [make.lines(stream, some) for some in lines]),
-            (11, [*(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
+            (11, [*maps, *(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
             *([(12, [make.feeds(streams, contacts=True)])] if board.feeds else []),
         ]
     )
-    indicators = [*tiles, *(i for some in lines for i in some), *(i for i, _ in rankings)]
+    indicators = [
+        *tiles,
+        *(i for some in lines for i in some),
+        *(i for i, _ in rankings),
+        *(stream.indicator(name) for name, _ in board.maps),
+    ]
     return _board(words, names, board.name, [(stream, board.opens)], indicators, panels)
 
 

@@ -60,7 +60,7 @@ class Thresholds(Part):
 class Color(Part):
     """How a field gets its colour."""
 
-    mode: Literal["thresholds", "fixed", "palette-classic"]
+    mode: Literal["thresholds", "fixed", "palette-classic", "continuous-BlYlRd"]
     fixedColor: Colour | None = None
 
 
@@ -323,6 +323,13 @@ class BarFields(Part):
     """Fields of bars."""
 
     defaults: BarDefaults
+    overrides: tuple[Override, ...] = ()
+
+
+class MapFields(Part):
+    """Fields of a map."""
+
+    defaults: Defaults
     overrides: tuple[Override, ...] = ()
 
 

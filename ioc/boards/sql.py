@@ -156,6 +156,18 @@ def ranking(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[
     )
 
 
+def map_of(stream: Stream, indicator: Indicator, dimension: str, titles: tuple[str, str], words: Words) -> str:
+    """The sites on air, each with its name, its position and its value, if it has one. `titles`: of the columns name and value."""
+    others = "".join(f" AND {d} = {literal(ALL)}" for d in stream.dimensions if d != dimension)
+    found = f"SELECT {dimension} AS code, value AS high FROM {view(indicator)}{LAST} WHERE {_window(indicator)}{others}"
+    value = "ifNull(r.high, 0)" if _is_sum(indicator) else "r.high"
+    return (
+        f"SELECT {_named('s.code', words)} AS {quoted(titles[0])}, s.latitude AS latitude, s.longitude AS longitude, "
+        f"{value} AS {quoted(titles[1])} FROM {RUN}.v_sites AS s LEFT JOIN ({found}) AS r ON r.code = s.code "
+        f"LEFT JOIN {RUN}.v_units AS u ON u.code = s.code ORDER BY r.high DESC, s.code"
+    )
+
+
 def ahead(stream: Stream, indicator: Indicator, seen: Mapping[int, Indicator], words: Words, title: str) -> str:
     """A level now and at the end of each coming working day, as known now. `seen`: what looks ahead at it, by the number of days."""
     days = f"transform(toDayOfWeek(day), {list(range(1, 8))}, {literal(list(words.weekdays))}, '')"

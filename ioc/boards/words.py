@@ -31,6 +31,7 @@ class Words:
     show_range: str
     over_time: str
     ranked: str
+    on_map: str
     coming: str
     now: str
     day: str
@@ -72,6 +73,7 @@ VI = Words(
     show_range="Xem khoảng thời gian của dữ liệu này",
     over_time="theo thời gian",
     ranked="theo",
+    on_map="bản đồ",
     coming="hôm nay và các ngày làm việc tới",
     now="Hiện tại",
     day="Ngày",
@@ -117,6 +119,7 @@ EN = Words(
     show_range="Show the time range of these data",
     over_time="over time",
     ranked="by",
+    on_map="map",
     coming="today and in the coming working days",
     now="Now",
     day="Day",

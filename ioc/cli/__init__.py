@@ -25,6 +25,7 @@ COMMANDS = {
     "index": ("index",),
     "alerts": ("alerts",),
     "units": ("units",),
+    "cells": ("cells",),
     "feeds": ("feeds",),
     "refused": ("rejects",),
     "replay": ("replay",),

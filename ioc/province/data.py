@@ -1,12 +1,17 @@
-"""Province data: the agencies, procedures and 5G sites of the demo, read from `streams/data/*.toml`."""
+"""Province data: the agencies, procedures and 5G sites of the demo, read from `streams/data`."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from ioc.units.cells import FOREVER
+from ioc.units.cells_file import home as cells_file
+from ioc.units.cells_file import registry
+from ioc.units.reading import home as units_folder
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,13 @@ class Procedure:
 
 @dataclass(frozen=True)
 class Site:
-    """A 5G site with its cells."""
+    """A 5G site. `kind`: which daily curve its load follows, how good the 5G cover is; `cells`: their codes."""
 
     code: str
     name: str
     unit: str
     kind: str
-    cells: int
+    cells: tuple[str, ...]
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -79,5 +84,10 @@ def procedures() -> tuple[Procedure, ...]:
 
 @cache
 def sites() -> tuple[Site, ...]:
-    """The 5G sites."""
-    return tuple(Site(*row) for row in _read("sites.toml")["sites"])
+    """The 5G sites of the registry that are on air still."""
+    found: dict[str, Site] = {}
+    for cell in registry(cells_file(), units_folder()).cells:
+        if cell.ends == FOREVER:
+            site = found.get(cell.site, Site(cell.site, cell.name, cell.unit, cell.kind, ()))
+            found[cell.site] = replace(site, cells=(*site.cells, cell.cell))
+    return tuple(found.values())

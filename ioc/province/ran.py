@@ -54,11 +54,11 @@ def _curve(peaks: tuple[tuple[float, float, float], ...]) -> tuple[float, ...]:
 def _cells(seed: int, site: Site) -> Iterator[Cell]:
     weekday, weekend, nr = KINDS[site.kind]
     curve = (_curve(weekday), _curve(weekend))
-    for n in range(1, site.cells + 1):
+    for n, code in enumerate(site.cells, 1):
         a, b, c = (chance(seed, "cell", site.code, n, what) for what in "abc")
         far = site.kind == "rural"
         yield Cell(
-            f"{site.code}:{n}", site.code, 0.7 + 0.5 * a, -84 - 14 * b - 6 * far, nr + 0.1 * (c - 0.5),
+            code, site.code, 0.7 + 0.5 * a, -84 - 14 * b - 6 * far, nr + 0.1 * (c - 0.5),
             (380_000 if far else 620_000) * (0.85 + 0.3 * c), curve,
         )  # fmt: skip
 
@@ -68,7 +68,7 @@ class Radio:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self.cells = [cell for site in sites() for cell in _cells(seed, site)]
+        self.cells = [cell for site in sites() if site.kind in KINDS for cell in _cells(seed, site)]
         self._waves: dict[str, tuple[int, float, float]] = {}
 
     def past(self, since: int, until: int) -> Iterator[Outgoing]:

@@ -179,10 +179,16 @@ TABLES = {
         ("code", "valid_from"),
     ),
     "rollups": Table(
-        "Which group of a rollup the values of a dimension are of, for boards: a district of communes, a field of procedures.",
-        {"stream": WORD, "rollup": WORD, "code": TEXT, "grp": WORD},
+        "Which group of a rollup the values of a dimension are of, and when (ms), for boards: a district of communes, say.",
+        {"stream": WORD, "rollup": WORD, "code": TEXT, "grp": WORD, "since": INT, "until": INT},
         "MergeTree",
         ("stream", "rollup", "code"),
+    ),
+    "sites": Table(
+        "Where sites stand, and when they are on air there (ms), as the registry of cells says.",
+        {"code": TEXT, "latitude": REAL, "longitude": REAL, "since": INT, "until": INT},
+        "MergeTree",
+        ("code",),
     ),
     "days_off": Table(
         "Days on which offices are closed: weekends and public holidays.",

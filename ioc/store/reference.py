@@ -1,5 +1,5 @@
-"""Reference: names, groups of rollups and days off in the store follow their files: what is new, changed or gone there is so in
-the store."""
+"""Reference: names, groups of rollups, sites and days off in the store follow their files: what is new, changed or gone there is
+so in the store."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ SHOWN = 5
 """Changes a sentence names."""
 
 
+Group = tuple[str, str, str, str, int, int]
+Site = tuple[str, float, float, int, int]
+
+
 def follow(
-    store: Store, units: Mapping[str, str], days: Sequence[date], groups: Sequence[tuple[str, str, str, str]] = ()
+    store: Store, units: Mapping[str, str], days: Sequence[date], groups: Sequence[Group] = (), sites: Sequence[Site] = ()
 ) -> list[str]:
-    """Bring the tables to what the files say. `groups`: stream, rollup, value and group. Returns what changed of what was there,
-    a sentence each; a first filling is none.
+    """Bring the tables to what the files say. `groups`: stream, rollup, value, group, and from when until when (ms);
+    `sites`: code, latitude, longitude and the same. Returns what changed of what was there, a sentence each; a first filling is
+    none.
 
     Whoever reads meanwhile sees the old row, the new one or none, never two: old rows go first.
     """
-    return [*_units(store, units), *_groups(store, groups), *_days(store, days)]
+    return [*_units(store, units), *_groups(store, groups), *_sites(store, sites), *_days(store, days)]
 
 
 def _units(store: Store, wanted: Mapping[str, str]) -> list[str]:
@@ -41,9 +46,9 @@ def _units(store: Store, wanted: Mapping[str, str]) -> list[str]:
     return [_said("unit names", changes)] if there and changes else []
 
 
-def _groups(store: Store, wanted: Sequence[tuple[str, str, str, str]]) -> list[str]:
+def _groups(store: Store, wanted: Sequence[Group]) -> list[str]:
     """A rollup that changed is written anew as a whole."""
-    there = set(store.query("SELECT stream, rollup, code, grp FROM rollups").rows())
+    there = set(store.query("SELECT stream, rollup, code, grp, since, until FROM rollups").rows())
     changed = there.symmetric_difference(wanted)
     rollups = sorted({row[:2] for row in changed})
     if gone := sorted({row[:2] for row in there if row[:2] in rollups}):
@@ -52,6 +57,17 @@ def _groups(store: Store, wanted: Sequence[tuple[str, str, str, str]]) -> list[s
         store.insert("rollups", state.rows_table("rollups", rows))
     changes = [f"{rollup} of {stream}: {sum(row[:2] == (stream, rollup) for row in changed)} changes" for stream, rollup in gone]
     return [_said("rollups", changes)] if changes else []
+
+
+def _sites(store: Store, wanted: Sequence[Site]) -> list[str]:
+    """A site that changed is written anew."""
+    there = set(store.query("SELECT code, latitude, longitude, since, until FROM sites").rows())
+    changed = sorted({row[0] for row in there.symmetric_difference(wanted)})
+    if gone := [code for code in changed if any(row[0] == code for row in there)]:
+        _delete(store, "sites", f"code IN {literal(tuple(gone))}")
+    if rows := [row for row in wanted if row[0] in changed]:
+        store.insert("sites", state.rows_table("sites", rows))
+    return [_said("sites", changed)] if there and changed else []
 
 
 def _days(store: Store, wanted: Sequence[date]) -> list[str]:

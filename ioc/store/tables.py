@@ -24,6 +24,7 @@ GROWN = (
     f"ADD COLUMN IF NOT EXISTS reason {WORD.type} AFTER clear",
     "ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS shown Nullable(Int64) AFTER lost",
     f"ALTER TABLE generations ADD COLUMN IF NOT EXISTS dimensions {WORDS.type} AFTER generation",
+    "ALTER TABLE rollups ADD COLUMN IF NOT EXISTS since Int64 AFTER grp, ADD COLUMN IF NOT EXISTS until Int64 AFTER since",
     "ALTER TABLE events ADD INDEX IF NOT EXISTS reception received_at TYPE minmax GRANULARITY 4",
 )
 """Columns and indexes that came later than their table."""
@@ -134,7 +135,7 @@ def fill(store: Store, catalog: Catalog) -> list[str]:
         known, names = stored.get(stream.name, (own, []))
         if known == own and names[:1] != [stream.dimensions]:  # it is new, or of a store that did not keep the names
             state.read_by_views(store, stream, own)
-    return reference.follow(store, catalog.units(), days_off(), catalog.groups())
+    return reference.follow(store, catalog.units(), days_off(), catalog.groups(), catalog.sites())
 
 
 def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ VIEWS = {
     "v_runs": ("name", "database", "source", "state", "created_at"),
     "v_units": ("code", "name"),
     "v_rollups": ("stream", "rollup", "code", "grp"),
+    "v_sites": ("code", "latitude", "longitude"),
     "v_workdays": ("n", "day"),
     "v_feeds": ("topic", "source", "last", "freshness", "accepted", "duplicate", "rejected"),
     "v_alerts": (
@@ -48,7 +49,8 @@ TELLS = {
     "v_rolled": "to which instant the open steps of each stream count, up to which its steps are final, and what an imported past leaves open",
     "v_runs": "the live database and the runs, for the choice on a board",
     "v_units": "names of agencies, procedures, sites and units by their codes, and of groups by `district=380`",
-    "v_rollups": "which group of a rollup the values of a dimension are of; what is not there is of `?`",
+    "v_rollups": "which group of a rollup the values of a dimension are of now; what is not there is of `?`",
+    "v_sites": "the sites on air now, and where they stand (degrees)",
     "v_workdays": "the coming working days by their number, the day of now being the first if it is one",
     "v_feeds": "who sent in the last seven days, how fresh it is (seconds), and what became of it in the last hour",
     "v_alerts": "one row an episode: when an alert fired, at which value, when it was resolved, and the reason where no value ended it",
@@ -82,7 +84,8 @@ def statements(catalog: Catalog, database: str) -> list[str]:
     bodies = {
         "v_state": _state(run),
         "v_units": UNITS,
-        "v_rollups": ROLLUPS,
+        "v_rollups": _now("stream, rollup, code, grp", "rollups"),
+        "v_sites": _now("code, latitude, longitude", "sites"),
         "v_feeds": _feeds(catalog),
         "v_workdays": _workdays(),
     }
@@ -91,7 +94,12 @@ def statements(catalog: Catalog, database: str) -> list[str]:
 
 
 UNITS = "SELECT code, argMax(name, valid_from) AS name FROM units GROUP BY code"
-ROLLUPS = "SELECT stream, rollup, code, grp FROM rollups"
+
+
+def _now(columns: str, table: str) -> str:
+    """The rows of a table that hold now: in what ends then, not in what begins."""
+    now = "(SELECT toUnixTimestamp64Milli(now) FROM v_now)"
+    return f"SELECT {columns} FROM {table} WHERE since < {now} AND until >= {now}"
 
 
 def _state(run: str) -> str:

@@ -22,9 +22,9 @@ def check_rollups(stream: Stream, form: str, taken: Collection[str]) -> None:
         if rollup.of not in stream.dimensions:
             raise DeclarationError(f"{said}: no dimension {rollup.of!r}; there are {', '.join(stream.dimensions)}")
         _check_files(rollup, said)
-    trees = {(rollup.of, rollup.tree) for rollup in stream.rollups if rollup.tree}
-    if len({of for of, _ in trees}) < len(trees):
-        raise DeclarationError(f"stream {stream.name}: the rollups of a dimension share one tree")
+    trees = {(rollup.of, rollup.tree, rollup.cells) for rollup in stream.rollups if rollup.tree}
+    if len({of for of, _, _ in trees}) < len(trees):
+        raise DeclarationError(f"stream {stream.name}: the rollups of a dimension share one tree, and one registry of cells")
 
 
 def _check_files(rollup: Rollup, said: str) -> None:
@@ -34,6 +34,8 @@ def _check_files(rollup: Rollup, said: str) -> None:
         )
     if rollup.tree is not None and rollup.name not in LEVELS:
         raise DeclarationError(f"{said} has a tree, so it names a level of it: {', '.join(LEVELS)}")
+    if rollup.cells is not None and (rollup.tree is None or not rollup.cells.is_file()):
+        raise DeclarationError(f"{said}: cells= names a registry, {rollup.cells}, which stands beside tree=, a folder of units")
     if not (rollup.file.is_file() if rollup.file else rollup.tree and (rollup.tree / "units.csv").is_file()):
         raise DeclarationError(f"{said}: {rollup.file or rollup.tree} is not there")
 

@@ -46,6 +46,11 @@ class Editions:
         object.__setattr__(self, "_starts", tuple(beginning(day) for day in self.days[1:]))
         object.__setattr__(self, "_marks", ("", *map(str, self.days[1:])))
 
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The instants (ms) at which editions begin, but for the first one."""
+        return self._starts
+
     def at(self, ms: int) -> int:
         """The edition in force at an instant: 0 for the first."""
         return bisect_right(self._starts, ms)

@@ -97,7 +97,7 @@ def opened(path: Path) -> File:
 
 def kind_of(file: File) -> str:
     """Whether a file holds units or successors, by its header.  Raises UnitsRefused."""
-    _, cells = next(_lines(file), (1, []))
+    _, cells = next(lines(file), (1, []))
     header = tuple(cell.strip() for cell in cells)
     for kind, wanted in HEADERS.items():
         if header == wanted:
@@ -128,14 +128,14 @@ def _rows(given: dict[str, File], kind: str, wrong: list[Fault]) -> Iterator[tup
         return
     if (really := kind_of(given[kind])) != kind:
         raise UnitsRefused([f"{given[kind].name}: these are {really}, not {kind}"])
-    for line, cells in islice(_lines(given[kind]), 1, None):
+    for line, cells in islice(lines(given[kind]), 1, None):
         if len(cells) == len(HEADERS[kind]):
             yield line, [cell.strip() for cell in cells]
         elif cells:
             wrong.append(Fault(kind, line, f"{len(cells)} cells; there are {len(HEADERS[kind])}: {','.join(HEADERS[kind])}"))
 
 
-def _lines(file: File) -> Iterator[tuple[int, list[str]]]:
+def lines(file: File) -> Iterator[tuple[int, list[str]]]:
     """Rows, each with the line it begins in."""
     reader, line = csv.reader(io.StringIO(file.text)), 1
     try:

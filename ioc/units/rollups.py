@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ioc.errors import DeclarationError
 from ioc.text import nfc
-from ioc.units import reading
+from ioc.units import cells_file, reading
+from ioc.units.cells import FOREVER, NEVER, Registry
 from ioc.units.listed import rows
 from ioc.units.tree import LEVEL_NAMES, NONE, UNKNOWN, Tree
 from ioc.vocabulary import Rollup, Stream
@@ -17,18 +18,46 @@ NOT_KNOWN = "(không rõ)"
 """What people read of values that are in no file."""
 
 
-def groups(rollup: Rollup, edition: int | None = None) -> dict[str, str]:
+def groups(rollup: Rollup, edition: int | None = None, at: int = FOREVER) -> dict[str, str]:
     """Value -> group, of all values that are known; any other is of the group `?`. `edition`: units as of this edition, earlier
-    ones under their successors.  Raises DeclarationError, UnitsRefused."""
+    ones under their successors. `at`: sites where they stand just before this instant (ms).
+    Raises DeclarationError, UnitsRefused."""
     if rollup.tree is None:
         return _rows(rollup)
     found = reading.tree(rollup.tree)
+    if (cells := registry(rollup)) is not None:
+        return {site: found.group(cells.unit(site, found, at, edition), rollup.name) for site in cells.names}
     return {name: found.group(name if edition is None else found.at(name, edition), rollup.name) for name in found.identities()}
+
+
+def spans(rollup: Rollup) -> list[tuple[str, str, int, int]]:
+    """The same with the time [begins, ends) (ms) in which a value is of a group: each value of one at any time."""
+    cells = registry(rollup)
+    if cells is None or rollup.tree is None:
+        return [(value, group, NEVER, FOREVER) for value, group in groups(rollup).items()]
+    found: list[tuple[str, str, int, int]] = []
+    edges = sorted({FOREVER, *(one.ends for one in cells.placed), *reading.tree(rollup.tree).editions.starts})
+    begins = dict.fromkeys(cells.names, NEVER)
+    before = groups(rollup, at=edges[0])
+    for edge, ends in zip(edges, [*edges[1:], None], strict=True):
+        then = {} if ends is None else groups(rollup, at=ends)
+        for site, group in before.items():
+            if then.get(site) != group:
+                found.append((site, group, begins[site], edge))
+                begins[site] = edge
+        before = then
+    return found
+
+
+def registry(rollup: Rollup) -> Registry | None:
+    """The registry whose sites a rollup groups, if it does.  Raises UnitsRefused."""
+    return None if rollup.cells is None or rollup.tree is None else cells_file.registry(rollup.cells, rollup.tree)
 
 
 def tree_of(stream: Stream, dimension: str) -> Tree | None:
     """The tree of units that a dimension's values are of, if they are.  Raises UnitsRefused."""
-    paths = [rollup.tree for rollup in stream.rollups if rollup.of == dimension and rollup.tree is not None]
+    own = [rollup for rollup in stream.rollups if rollup.of == dimension and rollup.cells is None]
+    paths = [rollup.tree for rollup in own if rollup.tree is not None]
     return reading.tree(paths[0]) if paths else None
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from ioc.boards.panels import BarPanel, LinePanel, StatPanel, TablePanel
+from ioc.boards.panels import BarPanel, LinePanel, MapPanel, StatPanel, TablePanel
 from ioc.times import iso
-from ioc.wall import lines
+from ioc.wall import lines, maps
 from ioc.wall.colours import THEMES, Theme
 from ioc.wall.shown import Field, age, clock, color, field, link, milliseconds, parts, text
 from ioc.wall.words import LANGUAGES, Words
@@ -56,8 +56,10 @@ def html(panel: StatPanel | TablePanel, frame: pl.DataFrame, look: Look) -> str:
     return _tile(panel, frame, look) if isinstance(panel, StatPanel) else _table(panel, frame, look)
 
 
-def chart(panel: BarPanel | LinePanel, frame: pl.DataFrame, look: Look, begin: int, end: int) -> Chart:
-    """A ranking, or lines over the time range [begin, end] (ms)."""
+def chart(panel: BarPanel | LinePanel | MapPanel, frame: pl.DataFrame, look: Look, begin: int, end: int) -> Chart:
+    """A ranking, a map, or lines over the time range [begin, end] (ms)."""
+    if isinstance(panel, MapPanel):
+        return maps.chart(panel, frame, look.words, look.colours)
     if isinstance(panel, LinePanel):
         return lines.chart(panel, frame, look.words, look.colours, begin, end)
     return _bars(panel, frame, look)

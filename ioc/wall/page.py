@@ -13,7 +13,7 @@ from nicegui import ui
 
 from ioc.boards.expand import filled
 from ioc.boards.model import Dashboard, QueryVariable
-from ioc.boards.panels import AnyPanel, BarPanel, LinePanel
+from ioc.boards.panels import AnyPanel, BarPanel, LinePanel, MapPanel
 from ioc.wall import draw, view
 from ioc.wall.colours import THEMES, variables
 from ioc.wall.data import Fetched, Pulse, Question, Wall
@@ -96,7 +96,7 @@ class Painted:
         self.panel, self.question, self.look = panel, question, shown.look
         self._drawn: object = None
         at = panel.gridPos
-        kind = "chart" if isinstance(panel, BarPanel | LinePanel) else panel.type
+        kind = "chart" if isinstance(panel, BarPanel | LinePanel | MapPanel) else panel.type
         section = (
             ui.element("section")
             .classes(f"panel {kind}{' low' if at.h <= LOW else ''}")
@@ -136,7 +136,7 @@ class Painted:
         panel, frame = self.panel, answer.frame
         assert frame is not None
         self._drawn = frame
-        if isinstance(panel, BarPanel | LinePanel):
+        if isinstance(panel, BarPanel | LinePanel | MapPanel):
             option = draw.chart(panel, frame, self.look, answer.begin, answer.end)
             if option != self.chart.options:
                 self.chart.options.clear()

@@ -93,13 +93,14 @@ def test_groups_and_names_in_the_store_follow_their_files(made: tuple[Store, Cat
 
     store, catalog = made
     groups = catalog.groups()
-    assert store.query("SELECT stream, rollup, code, grp FROM v_rollups ORDER BY ALL").rows() == groups
+    held = [group[:4] for group in groups]
+    assert store.query("SELECT stream, rollup, code, grp FROM v_rollups ORDER BY ALL").rows() == held
     assert tables.fill(store, catalog) == []
     fewer = [row for row in groups if row[2] != "14755"]
     (said,) = reference._groups(store, fewer)
     changes = "; ".join(f"{level} of towns: 1 changes" for level in ("commune", "district", "province"))
     assert said == f"rollups follow their files: {changes}"
-    assert store.query("SELECT stream, rollup, code, grp FROM v_rollups ORDER BY ALL").rows() == fewer
+    assert store.query("SELECT stream, rollup, code, grp FROM v_rollups ORDER BY ALL").rows() == [row[:4] for row in fewer]
     assert len(tables.fill(store, catalog)) == 1
 
 

@@ -157,7 +157,37 @@ def test_thresholds_are_dashed_lines_where_the_board_says_so() -> None:
 def test_empty_answers_draw_empty_charts() -> None:
     empty = pl.Series([], dtype=pl.Float64)
     assert drawn(panel("timeseries"), time=empty, v=empty)["series"] == []
+    places = {"latitude": empty, "longitude": empty, "Tải": empty, "Trạm": pl.Series([], dtype=pl.String)}
+    assert drawn(panel("geomap", options={"layers": [LAYER]}), **places)["series"][0]["data"] == []
     assert drawn(panel("barchart", options={"xField": "a"}), a=pl.Series([], dtype=pl.String), v=empty)["series"][0]["data"] == []
+
+
+LAYER = {"name": "Tải", "config": {"style": {"color": {"field": "Tải"}, "size": {"field": "Tải"}, "text": {"field": "Trạm"}}}}
+SITES = {
+    "Trạm": ["Ga", "Chợ", "Đảo", "Lặng"], "latitude": [19.80, 19.801, 20.40, 19.60],
+    "longitude": [105.78, 105.781, 105.10, 105.60],
+    "Tải": [40.0, 90.0, 10.0, None],
+}  # fmt: skip
+
+
+def test_a_map_has_every_site_where_it_stands_and_names_those_there_is_room_for_the_highest_first() -> None:
+    option = drawn(panel("geomap", options={"layers": [LAYER]}, unit="percent", min=0, max=100), **SITES)
+    known, silent = ([(p["name"], p["value"][:2]) for p in series["data"]] for series in option["series"])
+    assert known == [("Chợ: 90 %", [105.781, 19.801]), ("Ga: 40 %", [105.78, 19.80]), ("Đảo: 10 %", [105.10, 20.40])]
+    assert silent == [("Lặng: Không có dữ liệu", [105.60, 19.60])]
+    assert option["series"][1]["itemStyle"]["color"] == "transparent"
+    sizes = [p["symbolSize"] for p in option["series"][0]["data"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (option["visualMap"]["min"], option["visualMap"]["max"]) == (0, 100)
+    west, east, south, north = (option[axis][end] for axis in ("xAxis", "yAxis") for end in ("min", "max"))
+    assert west < 105.10 < 105.781 < east
+    assert south < 19.60 < 20.40 < north
+    places = [p["label"]["position"] for series in option["series"] for p in series["data"]]
+    assert places[0] == "top"
+    assert places[1] not in ("top", None), "the name of what stands at the same place is beside that of the first"
+    crowd = {name: values[:1] * 9 for name, values in SITES.items()}
+    crowded = drawn(panel("geomap", options={"layers": [LAYER]}), **crowd)["series"][0]["data"]
+    assert [p["label"]["show"] for p in crowded].count(True) <= 4
 
 
 def test_freshness_is_told_in_the_provinces_time_with_the_age() -> None:
