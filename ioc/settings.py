@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     hmac_key: SecretStr = Field(
         SecretStr(""), description="key with which maps hash personal fields ([personal] hmac): at least 32 bytes in base64"
     )
+    ves_user: str = Field(
+        "", pattern=r"^[^:]*$", description="user of network functions at `/eventListener/v7`; empty: they are not taken (503)"
+    )
+    ves_password: SecretStr = Field(SecretStr(""), validate_default=True, description="password of that user")
     wall_port: int = Field(8080, description="first port tried for the wall")
     webhook_url: str = Field(
         "",
@@ -73,6 +77,14 @@ class Settings(BaseSettings):
                 right = False
             if not right:
                 raise ValueError("it must be at least 32 bytes in base64: openssl rand -base64 32")
+        return secret
+
+    @field_validator("ves_password")
+    @classmethod
+    def _opens(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        """A user has a password, or anybody is the user."""
+        if info.data.get("ves_user") and not secret.get_secret_value():
+            raise ValueError("it must be set where IOC_VES_USER is")
         return secret
 
     @field_validator("webhook_secret")

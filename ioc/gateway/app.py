@@ -18,13 +18,14 @@ from fastapi_offline import FastAPIOffline
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ioc.errors import IocError, UsageError
 from ioc.events.exact_lane import Reject
-from ioc.gateway import openapi
+from ioc.gateway import openapi, ves
 from ioc.gateway.connections import Impatient, Lingering
+from ioc.gateway.counters import Counters
 from ioc.gateway.intake import Document, read, unpacked
 from ioc.gateway.outlet import Outlet
 from ioc.gateway.verdicts import RETRY_S, Outcome, Sending, judge, store, told_of
@@ -59,20 +60,6 @@ class Correcting(Protocol):
     def remember(self, events: Sequence[Outgoing], places: Sequence[Any]) -> None: ...
 
 
-class Counters:
-    """What `/metrics` tells; each name is declared here, once."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "ioc_gateway_requests", "Requests to /events, by status code.", ["status"], registry=self.registry
-        )
-        self.events = Counter(
-            "ioc_gateway_events", "Events in answered requests: accepted, or the reason.", ["verdict"], registry=self.registry
-        )
-        self.seconds = Histogram("ioc_gateway_seconds", "Time to answer a request to /events.", registry=self.registry)
-
-
 Words = Callable[[int, Outcome], Outcome]
 """A verdict in the words of who sent the event."""
 
@@ -102,7 +89,7 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     turn = asyncio.Lock()
     held = 0
 
-    async def answer(request: Request, name: str | None) -> Response:
+    async def admitted(request: Request, take: ves.Taking) -> Response:
         if not await limiter.hit(PER_CLIENT, request.client.host if request.client else ""):
             raise HTTPException(429, f"more than {PER_CLIENT.amount} requests a second; send batches", {"Retry-After": "1"})
         nonlocal held
@@ -115,12 +102,7 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
             held, taken = held + size, taken + size
 
         try:
-            if name is None:
-                documents = await read(request, hold)
-                return reply((await delivered(documents, in_words))[0])
-            maps, changed = await opened()
-            log_map = maps.named(name)
-            return reply(await mapped_events(name, log_map, changed, *(await unpacked(request, hold))[1:]))
+            return await take(hold)
         finally:
             held -= taken
 
@@ -169,11 +151,11 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
         bad = any(one["verdict"] == "rejected" for one in told)
         return Response(orjson.dumps({"events": told}), 422 if bad else 202, media_type="application/json")
 
-    async def counted(request: Request, name: str | None = None) -> Response:
+    async def counted(request: Request, take: ves.Taking) -> Response:
         status = 500
         try:
             with counters.seconds.time():
-                response = await answer(request, name)
+                response = await admitted(request, take)
             status = response.status_code
             return response
         except HTTPException as refusal:
@@ -185,13 +167,25 @@ def build(settings: Settings, sender: Sending, now: Callable[[], int] = wall_clo
     @app.post("/events", openapi_extra=openapi.BODY, responses=openapi.RESPONSES, status_code=202)
     async def events(request: Request) -> Response:
         """Hand over one event or a batch. 202: all are in Kafka. 422: some were refused; those marked accepted are in Kafka."""
-        return await counted(request)
+
+        async def take(hold: ves.Hold) -> Response:
+            return reply((await delivered(await read(request, hold), in_words))[0])
+
+        return await counted(request, take)
 
     @app.post("/events/{map}", openapi_extra=openapi.MESSAGE, responses=openapi.MAPPED, status_code=202)
     async def messages(request: Request, name: Annotated[str, Path(alias="map")]) -> Response:
         """Hand over a portal's own messages. 202: all their events are in Kafka, or no map's rule wanted them. 422: some were
         refused; those marked accepted are in Kafka."""
-        return await counted(request, name)
+
+        async def take(hold: ves.Hold) -> Response:
+            maps, changed = await opened()
+            log_map = maps.named(name)
+            return reply(await mapped_events(name, log_map, changed, *(await unpacked(request, hold))[1:]))
+
+        return await counted(request, take)
+
+    ves.attach(app, settings, sender, now, counted, counters)
 
     @app.get("/health", responses=openapi.HEALTH)
     async def health() -> Response:

@@ -62,6 +62,24 @@ def elements(body: bytes, most: int | None = None) -> list[bytes] | Reject:
     return found if place == len(text) else Reject("bad_json", "", f"not a JSON array: more text at character {place}")
 
 
+def member(body: bytes, name: str) -> bytes:
+    """The bytes of a member of a JSON object that can be read; of several of that name the last, as readers take it.
+
+    >>> member(b'{"a": [1.0, {}], "b": 2}', "a")
+    b'[1.0, {}]'
+    """
+    text, found = body.decode(), ""
+    place = _after_blank(text, _after_blank(text, 0) + 1)
+    while text[place] != "}":
+        key, end = _WALK.raw_decode(text, place)
+        begin = _after_blank(text, _after_blank(text, end) + 1)
+        _, end = _WALK.raw_decode(text, begin)
+        found = text[begin:end] if key == name else found
+        place = _after_blank(text, end)
+        place = _after_blank(text, place + 1) if text[place] == "," else place
+    return found.encode()
+
+
 def _after_blank(text: str, place: int) -> int:
     match = _BLANK.match(text, place)
     return match.end() if match else place

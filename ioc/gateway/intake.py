@@ -40,8 +40,9 @@ async def read(request: Request, hold: Callable[[int], None]) -> list[Document]:
     return [(body, (), cut)] if isinstance(cut, Reject) else [(value, ()) for value in cut]
 
 
-async def unpacked(request: Request, hold: Callable[[int], None]) -> tuple[str, bytes, Reject | None]:
-    """The content type and the body; where it cannot be unpacked, as it came, and why. Raises as `read`."""
+async def unpacked(request: Request, hold: Callable[[int], None], most: int = BODY_BYTES) -> tuple[str, bytes, Reject | None]:
+    """The content type and the body; where it cannot be unpacked, as it came, and why. `most`: bytes of the largest body.
+    Raises as `read`."""
     media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     media, charset = media.strip(), parameters.replace('"', "").replace(" ", "").partition("charset=")[2].partition(";")[0]
     if not re.search(JSON_TYPE, media) or charset not in ("", "utf-8", "utf8", "us-ascii"):
@@ -49,36 +50,36 @@ async def unpacked(request: Request, hold: Callable[[int], None]) -> tuple[str, 
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise HTTPException(415, "send the body as it is, or packed with gzip", {"Accept-Encoding": "gzip, identity"})
-    body = await limited(request, hold)
+    body = await limited(request, hold, most)
     if encoding == "identity":
         return media, body, None
     try:
-        found = bodies.gunzip(body, BODY_BYTES)
+        found = bodies.gunzip(body, most)
     except ValueError as error:
         return media, body, Reject("bad_json", "", str(error))
-    body = found if found is not None else too_large()
+    body = found if found is not None else too_large(most)
     hold(len(body))
     return media, body, None
 
 
-async def limited(request: Request, hold: Callable[[int], None]) -> bytes:
+async def limited(request: Request, hold: Callable[[int], None], most: int) -> bytes:
     """The body, read no further than the limit, whether its length was announced or not."""
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
-        too_large()
+    if announced.isdecimal() and int(announced[:20]) > most:
+        too_large(most)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
             async for chunk in request.stream():
                 hold(len(chunk))
                 body += chunk
-                if len(body) > BODY_BYTES:
-                    too_large()
+                if len(body) > most:
+                    too_large(most)
     except TimeoutError:
         raise HTTPException(408, f"a body arrives within {BODY_S:g} seconds", {"Connection": "close"}) from None
     return bytes(body)
 
 
-def too_large() -> bytes:
+def too_large(most: int) -> bytes:
     """Raises the HTTPException of a body that is too large."""
-    raise HTTPException(413, f"a body is at most {BODY_BYTES} bytes, unpacked; send several")
+    raise HTTPException(413, f"a body is at most {most} bytes, unpacked; send several")

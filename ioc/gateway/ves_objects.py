@@ -1,0 +1,87 @@
+"""VES objects: which site and cell a distinguished name (DN) is about, and texts of network elements as codes and numbers. Pure.
+
+>>> place("SubNetwork=1,ManagedElement=THA-HT1,GNBDUFunction=1,NRCellDU=2", "element")
+('THA-HT1', 'THA-HT1:2')
+>>> place("https://ems/SubNetwork=1/MeContext=HT1/NRCellCU=7", "element")
+('element', 'element:7')
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from functools import lru_cache
+
+from ioc.text import nfc
+from schemas.envelope import CODE
+from schemas.ran import COUNTERS, LIMITS
+
+_CELL = re.compile(r"(NR|EUtran|Utran|Gsm)Cell\w*$")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LONGEST, _HASH = 128, 16
+
+
+def parts(name: str) -> list[tuple[str, str]]:
+    """The (class, value) pairs of a DN, or of a URI whose path is one.
+
+    >>> parts("A=1,B=x\\\\,y"), parts("eth0")
+    ([('A', '1'), ('B', 'x\\\\,y')], [])
+    """
+    between = r"[,/]" if "://" in name or name.startswith("/") else r"(?<!\\),"
+    pairs = (part.partition("=") for part in re.split(between, name))
+    return [(kind.strip(), value.strip()) for kind, equals, value in pairs if equals and kind.strip() and value.strip()]
+
+
+def place(name: str, element: str) -> tuple[str, str | None]:
+    """The site and the cell of a DN: its ManagedElement, or `element`; `<site>:<value of its cell>`, where it is in one."""
+    found = parts(name)
+    site = code(next((value for kind, value in found if kind == "ManagedElement"), element))
+    cell = next((value for kind, value in reversed(found) if _CELL.match(kind)), None)
+    return site, cell and code(f"{site}:{cell}")
+
+
+def element_of(name: str) -> str:
+    """The element a DN is of: its ManagedElement, else its last value; what is no DN is a name itself."""
+    found = parts(name)
+    return next((value for kind, value in found if kind == "ManagedElement"), found[-1][1] if found else name)
+
+
+@lru_cache(maxsize=65_536)
+def code(text: str) -> str:
+    """The text as a code (`schemas.envelope.Code`). One that is changed or cut ends with a hash of the whole, so that none are
+    taken for each other.
+
+    >>> code("THA-HT1/Cell unavailable"), code("a*b")
+    ('THA-HT1/Cell unavailable', 'a_b~15eb0a792505b191')
+    """
+    whole = nfc(text.strip())
+    if len(whole) <= _LONGEST and re.search(CODE, whole):
+        return whole
+    digest = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:_HASH]
+    kept = re.sub(r"[\x00-\x1f*]", "_", whole)[: _LONGEST - _HASH - 1]
+    return f"{kept}~{digest}"
+
+
+def number(text: object) -> float | None:
+    """The number in a value or a text; None where there is none that is finite.
+
+    >>> number(" 12.50"), number("1e3"), number(True), number("1_0"), number("1e999")
+    (12.5, 1000.0, None, None, None)
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        return None
+    if isinstance(text, str) and not _NUMBER.fullmatch(text := text.strip(" ")):
+        return None
+    try:
+        found = float(text)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+@lru_cache(maxsize=65_536)
+def unit(name: str) -> str | None:
+    """The unit of a measurement of TS 28.552, which VES does not tell; None of any other."""
+    known = re.match(LIMITS.pattern, name)
+    return COUNTERS[known[1]].unit if known else None
