@@ -55,7 +55,10 @@ def generation(stream: Stream) -> str:
 
 
 class Generations(Mapping[str, str]):
-    """The generation of each stream by its name, found out when it is asked for: most commands ask for one, or for none."""
+    """The generation of each stream by its name, found out when it is asked for: most commands ask for one, or for none.
+
+    Streams whose own events share a topic have generations that change together.
+    """
 
     def __init__(self, streams: Sequence[Stream], given: Mapping[str, str]) -> None:
         self._streams = {stream.name: stream for stream in streams}
@@ -63,7 +66,12 @@ class Generations(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         if name not in self._known:
-            self._known[name] = generation(self._streams[name])
+            stream = self._streams[name]
+            together = [generation(s) for s in self._streams.values() if s.topic == stream.topic and s.name != name]
+            own = generation(stream)
+            # of a record there is one verdict: whose own events share a topic are counted anew together
+            joint = hashlib.sha256(" ".join([own, *sorted(together)]).encode()).hexdigest()[:16]
+            self._known[name] = joint if together else own
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -110,7 +118,7 @@ class Catalog:
         return tuple(self.generations[s.name] for s in self.of_topic(topic)) or (topic,)
 
     def keeper(self, topic: str) -> str:
-        """The generation under which a topic's rejects are kept: of the stream of its own events, or the topic's name."""
+        """The generation under which a topic's rejects are kept: of the first stream of its own events, or the topic's name."""
         return next((self.generations[s.name] for s in self.streams if s.topic == topic), topic)
 
     def stream_of(self, indicator: str) -> Stream:

@@ -54,19 +54,9 @@ __all__ = [
 THINGS = ("1", "hồ sơ", "người", "lượt", "phản ánh", "cuộc gọi")
 """Units of what is counted: dossiers, people, times, citizens' reflections, calls; 1: anything else."""
 UNITS = (
-    *THINGS,
-    "%",
-    "kbit/s",
-    "dBm",
-    "ngày",
-    "giây",
-    "giờ làm việc",
-    "hồ sơ/giờ làm việc",
-    "hồ sơ/ngày làm việc",
-    "°C",
-    "lần/giây",
-    "bit/J",
-)
+    *THINGS, "%", "kbit/s", "dBm", "ngày", "giây", "phút", "giờ làm việc", "hồ sơ/giờ làm việc", "hồ sơ/ngày làm việc", "°C",
+    "lần/giây", "bit/J",
+)  # fmt: skip
 """All units an indicator may have; a new one is drawn as `ioc.boards.units.UNITS` says."""
 WINDOWS = ("1h", "1d", "7d", *PERIODS)
 UNKNOWN = "?"

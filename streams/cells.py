@@ -15,9 +15,14 @@ from ioc.sums import Ints, Matrix
 from ioc.times import SECOND
 from ioc.units import cells_file
 from ioc.units.cells import Registry
+from ioc.vocabulary import Rollup
 
 DATA = Path(__file__).parent / "data"
 FILE, UNITS = DATA / "cells.csv", DATA / "units"
+NAMES = {"commune": ("Xã, phường", "Commune"), "district": ("Huyện", "District"), "province": ("Tỉnh", "Province")}
+"""The levels of units a site belongs to."""
+PLACES = tuple(Rollup(level, of="site", tree=UNITS, cells=FILE) for level in NAMES)
+"""Sites by these levels."""
 
 
 def registry() -> Registry:

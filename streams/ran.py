@@ -7,15 +7,13 @@ doubts (`suspect`, TS 32.435) enter no average; the seconds they stand for are c
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from ioc.times import SECOND
-from ioc.vocabulary import Board, Chain, Coverage, Covered, Indicator, Legal, Mean, Ratio, Rollup, Stream, Value
+from ioc.vocabulary import Board, Chain, Coverage, Covered, Indicator, Legal, Mean, Ratio, Stream, Value
 from schemas.ran import RanMeasured
 from streams import kpis
-from streams.cells import Periods, registry
+from streams.cells import NAMES, PLACES, Periods, registry
 
 SCALE = {"DRB.UEThpDl": 10, "DRB.UEThpUl": 10, "RSRP": 100, "RRU.PrbTotDl": 100}
 """Steps of the integer sums: tenths of kbit/s, hundredths of dBm and %."""
@@ -62,9 +60,6 @@ def _ts(clause: str) -> Legal:
 
 BY = ((), ("site",), ("site", "cell"))
 WINDOWS = ("1h", "1d", "7d", "day")
-DATA = Path(__file__).parent / "data"
-PLACES = {"commune": ("Xã, phường", "Commune"), "district": ("Huyện", "District"), "province": ("Tỉnh", "Province")}
-"""The levels of units a site belongs to."""
 DUE = Periods(registry)
 
 
@@ -111,10 +106,10 @@ STREAM = Stream(
                   "seconds for which RRU.PrbTotDl is told / seconds of the periods due by the registry of cells; doubted ones are not told",
                   Coverage(DUE), windows=WINDOWS, groupings=BY, legal=_ts("32.401 4.3.2")),
     ),
-    rollups=tuple(Rollup(level, of="site", tree=DATA / "units", cells=DATA / "cells.csv") for level in PLACES),
+    rollups=PLACES,
     board=Board(
         "5g", "Mạng 5G", "5G network",
-        names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell"), **PLACES},
+        names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell"), **NAMES},
         tiles=("ran.dl_throughput", "ran.ul_throughput", "ran.rsrp", "ran.prb_used", "ran.nr_share"),
         rankings=(("ran.prb_used", "site"), ("ran.dl_throughput", "commune")),
         maps=(("ran.prb_used", "site"),),

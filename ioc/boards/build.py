@@ -302,7 +302,9 @@ class Builder:
         """Who sends, how fresh it is, and what was refused."""
         words = self.words
         topic, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
-        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in streams if s.board} | {REJECTS: words.unknown}
+        # a topic of several streams is called as the one that has its name
+        named = sorted((s for s in streams if s.board), key=lambda s: s.topic.endswith(f".{s.name}"))
+        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in named if s.board} | {REJECTS: words.unknown}
         refused = Thresholds(steps=(ThresholdStep(color="text", value=None), ThresholdStep(color="red", value=1)))
         coloured = CellProperty(value=CellOptions(type="color-text"))
         return TablePanel(

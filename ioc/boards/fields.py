@@ -27,6 +27,8 @@ Unit = Literal[
     "suffix: days",
     "suffix: giây",  # seconds, as they are
     "suffix: seconds",
+    "suffix: phút",  # minutes
+    "suffix: minutes",
     "suffix: giờ",  # hours of work
     "suffix: hours",
     "suffix: °C",

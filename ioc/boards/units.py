@@ -12,6 +12,7 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
     "dBm": ("dBm", 1),
     "ngày": ("suffix: ngày", 1),
     "giây": ("suffix: giây", 0),
+    "phút": ("suffix: phút", 0),
     "giờ làm việc": ("suffix: giờ", 1),
     "hồ sơ/giờ làm việc": ("none", 1),
     "hồ sơ/ngày làm việc": ("none", 0),
@@ -23,6 +24,7 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
 ENGLISH: dict[Unit, Unit] = {
     "suffix: ngày": "suffix: days",
     "suffix: giây": "suffix: seconds",
+    "suffix: phút": "suffix: minutes",
     "suffix: giờ": "suffix: hours",
     "suffix: lần/giây": "suffix: /s",
 }

@@ -5,6 +5,7 @@ An office short of staff finishes nothing for some days; a site goes dark or mea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from random import Random
 
@@ -53,12 +54,12 @@ class Shortages:
 
 
 @lru_cache(4096)
-def outage(seed: int, site: str, day: int) -> tuple[int, int, str]:
-    """(begin ms, end ms, kind) of a site's outage on a UTC day; (0, 0, "") if it has none.
+def outage(luck: Callable[..., float], site: str, day: int) -> tuple[int, int, str]:
+    """(begin ms, end ms, kind) of a site's outage on a UTC day; (0, 0, "") if it has none. `luck`: `chance` of a seed.
 
     "dark": nothing is measured; "weak": little is left of signal and throughput.
     """
-    rng = Random(dice(seed, "outage", site, day))  # noqa: S311 - a reproducible simulation
+    rng = Random(luck("outage", site, day))  # noqa: S311 - a reproducible simulation
     if rng.random() >= OUTAGE:
         return 0, 0, ""
     begin = day * DAY + rng.randrange(0, 18 * HOUR, MINUTE)

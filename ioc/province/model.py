@@ -79,11 +79,14 @@ class Province:
         """
         since = max(since, self.anchor)
         first = max(local_day(self.start - STOCK), local_day(since - LIFE - DAY))
-        others, dossiers, radio = self.others(since, None), self._dossiers(first, since, None), self._radio(since, now_ms, rate)
-        for event in merge(dossiers, radio, *others, key=attrgetter("due_ms")):
-            if self.bad and event.topic == RAN and chance(self.seed, "bad", event.key, event.time_ms) < self.bad:
-                event = spoilt(event, dice(self.seed, "mistake", event.key, event.time_ms))
-            yield event
+        radio = map(self._perhaps_spoilt, self._radio(since, now_ms, rate))
+        yield from merge(self._dossiers(first, since, None), radio, *self.others(since, None), key=attrgetter("due_ms"))
+
+    def _perhaps_spoilt(self, event: Outgoing) -> Outgoing:
+        """A measurement, or the mistake that is made in its place."""
+        if self.bad and chance(self.seed, "bad", event.key, event.time_ms) < self.bad:
+            return spoilt(event, dice(self.seed, "mistake", event.key, event.time_ms))
+        return event
 
     def _radio(self, since: int, now_ms: int, rate: float) -> Iterator[Outgoing]:
         rate = max(rate - DOSSIER_RATE, 0.1)

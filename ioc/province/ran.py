@@ -7,6 +7,7 @@ load. Periods are 15 min (1 min at the end) where the past is filled, and second
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from math import exp
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ class Radio:
     """All cells of the province."""
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
+        self._seed, self._chance = seed, partial(chance, seed)
         self.cells = [cell for site in sites() if site.kind in KINDS for cell in _cells(seed, site)]
         self._waves: dict[str, tuple[int, float, float]] = {}
 
@@ -121,7 +122,7 @@ class Radio:
 
     def measure(self, cell: Cell, time: int, period: int, device: str | None = None) -> Outgoing | None:
         """The event of one period that begins at `time` ms and lasts `period` s; None while the site is dark."""
-        begin, end, kind = outage(self._seed, cell.site, time // DAY)
+        begin, end, kind = outage(self._chance, cell.site, time // DAY)
         weak = begin <= time < end
         if weak and kind == "dark":
             return None
@@ -141,7 +142,7 @@ class Radio:
 
     def ended(self, cell: Cell, time: int) -> Outgoing | None:
         """The counters of the long period that begins at `time`; None: the site is dark, or the file got lost."""
-        begin, end, kind = outage(self._seed, cell.site, time // DAY)
+        begin, end, kind = outage(self._chance, cell.site, time // DAY)
         weak = begin <= time < end
         if (weak and kind == "dark") or chance(self._seed, "lost", cell.code, time) < 0.005:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -177,3 +178,47 @@ def test_a_stream_that_counts_the_records_of_others_is_new_and_counts_what_the_a
     assert panes(store, own) == panes(fresh, own) != []
     assert verdicts(store) == verdicts(fresh)
     assert store.query("SELECT * FROM rejects FINAL ORDER BY ALL").equals(rejects), "they are kept where they were judged"
+
+
+def radio_log() -> list[Record]:
+    """Measurements and alarms in one topic: some twice, one of each kind refused, rubbish between."""
+    made: list[Record] = []
+    nexts = [0, 0]
+    for number in range(24):
+        alarm, cell = number % 2 == 1, f"c{number // 4}"
+        data: dict[str, object] = {"cell": cell, "site": "S", "period_s": 60, "rat": "NR", "measurements": []}
+        if alarm:
+            state = {"state": "raised", "severity": "major", "site": "S"} if number % 4 == 1 else {"state": "cleared"}
+            data = {"alarm": cell, **state}
+        if number in (10, 11):
+            data["odd"] = 1
+        kind = f"vn.ioc.ran.{'alarm' if alarm else 'measured'}.v1"
+        event = {"specversion": "1.0", "id": f"e{number}", "source": "/r", "type": kind, "time": iso(NOW + number), "data": data}
+        place = int(murmur.partitions([cell.encode()], 2)[0])
+        value = b"\xff rubbish" if number == 20 else json.dumps(event).encode()
+        for _ in range(2 if number % 5 == 0 else 1):
+            made.append(Record("ioc.events.ran", place, nexts[place], cell.encode(), value, NOW + 100 + number, ()))
+            nexts[place] += 1
+    return made
+
+
+@pytest.mark.parametrize("name", ["alarms", "ran"])
+def test_streams_of_one_topic_are_counted_anew_together_and_each_record_has_one_verdict(store_url: str, name: str) -> None:
+    """One of them is new, or counts otherwise: what the other found out of its own events stays, and is told once."""
+    now = Catalog(tuple(s for s in load().streams if s.topic == "ioc.events.ran"))
+    before = Catalog(tuple(s for s in now.streams if s.name != name))
+    store, fresh = (real_store(store_url, f"rebuild_two_{name}{n}", c) for n, c in enumerate((before, now)))
+    for target, catalog in ((store, before), (fresh, now)):
+        pipeline(target, catalog=catalog).run([batch(records, 0) for records in by_place(radio_log()).values()])
+    assert Counter(v for v, _ in verdicts(fresh).values()) == {"accepted": 21, "duplicate": 3, "rejected": 5}
+    tables.migrate(store, now)
+    with pytest.raises(WrongGeneration, match=r"alarms, ran changed"):
+        check_generations(store, now)
+    rebuild(store.settings.model_copy(update={"clickhouse_database": store.database}), now, lambda fed, known: None)
+    check_generations(store, now)
+    assert verdicts(store) == verdicts(fresh)
+    for stream in now.streams:
+        assert panes(store, own := now.generations[stream.name]) == panes(fresh, own) != []
+    current = "generation IN (SELECT generation FROM v_generation)"
+    told = f"SELECT topic, partition, offset, reason FROM rejects FINAL WHERE {current} ORDER BY ALL"
+    assert store.query(told).rows() == fresh.query(told).rows() != []
