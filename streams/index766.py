@@ -200,7 +200,7 @@ INDICATORS = (
 """3.2 and 3.5 of the index count procedures: the pack counts those with a dossier in dossier.received and in index766.3_5."""
 BOARD = Board(
     "index766", "Chỉ số 766", "Index 766",
-    tiles=tuple(one.name for one in INDICATORS),
+    tiles=tuple(one.name for one in INDICATORS if one.name != "index766.5_4"),  # half of an item: the score tells it
     rankings=(("index766.2_2", "procedure"),),
     lines=(("index766.2_1", "index766.3_3", "index766.4_1"),),
 )  # fmt: skip

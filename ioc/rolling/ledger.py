@@ -39,7 +39,7 @@ class Ledger:
         self.store, self.stream, self.generation = store, stream, generation
         self.mark, self.positions, self.until = mark, dict(positions), mark
         self.books = {i.name: Book(stream, i) for i in stream.indicators}
-        for indicator, window, groups, sums in opened(store, stream, generation, mark, mark, mark, known=mark):
+        for indicator, window, groups, sums, _ in opened(store, stream, generation, mark, mark, mark, known=mark):
             book = self.books[indicator.name]
             rows = [book.group(dims) for dims in groups]
             book.held(window)[rows] = sums

@@ -14,18 +14,38 @@ from ioc.calendar.windows import LEVEL, step, window_start
 from ioc.rolling.series import measured
 from ioc.rolling.steps import NEVER, alike, dimensions, groups_sql, matrix, moment, size_of
 from ioc.store.clickhouse import Store, literal
+from ioc.sums import Ints, Matrix
 from ioc.times import floor
-from ioc.values import Matrix
 from ioc.vocabulary import Dims, Indicator, Stream
 
 
 class Opened(NamedTuple):
-    """The groups of an indicator in a window that is open, with their sums, shape (groups, measures)."""
+    """The groups of an indicator in a window that is open, with their sums, shape (groups, measures), and what stands beside."""
 
     indicator: Indicator
     window: str
     groups: list[Dims]
     sums: Matrix
+    beside: Ints | None = None
+
+    def completed(self, stream: Stream, now: int) -> Opened:
+        """With the limit of each group, or what is due of it up to `now` (ms)."""
+        begin = now if self.window == LEVEL else window_start(self.window, floor(now - 1, stream.grain) + stream.grain)
+        each = np.arange(len(self.groups))
+        return self._replace(
+            beside=self.indicator.beside(self.groups, stream.dimensions, each, np.full(len(each), begin), np.full(len(each), now))
+        )
+
+    def shown(self) -> list[bytes]:
+        """Of each group what decides its row."""
+        if self.beside is None:
+            return [sums.tobytes() for sums in self.sums]
+        return [sums.tobytes() + beside.tobytes() for sums, beside in zip(self.sums, self.beside, strict=True)]
+
+    def only(self, some: Sequence[int]) -> Opened:
+        """Some of the groups."""
+        beside = None if self.beside is None else self.beside[some]
+        return self._replace(groups=[self.groups[i] for i in some], sums=self.sums[some], beside=beside)
 
 
 def opened(
@@ -113,12 +133,7 @@ def provisional(stream: Stream, indicator: Indicator, found: Sequence[Opened], n
     dims = pl.DataFrame(groups, schema=dict.fromkeys(dimensions(stream), pl.String), orient="row")
     ends = [floor(now - 1, size) + size for size in (size_of(stream, indicator, one.window) for one in found)]
     sizes = [len(one.groups) for one in found]
-    instants = [(window_start(one.window, end) if one.window != LEVEL else now) for one, end in zip(found, ends, strict=True)]
-    beside = [
-        indicator.beside(one.groups, stream.dimensions, np.arange(size), np.full(size, begin), np.full(size, now))
-        for one, begin, size in zip(found, instants, sizes, strict=True)
-    ]
-    values = pl.concat([measured(indicator, one.window, one.sums, own) for one, own in zip(found, beside, strict=True)])
+    values = pl.concat([measured(indicator, one.window, one.sums, one.beside) for one in found])
     return dims.hstack(values).with_columns(
         window=pl.Series([one.window for one, n in zip(found, sizes, strict=True) for _ in range(n)], dtype=pl.String),
         at=pl.Series(np.repeat(ends, sizes), dtype=pl.Int64),

@@ -281,15 +281,13 @@ class Roller:
     def _open(self, stream: Stream, generation: str, now: int, progress: Progress) -> list[pl.DataFrame]:
         """The provisional rows of all indicators that differ from those shown last."""
         rows: dict[str, list[Opened]] = {}
-        for one in self._opened(stream, generation, now, progress):
-            shown = self._shown.setdefault((one.indicator.name, one.window), {})
-            now_there = [sums.tobytes() for sums in one.sums]
+        for bare in self._opened(stream, generation, now, progress):
+            one = bare.completed(stream, now)
+            shown, now_there = self._shown.setdefault((one.indicator.name, one.window), {}), one.shown()
             new = [i for i, (g, there) in enumerate(zip(one.groups, now_there, strict=True)) if shown.get(g) != there]
             if new:
                 shown.update((one.groups[i], now_there[i]) for i in new)
-                rows.setdefault(one.indicator.name, []).append(
-                    one._replace(groups=[one.groups[i] for i in new], sums=one.sums[new])
-                )
+                rows.setdefault(one.indicator.name, []).append(one.only(new))
         return [provisional(stream, found[0].indicator, found, now) for found in rows.values()]
 
     def _opened(self, stream: Stream, generation: str, now: int, progress: Progress) -> Iterable[Opened]:
