@@ -70,7 +70,7 @@ STREAM = Stream(
         names={"site": ("Trạm", "Site"), "cell": ("Ô", "Cell"), "severity": ("Mức độ", "Severity"), "kind": ("Loại", "Kind"), **NAMES},
         tiles=("alarm.active", "alarm.active_service", "alarm.unacknowledged", "alarm.outage", "alarm.never_cleared",
                "alarm.time_to_clear"),
-        rankings=(("alarm.active", "site"), ("alarm.active", "severity"), ("alarm.raised", "site")),
+        rankings=(("alarm.active", "site"), ("alarm.active", "severity")),
         lines=(("alarm.active", "alarm.active_service", "alarm.unacknowledged"), ("alarm.outage", "alarm.never_cleared"),
                ("alarm.raised", "alarm.cleared", "alarm.flapping"), ("alarm.time_to_clear",)),
         overview_tiles=("alarm.active_service",),

@@ -6,7 +6,7 @@ Sites whose measurements stop or turn bad (`ioc.province.incidents`) tell so, in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ioc.province.incidents import outage
@@ -58,8 +58,13 @@ def demo(chance: Chance, day: int) -> Iterator[Told]:
                 yield told
 
 
-def _born(chance: Chance, day: int) -> Iterator[Told]:
+@lru_cache(2 * LIFE)
+def _born(chance: Chance, day: int) -> tuple[Told, ...]:
     """All that becomes of the alarms of a day, whenever it does."""
+    return tuple(_raised(chance, day))
+
+
+def _raised(chance: Chance, day: int) -> Iterator[Told]:
     for n in range(14 + int(10 * chance("alarms", day))):
         yield from _usual(chance, day, n)
     yield from _flapping(chance, day)
