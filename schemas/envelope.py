@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from unicodedata import normalize
 
@@ -127,9 +128,9 @@ class NamedLimits:
     table: Mapping[str, Limit]
     attempts: Mapping[str, str] = made(default_factory=dict)
 
-    @property
+    @cached_property
     def pattern(self) -> str:
-        """What begins with a name of the table, which is the first group."""
+        """What begins with a name of the table, which is the first group; made once, for it is asked of every measurement."""
         return rf"^({'|'.join(map(re.escape, sorted(self.table, reverse=True)))})(?:\.|$)"
 
     def attempted(self, name: str) -> str | None:

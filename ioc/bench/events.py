@@ -10,6 +10,8 @@ import random
 from collections import deque
 from collections.abc import Iterator
 
+import orjson
+
 from ioc.times import DAY, HOUR, MINUTE, SECOND, iso
 
 Pair = tuple[bytes, bytes]
@@ -42,6 +44,37 @@ def radio(count: int, end: int, seed: int = 1) -> Iterator[Pair]:
         pair = cell.encode(), value.encode()
         recent.append(pair)
         yield pair
+
+
+def network(count: int, end: int, batch: int) -> Iterator[bytes]:
+    """Bodies for `/eventListener/v7/eventBatch`: `count` events of VES, of gNBs of three cells each; in turn a heartbeat, a fault
+    and a period's counters of its cells."""
+    counters = [f"RRC.ConnEstab{what}.{n}" for n in range(5) for what in ("Att", "Succ")]
+    results = [{"p": n, "sValue": str(99 + n % 2)} for n in range(1, len(counters) + 1)]
+    values = [{"measObjInstId": f"GNBDUFunction=1,NRCellDU={cell}", "measResults": results} for cell in (1, 2, 3)]
+    fault = {
+        "faultFieldsVersion": "4.0", "alarmCondition": "Link down", "eventSeverity": "MAJOR", "eventSourceType": "other",
+        "specificProblem": "Link down", "vfStatus": "Active",
+    }  # fmt: skip
+    told = []
+    for i in range(count):
+        site = f"gnb-{i // 3 % CELLS}"
+        info = {"measInfoId": {"sMeasInfoId": "RRC"}, "measTypes": {"sMeasTypesList": counters}, "measValuesList": values}
+        collection = {"granularityPeriod": 900, "measuredEntityDn": f"ManagedElement={site}", "measInfoList": [info]}
+        domain, fields = (
+            ("heartbeat", {"heartbeatFieldsVersion": "3.0", "heartbeatInterval": 60}),
+            ("fault", fault),
+            ("perf3gpp", {"perf3gppFieldsVersion": "1.0", "measDataCollection": collection}),
+        )[i % 3]
+        header = {
+            "version": "4.1", "vesEventListenerVersion": "7.2.1", "domain": domain, "eventName": f"{domain}_gNB",
+            "eventId": f"{domain}-{i}", "sequence": 0, "priority": "Normal", "sourceName": site, "reportingEntityName": site,
+            "startEpochMicrosec": end * 1000, "lastEpochMicrosec": end * 1000,
+        }  # fmt: skip
+        told.append({"commonEventHeader": header, f"{domain}Fields": fields})
+        if len(told) == batch or i == count - 1:
+            yield orjson.dumps({"eventList": told})
+            told = []
 
 
 def dossier_step(count: int) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ioc import kafka
+from ioc.bench.collector import collector
 from ioc.bench.cores import peak
 from ioc.catalog import load
 from ioc.centre import garbage
@@ -133,7 +134,7 @@ async def _reached(pipeline: Pipeline, wanted: int) -> tuple[float, int]:
     return time.perf_counter(), count
 
 
-PATHS: dict[str, Callable[..., Awaitable[Result]]] = {"raw": raw, "lanes": lanes, "measure": measure}
+PATHS: dict[str, Callable[..., Awaitable[Result]]] = {"raw": raw, "lanes": lanes, "measure": measure, "collector": collector}
 
 
 def main() -> None:

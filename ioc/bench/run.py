@@ -38,6 +38,8 @@ from schemas.dossier import DossierChanged
 from schemas.ran import RanMeasured
 
 RAN, DOSSIER = RanMeasured.topic, DossierChanged.topic
+VES = 60_000
+"""Events of network functions that the gateway is asked to take."""
 RATE, LATENCY_SECONDS = 5_000, 20.0
 PARTS = ("streams", "roll", "whole", "centre", "start", "years")
 """What `only` may name: both streams; the dossiers and their first roll alone; a whole worker; a centre with the demo's feed and
@@ -112,6 +114,7 @@ class Bench:
         self.report.path("decode, exact lane", exact, "raw fetch, radio")
         self.path("measure, coordinates", "raw fetch, radio", "bench_coordinates", "paths", "measure", RAN, False)
         self.path("measure, archive", "raw fetch, radio", "bench_archive", "paths", "measure", RAN, True)
+        self.path("VES events", None, "bench", "paths", "collector", min(self.report.events, VES))
 
     def dossiers(self, opened: int) -> None:
         """The dossiers through the pipeline, their first roll, and reads of thirty days as boards do them."""

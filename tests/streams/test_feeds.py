@@ -127,6 +127,29 @@ def test_a_statement_adds_up_and_a_repeat_is_a_duplicate() -> None:
         count(pipeline(FakeStore(), 2, Catalog((twice,)), ALL_TOPICS), log)
 
 
+def element_beats(n: int, at: int) -> bytes:
+    """A heartbeat of a network element, as the collector hands it on: no stream counts its type."""
+    data = {"element": "gnb", "domain": "heartbeat", "name": "Heartbeat_gNB", "interval_s": 300, "body": "{}"}
+    head = {"specversion": "1.0", "id": f"beat-{n}/0", "source": "/ves/gnb", "type": "vn.ioc.ran.notified.v1"}
+    return json.dumps({**head, "time": text(at), "data": data}).encode()
+
+
+def test_what_no_stream_counts_is_archived_and_counted_by_its_source_and_an_element_that_stops_beating_is_silent(
+    store_url: str,
+) -> None:
+    made, end = real_store(store_url, "feeds_elements"), MONDAY + 8 * DAY
+    times = range(MONDAY, end, 5 * MINUTE)
+    log = [Record(RAN, 0, 0, b"gnb", element_beats(n, at), at) for n, at in enumerate(times)]
+    moves = [*range(MONDAY, end, 12 * HOUR), *range(end, end + 4 * HOUR, HOUR)]
+    beats = [Record(t, 0, 0, None, json.dumps(beat(at)).encode(), at) for t in ALL_TOPICS for at in moves]
+    count(pipeline(made, 1, topics=ALL_TOPICS), numbered(sorted([*log, *beats], key=lambda r: r.timestamp)))
+    kept = made.query("SELECT verdict, count() AS n FROM events WHERE source = '/ves/gnb' GROUP BY verdict").rows()
+    assert kept == [("accepted", len(times))]
+    Roller(SILENCE, made, made.settings).step()
+    held = rolled.held(rows(made, "feed.silent", "level", "/ves/gnb"))
+    assert [held(end + hours * HOUR)[0] for hours in (0, 1, 2)] == [0, 12, 12], "twelve beats an hour are usual"
+
+
 # ---- values
 
 

@@ -490,8 +490,9 @@ async def test_a_spoiled_event_is_taken_or_refused_with_its_field_and_never_a_fa
 OPENAPI = schemathesis.openapi.from_asgi("/openapi.json", gateway.build(SETTINGS, Log()), headers={"host": "localhost"})
 
 
+@pytest.mark.proof  # half a minute; the test above spoils events at every depth
 @OPENAPI.include(path_regex="^/eventListener").parametrize()
-@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_openapi_document_tells_the_truth_of_the_collector(case: schemathesis.Case) -> None:
     checks = schemathesis.checks
     case.call_and_validate(
