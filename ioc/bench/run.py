@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ioc.bench import centre, report, years
+from ioc.bench import centre, pm, report, years
 from ioc.bench.cores import peak
 from ioc.bench.events import Pair, dossier_step, dossiers, radio
 from ioc.bench.latency import latency
@@ -41,9 +41,9 @@ RAN, DOSSIER = RanMeasured.topic, DossierChanged.topic
 VES = 60_000
 """Events of network functions that the gateway is asked to take."""
 RATE, LATENCY_SECONDS = 5_000, 20.0
-PARTS = ("streams", "roll", "whole", "centre", "start", "years")
-"""What `only` may name: both streams; the dossiers and their first roll alone; a whole worker; a centre with the demo's feed and
-without; its start, and that of a short command; a centre after three years."""
+PARTS = ("streams", "roll", "pm", "whole", "centre", "start", "years")
+"""What `only` may name: both streams; the dossiers and their first roll alone; PM files; a whole worker; a centre with the demo's
+feed and without; its start, and that of a short command; a centre after three years."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,21 @@ class Bench:
             read = partial(store.query, f"SELECT at, agency, value FROM {view} WHERE {where}")
             self._timed(f"{view}, {window}, by agency, 30 days", read)
 
+    def pm(self) -> None:
+        """PM files: read, sent, and counted with the archive."""
+        asyncio.run(create_topics(self.settings, dict.fromkeys([*self.catalog.topics, REJECTS], self.settings.partitions)))
+        asyncio.run(live.go_live(self.settings, self.catalog))
+        with tempfile.TemporaryDirectory(prefix="ioc-bench-") as name:
+            folder = Path(name)
+            results = pm.write(folder, self.report.events, time.time_ns() // 1_000_000 // pm.PERIOD * pm.PERIOD)
+            self.say(f"reading {results:,} results of PM files ...")
+            self.report.note("PM results per second, files to events", results / pm.seconds_to_read(folder), "/s")
+            began = time.perf_counter()
+            asyncio.run(self.fill(RAN, pm.pairs(folder)))
+            self.report.note("PM results per second, read and sent", results / (time.perf_counter() - began), "/s")
+        counted = self.path("PM files, archive", None, "bench_pm", "paths", "measure", RAN, True)
+        self.report.note("PM results per second, counted", results / counted["seconds"], "/s")
+
     def _baseline(self) -> None:
         try:
             self.path("Faust hopping table", "raw fetch, radio", "bench", "baseline", RAN)
@@ -184,6 +199,9 @@ def bench(sizes: Sizes, say: Callable[[str], None], only: str | None = None, fol
             one.dossiers(sizes.opened)
             for name, pid in pids.items():
                 found.note(f"{name}, peak memory at full speed", peak(pid), "MB")
+    if only in (None, "pm"):
+        with servers(sizes.partitions, say) as (settings, _):
+            Bench(settings, catalog, say, found).pm()
     if only in (None, "whole"):
         with servers(sizes.partitions, say) as (settings, pids):
             Bench(settings, catalog, say, found).whole(sizes.loaded)

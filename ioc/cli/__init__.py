@@ -21,6 +21,8 @@ Start with `ioc up`; then `ioc value dossier.backlog`, `ioc evidence dossier.ove
 COMMANDS = {
     "centre": ("up", "down", "status", "doctor", "worker", "gateway", "wall", "live", "store"),
     "feed": ("demo", "import", "validate"),
+    "watch": ("watch",),
+    "counters": ("counters",),
     "numbers": ("value", "evidence", "indicators", "sql"),
     "index": ("index",),
     "alerts": ("alerts",),

@@ -44,6 +44,7 @@ def bench(
         typer.Option(
             "--only",
             help="streams: both, each by itself, and the first roll (4 minutes); roll: the dossiers and their first roll (2); "
+            "pm: files of radio networks (1); "
             "whole: a worker, its latency and memory (4); centre: what a whole centre takes, quiet and with the demo's feed (5); "
             "years: the same after three years (5, and 20 to make them once); start: until a centre is final, and a short "
             "command (2).",

@@ -133,15 +133,17 @@ class Importing:
             f"AND offset >= {self.begins.get((topic, partition), 0)} AND offset < {position})"
             for (topic, partition), position in self.wanted.items()
         )
-        source = literal(self.origin.source)
+        source = f"source = {literal(self.origin.source)}"
+        if isinstance(self.origin, Map) and self.origin.of_several:
+            source = f"({source} OR startsWith(source, {literal(self.origin.source + '/')}))"
         self.verdicts = dict(
             store.query(
                 "SELECT verdict, uniqExact(topic, partition, offset) AS n FROM events WHERE verdict != 'heartbeat' "
-                f"AND ({spans}) AND (source = {source} OR (verdict = 'rejected' AND source = '')) GROUP BY verdict"
+                f"AND ({spans}) AND ({source} OR (verdict = 'rejected' AND source = '')) GROUP BY verdict"
             ).rows()
         )
         if self.verdicts.get("rejected"):
-            self.refused = self._refused(store, f"{CURRENT} AND ({spans}) AND (source = {source} OR source = '')")
+            self.refused = self._refused(store, f"{CURRENT} AND ({spans}) AND ({source} OR source = '')")
 
     def _refused(self, store: Store, where: str) -> list[Refused]:
         counts = store.query(

@@ -68,6 +68,8 @@ def for_files(log_map: Map) -> str:
         return "it takes the first or last row of a case (`once`), and a message is alone"
     if log_map.input.kind:
         return f"it reads {log_map.input.kind} (`kind` in [input]), and a message is JSON"
+    if log_map.of_several:
+        return "it takes the source of an event from its row, and who sends a message is who may send it"
     read = {column for _, _, value in log_map.placed() for column in value.columns()} & {"@row", "@member"}
     return f"it reads {', '.join(sorted(read))}, and a message is in no file" if read else ""
 

@@ -15,7 +15,7 @@
     trim = true                           # blanks around a cell are no part of it
     decimal = "."                         # or ","; stated: the other mark groups by threes (1.234,5); not stated: 1,234 is none
     members = ["*.csv", "*.xes"]          # of a zip or a folder, in any case, with or without .gz; for JSON write ["*.json"]
-    kind = "edxml"                        # each file is one edXML; without, what a file is its first bytes say
+    kind = "edxml"                        # each file is one edXML, or "pm": a PM file; without, what it is its first bytes say
     records = "data"                      # JSON: the rows are the elements of this list, not the documents
     [time]
     format = "iso"                        # or yyyyMMddHHmmss, epoch_s, epoch_ms, serial (days of a spreadsheet), serial_1904,
@@ -33,6 +33,7 @@
     each = "DanhSachLePhi"                # JSON: one event for each element of this list; its columns: DanhSachLePhi[].Gia
     when = { column = "value" }           # or ["a", "b"], or { not = ... } of them; true: has a value, false: has none
     id, time, sequence = value
+    source = value                        # who of several sent it: stands behind the map's source, with a / between
     data = { field = value }
     [[event.measurements]]                # for contracts with named quantities: name, column; null_below, null_above: beyond them
                                           # the column's own number stands for "not measured"
@@ -55,6 +56,10 @@ edXML: a column is a path within the header, as in JSON, by names without prefix
 `TraceHeaderList` and `Status` are read. `To`, `TraceHeader` and `ResponseFor` are lists; so is what is repeated, unless it is
 what a document has one of (an id, a time, a status): then the file is a reject.
 
+PM files (3GPP TS 32.435, TS 28.532): a row is what was measured of one object in one period; its results are the event's
+measurements by themselves. Its columns: id, begin, end, seconds (the period), object (its DN), class, cell, site, group (its
+measInfoId), job, suspect, sender, vendor.
+
 A day without a time is its first moment, and in `due_at` its last. `time = "start-of-day"`, `"end-of-day"` or `"office-close"`
 says it for one value; 00:00 is then taken for a day without a time, too. Directives of patterns: %Y %y %m %b %B %d %j %a %A
 %H %I %p %M %S %f %z; %Z and what depends on a machine's language are refused.
@@ -74,6 +79,8 @@ Scalar = str | int | float | bool
 Day = Literal["start-of-day", "end-of-day", "office-close"]
 OWN = frozenset({"@row", "@member", "@item"})
 """What a row has beside its columns."""
+RESULTS = "@results"
+"""Where a row of a PM file has its results; no value of a map reads them."""
 DUE = "due_at"
 """The field that says until when: a day without a time there means its end."""
 COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -156,6 +163,7 @@ class EventMap(_Strict):
     id: AnyValue
     time: AnyValue
     sequence: AnyValue | None = None
+    source: AnyValue | None = None
     data: dict[str, AnyValue] = {}
     measurements: list[Measure] = []
 
@@ -169,7 +177,7 @@ class Input(_Strict):
     encoding: str = "utf-8-sig"
     decimal: Literal[".", ","] = "."
     members: list[str] = ["*.csv", "*.xes"]
-    kind: Literal["edxml"] | None = None
+    kind: Literal["edxml", "pm"] | None = None
     records: Annotated[str, Field(min_length=1)] | None = None
     skip: Annotated[int, Field(ge=0, le=1000)] | None = None
     trim: bool = True
@@ -230,6 +238,11 @@ class Map(_Strict):
         """The live topics the events go to."""
         return {contracts()[self.typed(event)].topic for event in self.event}
 
+    @property
+    def of_several(self) -> bool:
+        """Whether events have sources of their own below that of the map."""
+        return any(event.source is not None for event in self.event)
+
     def fields(self, event: EventMap) -> dict[str, Value]:
         """What one [[event]] states: [data] and its own."""
         return {**self.data, **event.data}
@@ -239,7 +252,7 @@ class Map(_Strict):
         for field, value in self.data.items():
             yield f"data.{field}", field, value
         for n, event in enumerate(self.event):
-            for name in ("id", "time", "sequence"):
+            for name in ("id", "time", "sequence", "source"):
                 if (value := getattr(event, name)) is not None:
                     yield f"event[{n}].{name}", "", value
             for field, value in event.data.items():

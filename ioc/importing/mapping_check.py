@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ioc.catalog import load
-from ioc.importing import paths_check, personal
+from ioc.importing import paths_check, personal, pm
 from ioc.importing.logtimes import EPOCHS, check_format, needs_zone
 from ioc.importing.mapping import COLUMN, Clock, EventMap, Map, Not, Value, day_of
 from ioc.importing.units import alike, factor
@@ -41,7 +41,7 @@ def _with_state() -> frozenset[str]:
 
 def problems(found: Map) -> list[str]:
     """One line a contradiction, each beginning with its TOML key."""
-    lines = [*_values(found), *paths_check.wrong(found), *personal.wrong(found)]
+    lines = [*_values(found), *paths_check.wrong(found), *personal.wrong(found), *pm.wrong(found)]
     lines += [line for n, event in enumerate(found.event) for line in _event(found, event, f"event[{n}]")]
     return list(dict.fromkeys(lines))  # what is wrong in [data] is wrong in every [[event]], and said once
 
@@ -184,6 +184,8 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
         return
     if found.on_change == "correct" and contract.event_type not in _with_state():
         yield f'on_change: {contract.event_type} has no state to correct; there "refuse" is all there is'
+    if event.source is not None and found.on_change == "correct":
+        yield f"{key}.source: what is corrected is of one source; leave out `on_change`, or `source` of the [[event]]"
     if event.once and not found.case:
         yield f'{key}.once: needs `case = "<column>"` at the top of the file'
     model, fields = contract.data_model(), found.fields(event)
@@ -199,7 +201,7 @@ def _event(found: Map, event: EventMap, key: str) -> Iterator[str]:
             if kinds(contract)[field] == "time" and value.constant is None:
                 yield from _read_time(found, value, place)
             yield from _unused(value, kinds(contract)[field], place)
-    stated = {*fields, named} if event.measurements else set(fields)
+    stated = {*fields, named} if event.measurements or found.input.kind == "pm" else set(fields)
     for field, info in model.model_fields.items():
         if info.is_required() and field not in stated:
             yield f"{key}.data: {model.__name__} needs {field!r}"

@@ -1,7 +1,7 @@
-"""Sources: logs in files (CSV, XES, JSON, edXML; plain, gzip, in zips and folders) read row by row, none whole in memory.
+"""Sources: logs in files (CSV, XES, JSON, edXML, PM; plain, gzip, in zips and folders) read row by row, none whole in memory.
 
-What a file is, its first bytes say, not its name; that it is edXML, the map does. A file that cannot be read is a UsageError
-`bad_file`, but for edXML, where a file is one document of many: it is then a row with its trouble. All text is NFC.
+What a file is, its first bytes say, not its name; that it is edXML or PM, the map does. A file that cannot be read is a
+UsageError `bad_file`, but for edXML and PM, where a file is one of many: it is then a row with its trouble. All text is NFC.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 from lxml.etree import XMLSyntaxError
 
 from ioc.errors import UsageError
+from ioc.importing import pm
 from ioc.importing.delimited import encoding_of, read_delimited
 from ioc.importing.documents import BEGINS, Document, documents, unread
 from ioc.importing.edxml import header
@@ -130,16 +131,16 @@ def _chosen(path: Path, names: Sequence[str], patterns: Sequence[str], reading: 
     if len(names) > MAX_MEMBERS:
         raise UsageError(f"bad_file: {path} has {len(names)} members; at most {MAX_MEMBERS} are read")
     named = [name for name in names if not _rubbish(name)]
-    wanted = [name for name in named if _wanted(name, patterns)]
-    if not wanted:
+    taken = [name for name in named if wanted(name, patterns)]
+    if not taken:
         there = ", ".join(names[:5]) or "none"
         raise UsageError(f"bad_file: {path} has no member like {', '.join(patterns)} (`members` in [input]); it has {there}")
-    if left := len(named) - len(wanted):
+    if left := len(named) - len(taken):
         like = ", ".join(patterns)
         reading.notes.append(
             f"{path}: {left:,} of {len(named):,} files match no pattern of {like} (`members` in [input]) and are not read"
         )
-    return wanted
+    return taken
 
 
 def _rubbish(name: str) -> bool:
@@ -147,7 +148,7 @@ def _rubbish(name: str) -> bool:
     return name.startswith("__MACOSX/") or Path(name).name.startswith(".")
 
 
-def _wanted(name: str, patterns: Sequence[str]) -> bool:
+def wanted(name: str, patterns: Sequence[str]) -> bool:
     """Whether a name matches, in any case and with what packing adds to it or without."""
     names = {nfc(name).lower(), _bare(name).lower()}
     return any(fnmatchcase(one, nfc(pattern).lower()) for pattern in patterns for one in names)
@@ -199,6 +200,9 @@ def _rows(member: str, stream: IO[bytes], log_map: Map, reading: Reading) -> Ite
         except _UNREADABLE as error:
             document = Document(1, None, f"it cannot be unpacked: {error or type(error).__name__}")
         yield from Columns(log_map).rows(member, [document], reading)
+        return
+    if log_map.input.kind == "pm":
+        yield from pm.rows(member, stream, log_map, reading, _UNREADABLE)
         return
     head = stream.peek(256)[:256] if isinstance(stream, io.BufferedReader) else b""
     if not head:

@@ -18,7 +18,7 @@ from ioc.errors import UsageError
 from ioc.importing.columns import Statistics, field_reader, measure_reader, text_reader, time_reader
 from ioc.importing.conditions import Lasts, count_lasts, nulls_of, wanting
 from ioc.importing.logtimes import NO_OFFSET
-from ioc.importing.mapping import EventMap, Map
+from ioc.importing.mapping import RESULTS, EventMap, Map
 from ioc.importing.mapping_check import kinds
 from ioc.importing.messages import Columns
 from ioc.importing.rows import Fields, Row
@@ -27,7 +27,7 @@ from ioc.importing.spoiled import Spoiled, id_columns
 from schemas import contracts
 from schemas.envelope import MAX_BYTES
 
-__all__ = ["LAST", "Made", "Outgoing", "Statistics", "made_of", "read_events", "translate"]
+__all__ = ["LAST", "Made", "Outgoing", "Statistics", "made_of", "read_events", "read_made", "translate"]
 
 
 LAST = 10**12 - 1
@@ -64,10 +64,14 @@ class Made(NamedTuple):
 
 def read_events(files: Sequence[Path], log_map: Map, statistics: Statistics | None = None) -> Iterator[Outgoing]:
     """The events of all files, in the order of the files.  Raises UsageError (`bad_file`)."""
-    statistics = statistics or Statistics()
+    return (made.outgoing for made in read_made(files, log_map, statistics or Statistics()))
+
+
+def read_made(files: Sequence[Path], log_map: Map, statistics: Statistics) -> Iterator[Made]:
+    """The same with what each was made of."""
     asked = any(event.once == "last" for event in log_map.event)
     lasts = count_lasts(read_rows(files, log_map), log_map) if asked else None
-    yield from translate(read_rows(files, log_map, statistics.reading), log_map, statistics, lasts)
+    yield from made_of(read_rows(files, log_map, statistics.reading), log_map, statistics, lasts)
     if naive := statistics.times.get(NO_OFFSET, 0):
         raise UsageError(
             f"bad_file: {naive:,} times of the log state no offset, and the map no zone: "
@@ -126,6 +130,7 @@ def _maker(log_map: Map, event: EventMap, left: Counter[str], statistics: Statis
     nulls = nulls_of(log_map)
     wanted = wanting(event, nulls, log_map.case, left)
     read_id, read_sequence = text_reader(event.id, nulls), text_reader(event.sequence, nulls) if event.sequence else None
+    read_source = text_reader(event.source, nulls) if event.source else None
     read_time = time_reader(event.time, log_map, nulls, statistics, "time")
     stated = [(name, field_reader(v, types[name], name, log_map, nulls, statistics)) for name, v in log_map.fields(event).items()]
     units = {name: limit.unit for name, limit in contract.limits.table.items()} if contract.limits else {}
@@ -138,12 +143,16 @@ def _maker(log_map: Map, event: EventMap, left: Counter[str], statistics: Statis
         if not wanted(row):
             return None
         document: dict[str, Any] = {**head, "id": read_id(row)}
+        if read_source and (sender := read_source(row)) is not None:
+            document["source"] = f"{log_map.source}/{sender}"
         moment = read_time(row)
         document["time"] = moment[1] if isinstance(moment, tuple) else moment
         if read_sequence and (sequence := read_sequence(row)) is not None:
             document["sequence"] = sequence
         data = {name: value for name, read in stated if (value := read(row)) is not None}
-        if measures:
+        if RESULTS in row:
+            data[named] = row[RESULTS]
+        elif measures:
             data[named] = [value for read in measures if (value := read(row)) is not None]
         document["data"] = data
         key = str(data.get(entity_key) or document["id"] or row["@member"])
