@@ -142,7 +142,7 @@ def assumed(found: Map) -> list[str]:
     """What a map leaves open and how it is taken, one line each: for the user to see before anything is sent."""
     lines = []
     mark, group = found.input.decimal, "." if found.input.decimal == "," else ","
-    if reads_numbers(found):
+    if reads_numbers(found) and found.input.kind != "pm":  # there XML Schema says how a number is written
         if "decimal" in found.input.model_fields_set:
             lines.append(f"input.decimal: 1{group}234{mark}5 is read as 1234.5, and 12{group}345 as 12345")
         else:

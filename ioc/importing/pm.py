@@ -51,7 +51,7 @@ def rows(
             return
         except etree.XMLSyntaxError as error:
             line = error.lineno or 1
-            yield _broken(member, f"bad_file: line {line}: no XML: {error.msg}", line, reading)
+            yield _broken(member, f"bad_file: line {line}: no XML: {error.msg.partition(', line ')[0]}", line, reading)
             return
         except unreadable as error:
             yield _broken(member, f"bad_file: it cannot be unpacked: {error or type(error).__name__}", 0, reading)

@@ -184,7 +184,13 @@ def _measured(log_map: Map, event: EventMap, document: Any, place: str) -> tuple
     """The same for a named quantity."""
     limits = contracts()[log_map.typed(event)].limits
     parts = place.split(".")
-    if limits is None or parts[:2] != ["data", limits.field] or len(parts) < 3 or not parts[2].isdigit():
+    if (
+        not event.measurements
+        or limits is None
+        or parts[:2] != ["data", limits.field]
+        or len(parts) < 3
+        or not parts[2].isdigit()
+    ):
         return None
     item = document["data"][limits.field][int(parts[2])]
     column = next(measure.column for measure in event.measurements if measure.name == item["name"])

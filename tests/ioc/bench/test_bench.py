@@ -32,7 +32,7 @@ def test_a_share_of_the_raw_fetch_should_be_at_least_its_aim_and_a_figure_at_mos
 def test_an_unknown_part_is_refused_with_those_there_are() -> None:
     found = ioc_bench("--only", "everything")
     assert found.returncode == 2
-    assert "streams, roll, whole, centre, start, years" in found.stderr
+    assert "streams, roll, pm, whole, centre, start, years" in found.stderr
 
 
 def test_a_command_that_ends_otherwise_than_it_should_is_no_measurement() -> None:

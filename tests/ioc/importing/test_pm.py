@@ -20,7 +20,9 @@ from ioc.gateway.mapped import for_files
 from ioc.importing import pm
 from ioc.importing.dn import place
 from ioc.importing.maps import load_map
+from ioc.importing.told import check
 from ioc.importing.translate import Statistics, read_events
+from ioc.settings import Settings
 from schemas import contracts
 from tests import pm_files
 from tests.counting import count, pipeline, real_store, verdicts
@@ -274,6 +276,28 @@ def test_memory_does_not_grow_with_the_file() -> None:
     tracemalloc.stop()
     assert rows == 4_000
     assert peak < 4 << 20
+
+
+def test_a_counter_out_of_its_range_is_told_with_its_line_and_refuses_that_object_alone(tmp_path: Path) -> None:
+    """A count of resource blocks under the name of a percentage, and more successes than attempts."""
+    types = TYPES.replace("pmOwn", "RRC.ConnEstabSucc") + '<measType p="3">RRU.PrbTotDl</measType>'
+    values = [(7, 7, 100), (7, 7, 354), (7, 8, 1)]
+    told = "\n".join(
+        f'<measValue measObjLdn="NRCellDU={n}"><r p="1">{tried}</r><r p="2">{done}</r><r p="3">{blocks}</r></measValue>'
+        for n, (tried, done, blocks) in enumerate(values)
+    )
+    (tmp_path / "a.xml").write_text(text(PERIOD + types + told))
+    found = check([tmp_path], MAP, Settings(), 2_000_000_000_000)
+    assert (found.statistics.events, found.rejected) == (3, 2)
+    faults = {(kind.reason, fault.line, fault.message.partition(",")[0]) for kind in found.refused for fault in kind.first}
+    assert faults == {
+        ("unit_mismatch", 7, "RRU.PrbTotDl must be in % between 0 and 100"),
+        (
+            "unit_mismatch",
+            8,
+            "RRC.ConnEstabSucc counts 8.0 successes of RRC.ConnEstabAtt 7.0: a success is counted in the period of its attempt",
+        ),
+    }
 
 
 # ---- maps
