@@ -30,6 +30,7 @@ TEXT = Column("String", pa.string())
 BYTES = Column("Nullable(String)", pa.binary())
 HEADERS = Column("Array(Tuple(name String, value String))", pa.list_(pa.struct({"name": pa.string(), "value": pa.binary()})))
 INT, INT32, MAYBE_INT = Column("Int64", pa.int64()), Column("Int32", pa.int32()), Column("Nullable(Int64)", pa.int64())
+BOOL, MAYBE_DATE = Column("Bool", pa.bool_()), Column("Nullable(Date)", None)
 UINT16, UINT32, UINT = Column("UInt16", pa.uint16()), Column("UInt32", pa.uint32()), Column("UInt64", pa.uint64())
 REAL, MAYBE_REAL = Column("Float64", pa.float64()), Column("Nullable(Float64)", pa.float64())
 NOW = MS.of("DEFAULT now64(3, 'UTC')")
@@ -134,7 +135,7 @@ TABLES = {
         | GROUP
         | {"value": MAYBE_REAL, "lo": MAYBE_REAL, "hi": MAYBE_REAL, "n": INT}
         | {"stats": Column("Map(LowCardinality(String), Float64)", pa.map_(pa.string(), pa.float64()))}
-        | {"first_value": MAYBE_REAL, "restated": Column("Bool", pa.bool_()), "until": MS, "as_of": UINT, "computed_at": NOW},
+        | {"first_value": MAYBE_REAL, "restated": BOOL, "until": MS, "as_of": UINT, "computed_at": NOW},
         "ReplacingMergeTree(as_of)",
         ("generation", "indicator", "window", "dims", "at"),
     ),
@@ -173,7 +174,7 @@ TABLES = {
             "name": TEXT,
             "parent": TEXT,
             "valid_from": Column("Date", None),
-            "valid_to": Column("Nullable(Date)", None),
+            "valid_to": MAYBE_DATE,
         },
         "MergeTree",
         ("code", "valid_from"),

@@ -89,7 +89,7 @@ def renew(settings: Settings, catalog: Catalog) -> list[str]:
     for run in runs(Store(settings)):
         store = run_store(settings, run.name)
         try:
-            store.create(tables.statements(catalog, store.database))
+            tables.form(store, catalog)
         except StoreError as error:
             said.append(f"boards of the run {run.name!r} may not work: {error}; `ioc replay drop {run.name}` removes it")
     return said

@@ -2,21 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from ioc.calendar.workdays import days_off
 from ioc.catalog import Catalog
 from ioc.store import reference, state
-from ioc.store.clickhouse import Store
-from ioc.store.form import TABLES, WORD, WORDS
-from ioc.store.views import LAST, PANES, VIEWS, panes_columns, summed
-from ioc.store.views import statements as others
+from ioc.store.clickhouse import Store, literal
+from ioc.store.form import TABLES, TEXT, WORD, WORDS, Column
+from ioc.store.views import LAST, PANES, VIEWS, columns, last_columns, panes_columns, summed, typed
+from ioc.store.views import views as others
 from ioc.vocabulary import Stream
 
 
-def statements(catalog: Catalog, database: str) -> list[str]:
-    """All statements that bring a database to this program's form; each may be run again."""
-    create = [table.create(name) for name, table in TABLES.items()]
-    numbers = [view for stream in catalog.streams for view in views(stream)]
-    return [*create, *GROWN, *MERGES, NOW, GENERATION, ROLLED, ALERTS, *numbers, *others(catalog, database)]
+def statements() -> list[str]:
+    """All statements that bring the tables of a database to this program's form; each may be run again."""
+    return [*(table.create(name) for name, table in TABLES.items()), *GROWN, *MERGES]
+
+
+def views(catalog: Catalog, database: str) -> dict[str, str]:
+    """All views of a database: name -> what follows the name where it is created. Each comes after those that it reads."""
+    found = {"v_generation": f"{typed({'stream': WORD, 'generation': TEXT})} AS {GENERATION}"}
+    found |= {
+        name: f"{typed(VIEWS[name])} AS {body}" for name, body in (("v_now", NOW), ("v_rolled", ROLLED), ("v_alerts", ALERTS))
+    }
+    for stream in catalog.streams:
+        found |= numbers(stream)
+    return found | others(catalog, database)
+
+
+def form(store: Store, catalog: Catalog) -> None:
+    """Create the database and its tables and views, and change those that are of another form; rows stay.
+
+    A view that is as it shall be is left alone: three hundred of them take seconds to make and a moment to compare.
+    """
+    store.create(statements())
+    wanted = views(catalog, store.database)
+    same = as_wanted(store, wanted)
+    for name, definition in wanted.items():
+        if name not in same:
+            store.command(f"CREATE OR REPLACE VIEW {name} {definition}")
+
+
+def as_wanted(store: Store, wanted: Mapping[str, str]) -> set[str]:
+    """The views that the store holds as they are wanted, to the letter: it tells each itself, in one way of writing, which it also
+    turns the wanted ones into; only the name of the database is more."""
+    told = store.rows(
+        f"SELECT name, create_table_query AS made FROM system.tables WHERE database = {literal(store.database)} AND engine = 'View'"
+    )
+    made = {row["name"]: _without(store.database, row["made"]) for row in told}
+    asked = [f"CREATE VIEW {name} {definition}" for name, definition in wanted.items() if name in made]
+    if not asked:
+        return set()
+    written = store.rows(f"SELECT formatQuerySingleLine(arrayJoin({literal(asked)})) AS text")
+    return {name for name, row in zip((n for n in wanted if n in made), written, strict=True) if made[name] == row["text"]}
+
+
+def _without(database: str, made: str) -> str:
+    """The definition without the name of the database in front of what it reads; what stands in quotes stays.
+
+    >>> _without("ioc", "CREATE VIEW ioc.v_x (`at` Date) AS SELECT at FROM ioc.x WHERE topic = 'ioc.x'")
+    "CREATE VIEW v_x (`at` Date) AS SELECT at FROM x WHERE topic = 'ioc.x'"
+    """
+    return re.sub(rf"('(?:[^'\\\\]|\\\\.)*')|(?<![\w.]){re.escape(database)}\.", lambda found: found[1] or "", made)
 
 
 GROWN = (
@@ -43,12 +91,9 @@ FSYNC = [
     for name in ("events", "panes", "entities", "seen", "rejects", "indicators")
 ]
 """With IOC_FSYNC (1, else 0): what a checkpoint says is counted is on disk before it."""
-GENERATION = """CREATE OR REPLACE VIEW v_generation AS
-    SELECT stream, argMax(generation, since) AS generation FROM generations GROUP BY stream"""
-NOW = """CREATE OR REPLACE VIEW v_now AS
-    SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received)) + 1, 'UTC') AS now FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL"""
-ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
-    SELECT rule, rule AS indicator, arrayStringConcat(arrayFilter(d -> d != '*', dims), ', ') AS "group", dims, at AS fired_at, value AS fired_value,
+GENERATION = """SELECT stream, argMax(generation, since) AS generation FROM generations GROUP BY stream"""
+NOW = """SELECT fromUnixTimestamp64Milli(assumeNotNull(max(received)) + 1, 'UTC') AS now FROM checkpoints WHERE stage = 'measure' AND received IS NOT NULL"""
+ALERTS = """SELECT rule, rule AS indicator, arrayStringConcat(arrayFilter(d -> d != '*', dims), ', ') AS "group", dims, at AS fired_at, value AS fired_value,
     threshold, clear, ended AS resolved_at, if(why = '', ended_value, NULL) AS resolved_value, if(ended IS NULL, 'firing', 'resolved') AS state, why AS reason FROM
     (SELECT rule, dims, at, transition, value, threshold, clear, leadInFrame(toNullable(at)) OVER following AS ended, leadInFrame(toNullable(value)) OVER following AS ended_value,
     leadInFrame(toString(reason)) OVER following AS why
@@ -58,8 +103,7 @@ ALERTS = """CREATE OR REPLACE VIEW v_alerts AS
 """One row an episode: of a group, every `firing` is followed by its `resolved`, or by nothing yet."""
 
 
-ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
-    SELECT stream, until, final, fromUnixTimestamp64Milli(importing.1, 'UTC') AS importing_from,
+ROLLED = """SELECT stream, until, final, fromUnixTimestamp64Milli(importing.1, 'UTC') AS importing_from,
     fromUnixTimestamp64Milli(importing.2, 'UTC') AS importing_to FROM
     (SELECT generation, any(stream) AS stream, fromUnixTimestamp64Milli(assumeNotNull(max(ifNull(shown, received))), 'UTC') AS until,
     fromUnixTimestamp64Milli(max(ifNull(received, 0)), 'UTC') AS final FROM checkpoints
@@ -72,14 +116,14 @@ ROLLED = """CREATE OR REPLACE VIEW v_rolled AS
 """
 
 
-def views(stream: Stream) -> list[str]:
+def numbers(stream: Stream) -> dict[str, str]:
     """Two views an indicator, with the dimensions as columns (`*`: all): `v_<indicator>`, one row a change, and
     `v_<indicator>_now`, one row a group, the last. `dims` holds all dimensions: a condition on it is found by the sort key.
 
     An open step's row at a step that has become final is left out: it came from a roller that was overtaken. The last row of a
     group holds until the open steps were last looked at: whatever had changed by then has a row of its own.
     """
-    found, generation = [], f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
+    found, generation = {}, f"(SELECT generation FROM v_generation WHERE stream = '{stream.name}')"
     rolled = f"(SELECT ifNull(max(received), 0) FROM checkpoints WHERE stage = 'roll' AND generation = {generation})"
     shown_at = (
         f"(SELECT max(ifNull(shown, ifNull(received, 0))) FROM checkpoints WHERE stage = 'roll' AND generation = {generation})"
@@ -90,24 +134,20 @@ def views(stream: Stream) -> list[str]:
         where = f"""indicator = '{indicator.name}' AND generation = {generation}
             AND (until >= at OR toUnixTimestamp64Milli(at) > {rolled})"""
         extra = "".join(f", stats['{name}'] AS {name}" for name in indicator.value.names)
-        found.append(
-            f"""CREATE OR REPLACE VIEW {view} AS
+        found[view] = f"""{typed(columns(stream, indicator))} AS
             SELECT window, dims, {names}, at, value, lo, hi, n{extra}, first_value, restated, until, as_of FROM indicators FINAL
             WHERE {where}"""
-        )
         # without FINAL: the last row of a group is the one with the highest step, and there with the highest as_of. One number to
         # compare, and no Nullable: an argMax of tuples takes three times as long.
         bounds = ("value", "lo", "hi")
-        numbers = {name: f"ifNull({name}, nan)" for name in bounds} | {"n": "n"}
-        numbers |= {name: f"stats['{name}']" for name in indicator.value.names}
-        last = ", ".join(f"argMax({taken}, latest) AS last_{name}" for name, taken in {**numbers, "until": "until"}.items())
-        shown = ", ".join(f"if(isNaN(last_{n}), NULL, last_{n}) AS {n}" if n in bounds else f"last_{n} AS {n}" for n in numbers)
-        found.append(
-            f"""CREATE OR REPLACE VIEW {view}{LAST} AS
+        taken = {name: f"ifNull({name}, nan)" for name in bounds} | {"n": "n"}
+        taken |= {name: f"stats['{name}']" for name in indicator.value.names}
+        last = ", ".join(f"argMax({t}, latest) AS last_{name}" for name, t in {**taken, "until": "until"}.items())
+        shown = ", ".join(f"if(isNaN(last_{n}), NULL, last_{n}) AS {n}" if n in bounds else f"last_{n} AS {n}" for n in taken)
+        found[view + LAST] = f"""{typed(last_columns(stream, indicator))} AS
             SELECT window, dims, {names}, {shown}, greatest(last_until, fromUnixTimestamp64Milli({shown_at}, 'UTC')) AS until
             FROM (WITH bitShiftLeft(toUInt128(toUnixTimestamp64Milli(at)), 64) + as_of AS latest SELECT window, dims, {last}
             FROM indicators WHERE {where} GROUP BY window, dims)"""
-        )
     return found
 
 
@@ -116,7 +156,7 @@ def migrate(store: Store, catalog: Catalog) -> list[str]:
 
     Unit names and days off follow their files. Returns what changed of those that were there, a sentence each.
     """
-    store.create(statements(catalog, store.database))
+    form(store, catalog)
     for statement in FSYNC:
         store.command(statement.format(int(store.settings.fsync)))
     if store.settings.clickhouse_reader:
@@ -140,14 +180,11 @@ def fill(store: Store, catalog: Catalog) -> list[str]:
 
 def board_views(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     """The views boards may read, with their columns."""
-    found = dict(VIEWS)
+    found: dict[str, Mapping[str, Column]] = dict(VIEWS)
     for stream in catalog.streams:
         for indicator in stream.indicators:
-            view = indicator.view
-            group, stats = ("window", "dims", *stream.dimensions), indicator.value.names
-            numbers = ("value", "lo", "hi", "n")
-            found[view] = (*group, "at", *numbers, *stats, "first_value", "restated", "until", "as_of")
-            found[view + LAST] = (*group, *numbers, *stats, "until")
+            found[indicator.view] = columns(stream, indicator)
+            found[indicator.view + LAST] = last_columns(stream, indicator)
             if summed(stream, indicator):
-                found[view + PANES] = panes_columns(stream)
-    return found
+                found[indicator.view + PANES] = panes_columns(stream)
+    return {name: tuple(its) for name, its in found.items()}

@@ -1,12 +1,31 @@
 """Views: what boards ask beside the numbers: the state of the database, its feeds, its runs, and which working days come.
 
-A board reads views alone. `VIEWS` names the columns of each, for the check of the boards; a test asks the store for the same.
+A board reads views alone. `VIEWS` names the columns of each, for the store and for the check of the boards; a test asks the store for the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ioc.catalog import REJECTS, Catalog
 from ioc.store.clickhouse import RUN, literal
+from ioc.store.form import (
+    BOOL,
+    INT,
+    MAYBE_DATE,
+    MAYBE_INT,
+    MAYBE_MS,
+    MAYBE_REAL,
+    MS,
+    REAL,
+    TABLES,
+    TEXT,
+    UINT,
+    UINT32,
+    WORD,
+    WORDS,
+    Column,
+)
 from ioc.times import PROVINCE
 from ioc.vocabulary import Indicator, Mean, Quantiles, Ratio, Stream
 
@@ -18,31 +37,27 @@ LAST, PANES = "_now", "_panes"
 """How the views of an indicator's last rows, and of what its groups are summed from, end."""
 
 VIEWS = {
-    "v_now": ("now",),
-    "v_state": ("name", "live", "fed", "now"),
-    "v_rolled": ("stream", "until", "final", "importing_from", "importing_to"),
-    "v_runs": ("name", "database", "source", "state", "created_at"),
-    "v_units": ("code", "name"),
-    "v_rollups": ("stream", "rollup", "code", "grp"),
-    "v_sites": ("code", "latitude", "longitude"),
-    "v_workdays": ("n", "day"),
-    "v_feeds": ("topic", "source", "last", "freshness", "accepted", "duplicate", "rejected"),
-    "v_alerts": (
-        "rule",
-        "indicator",
-        "group",
-        "dims",
-        "fired_at",
-        "fired_value",
-        "threshold",
-        "clear",
-        "resolved_at",
-        "resolved_value",
-        "state",
-        "reason",
-    ),
+    "v_now": {"now": MS},
+    "v_state": {"name": TEXT, "live": BOOL, "fed": BOOL, "now": MS},
+    "v_rolled": {"stream": TEXT, "until": MS, "final": MS, "importing_from": MAYBE_MS, "importing_to": MAYBE_MS},
+    "v_runs": {"name": TEXT, "database": TEXT, "source": TEXT, "state": TEXT, "created_at": MS},
+    "v_units": {"code": TEXT, "name": TEXT},
+    "v_rollups": {"stream": WORD, "rollup": WORD, "code": TEXT, "grp": WORD},
+    "v_sites": {"code": TEXT, "latitude": REAL, "longitude": REAL},
+    "v_workdays": {"n": UINT32, "day": MAYBE_DATE},
+    "v_feeds": {
+        "topic": TEXT,
+        "source": WORD,
+        "last": MS,
+        "freshness": MAYBE_INT,
+        "accepted": UINT,
+        "duplicate": UINT,
+        "rejected": UINT,
+    },
+    "v_alerts": {"rule": WORD, "indicator": WORD, "group": TEXT, "dims": WORDS, "fired_at": MS, "fired_value": REAL}
+    | {"threshold": REAL, "clear": REAL, "resolved_at": MAYBE_MS, "resolved_value": MAYBE_REAL, "state": TEXT, "reason": TEXT},
 }
-"""View -> columns."""
+"""View -> its columns."""
 TELLS = {
     "v_now": "the database's now: its highest reception; boards use it instead of the wall clock",
     "v_state": "which database this is: its name (a run's), whether it is the live one, whether events come, its now",
@@ -63,24 +78,50 @@ def summed(stream: Stream, indicator: Indicator) -> bool:
     return bool(stream.rollups) and not indicator.each and isinstance(indicator.value, Ratio | Mean | Quantiles)
 
 
-def panes_columns(stream: Stream) -> tuple[str, ...]:
-    """The columns of such a view."""
-    return (*stream.dimensions, "at", "measures")
+def columns(stream: Stream, indicator: Indicator) -> dict[str, Column]:
+    """The columns of the view of an indicator, one row a change."""
+    rest = {name: TABLES["indicators"].columns[name] for name in ("first_value", "restated", "until", "as_of")}
+    return _group(stream) | {"at": MS} | _numbers(indicator) | rest
+
+
+def last_columns(stream: Stream, indicator: Indicator) -> dict[str, Column]:
+    """The columns of the view of its last rows."""
+    return _group(stream) | _numbers(indicator) | {"until": MAYBE_MS}
+
+
+def panes_columns(stream: Stream) -> dict[str, Column]:
+    """The columns of the view that groups of a rollup are summed from."""
+    return dict.fromkeys(stream.dimensions, TEXT) | {name: TABLES["panes"].columns[name] for name in ("at", "measures")}
+
+
+def _group(stream: Stream) -> dict[str, Column]:
+    return {"window": WORD, "dims": WORDS} | dict.fromkeys(stream.dimensions, TEXT)
+
+
+def _numbers(indicator: Indicator) -> dict[str, Column]:
+    return {"value": MAYBE_REAL, "lo": MAYBE_REAL, "hi": MAYBE_REAL, "n": INT} | dict.fromkeys(indicator.value.names, REAL)
+
+
+def typed(columns: Mapping[str, Column]) -> str:
+    """The columns of a view as its definition tells them. The store would find them out by itself, and takes half of a view's
+    making for it.
+
+    >>> typed({"window": WORD, "agency": TEXT, "at": MS})
+    "(`window` LowCardinality(String), `agency` String, `at` DateTime64(3, 'UTC'))"
+    """
+    return f"({', '.join(f'`{name}` {column.type}' for name, column in columns.items())})"
 
 
 def _panes(stream: Stream, indicator: Indicator) -> str:
     names = ", ".join(f"dims[{i + 1}] AS {d}" for i, d in enumerate(stream.dimensions))
-    return f"""CREATE OR REPLACE VIEW {indicator.view}{PANES} AS SELECT {names}, at, measures FROM panes FINAL
+    return f"""{typed(panes_columns(stream))} AS SELECT {names}, at, measures FROM panes FINAL
         WHERE generation = (SELECT generation FROM v_generation WHERE stream = {literal(stream.name)})
         AND indicator = {literal(indicator.name)}"""
 
 
-def statements(catalog: Catalog, database: str) -> list[str]:
-    """The statements that create the views in a database; each may be run again."""
+def views(catalog: Catalog, database: str) -> dict[str, str]:
+    """The views of a database beside the numbers: name -> what follows the name where it is created."""
     run = database.removeprefix(RUN) if database.startswith(RUN) else ""
-    sums = [
-        _panes(stream, indicator) for stream in catalog.streams for indicator in stream.indicators if summed(stream, indicator)
-    ]
     bodies = {
         "v_state": _state(run),
         "v_units": UNITS,
@@ -90,7 +131,13 @@ def statements(catalog: Catalog, database: str) -> list[str]:
         "v_workdays": _workdays(),
     }
     bodies |= {} if run else {"v_runs": _runs(database)}
-    return [*(f"CREATE OR REPLACE VIEW {name} AS {body}" for name, body in bodies.items()), *sums]
+    sums = {
+        indicator.view + PANES: _panes(stream, indicator)
+        for stream in catalog.streams
+        for indicator in stream.indicators
+        if summed(stream, indicator)
+    }
+    return {name: f"{typed(VIEWS[name])} AS {body}" for name, body in bodies.items()} | sums
 
 
 UNITS = "SELECT code, argMax(name, valid_from) AS name FROM units GROUP BY code"
