@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from ioc.province.incidents import outage
 from ioc.times import DAY, HOUR, MINUTE, OFFSET, SECOND
-from ioc.units.cells import FOREVER
 from ioc.vocabulary import Told
-from streams.cells import registry
+from streams.cells import on_air
 
 SENDER = "/mang5g/thanhhoa"
 LIFE = 26
@@ -146,8 +145,4 @@ def _one(
 @cache
 def _sites() -> list[tuple[str, list[str]]]:
     """Sites and their cells that are on air still."""
-    found: dict[str, list[str]] = {}
-    for cell in registry().cells:
-        if cell.ends == FOREVER:
-            found.setdefault(cell.site, []).append(cell.cell)
-    return list(found.items())
+    return list(on_air().items())

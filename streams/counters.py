@@ -136,6 +136,8 @@ def known(vendor: str | None, name: str) -> bool:
 def standard(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with the standard's `name` and `value` where its `vendor` has names of its own that are known; rows stay in
     their order. A vector stays what it is."""
+    if frame["vendor"].null_count() == len(frame):
+        return frame
     said = pl.DataFrame(
         [(vendor, name, to, factor) for (vendor, name), (to, factor) in mapped().items()],
         {"_vendor": pl.String, "name": pl.String, "_to": pl.String, "_factor": pl.Float64},

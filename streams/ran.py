@@ -12,8 +12,8 @@ import polars as pl
 from ioc.times import SECOND
 from ioc.vocabulary import Board, Chain, Coverage, Covered, Indicator, Legal, Mean, Ratio, Stream, Value
 from schemas.ran import RanMeasured
-from streams import kpis
-from streams.cells import NAMES, PLACES, Periods, registry
+from streams import counters, kpis
+from streams.cells import DUE, NAMES, PLACES
 
 SCALE = {"DRB.UEThpDl": 10, "DRB.UEThpUl": 10, "RSRP": 100, "RRU.PrbTotDl": 100}
 """Steps of the integer sums: tenths of kbit/s, hundredths of dBm and %."""
@@ -33,12 +33,12 @@ def columns(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     `frame` has the contract's fields, and `_i` and `_time` of each event.
     """
     at = pl.col("_time") + SECOND * pl.col("period_s") - 1
-    base = frame.select("_i", "site", "cell", "period_s", "rat", "measurements", at=at, n=pl.lit(1, pl.Int64))
+    base = frame.select("_i", "site", "cell", "period_s", "rat", "vendor", "measurements", at=at, n=pl.lit(1, pl.Int64))
     doubted = frame["suspect"].fill_null(False)
     trusted = base.filter(~doubted) if doubted.any() else base
     every = trusted.explode("measurements").drop_nulls("measurements").unnest("measurements").drop_nulls("value")
     # a counter named twice in one event counts once, with its first value
-    every = every.unique(["_i", "name"], keep="first", maintain_order=True)
+    every = counters.standard(every).unique(["_i", "name"], keep="first", maintain_order=True)
     known = every.filter(pl.col("name").is_in(list(SCALE)))
     scaled = (pl.col("value") * pl.col("name").replace_strict(SCALE, return_dtype=pl.Int64)).round().cast(pl.Int64)
     sums = known.select("_i", "at", "site", "cell", "name", "n", sum=scaled * pl.col("period_s"), weight="period_s")
@@ -60,7 +60,6 @@ def _ts(clause: str) -> Legal:
 
 BY = ((), ("site",), ("site", "cell"))
 WINDOWS = ("1h", "1d", "7d", "day")
-DUE = Periods(registry)
 
 
 def _kpi(name: str, vi: str, en: str, unit: str, clause: str, rule: str, value: Value) -> Indicator:
@@ -106,6 +105,8 @@ STREAM = Stream(
                   "seconds for which RRU.PrbTotDl is told / seconds of the periods due by the registry of cells; doubted ones are not told",
                   Coverage(DUE), windows=WINDOWS, groupings=BY, legal=_ts("32.401 4.3.2")),
     ),
+    data_files=counters.FILES,
+    reads=counters.read,
     rollups=PLACES,
     board=Board(
         "5g", "Mạng 5G", "5G network",

@@ -72,6 +72,10 @@ class Registry:
         """The cells on air at an instant."""
         return [cell for cell in self.cells if cell.on_air(ms)]
 
+    def lasting(self) -> list[Cell]:
+        """The cells of which no end is known."""
+        return [cell for cell in self.cells if cell.ends == FOREVER]
+
     @cached_property
     def names(self) -> dict[str, str]:
         """What people call the sites: by the last row of each."""

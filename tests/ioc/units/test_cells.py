@@ -16,6 +16,7 @@ from ioc.times import DAY, OFFSET, to_ms
 from ioc.units import cells_file, reading
 from ioc.units.cells import FOREVER, Registry
 from ioc.units.cells_file import HEADER
+from ioc.units.due import Periods
 from ioc.units.reading import File, UnitsRefused
 from ioc.units.rollups import groups, spans
 from ioc.vocabulary import Rollup
@@ -83,7 +84,7 @@ def test_the_shipped_registry_holds_together_and_names_its_sites() -> None:
     assert len(found.at(FOREVER - 1)) == 50
     assert found.names["THA-SS1"] == "Bãi biển Sầm Sơn"
     begin, end = (np.array([to_ms(f"2026-01-01T0{hour}:00:00Z")]) for hour in (0, 1))
-    assert cells.Periods(cells.registry).seconds(begin, end).tolist() == [[3600]] * 50
+    assert Periods(cells.registry).seconds(begin, end).tolist() == [[3600]] * 50
 
 
 # ---- what is due
@@ -121,7 +122,7 @@ def test_what_is_due_is_what_counting_periods_one_by_one_gives() -> None:
         begin = _midnight("2026-01-01") + rng.randrange(-DAY, 8 * DAY, rng.choice((1, 1000, 300_000, 900_000)))
         asked.append((begin, begin + rng.choice((0, 1, 899_999, 900_000, rng.randrange(3 * DAY), DAY))))
     begins, ends = (np.array([one[place] for one in asked], np.int64) for place in (0, 1))
-    due = cells.Periods(lambda: registry)
+    due = Periods(lambda: registry)
     found = due.seconds(begins, ends)
     assert found.tolist() == [[counted(row, begin, end) for begin, end in asked] for row in rows]
     assert found.any()
