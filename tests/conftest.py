@@ -13,13 +13,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.services import running_broker, running_store
 
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=30, print_blob=True)
-settings.register_profile("dev", deadline=None, max_examples=30)
-settings.register_profile("thorough", deadline=None, max_examples=int(os.environ.get("IOC_TEST_EXAMPLES") or 150))
+# how fast a machine that others use makes examples says nothing of the engine: no deadline, and no limit for their making
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", PATIENT, derandomize=True, max_examples=30, print_blob=True)
+settings.register_profile("dev", PATIENT, max_examples=30)
+settings.register_profile("thorough", PATIENT, max_examples=int(os.environ.get("IOC_TEST_EXAMPLES") or 150))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 # what a developer has set for a centre of his own must not reach the tests

@@ -28,11 +28,15 @@ KEYS = {
 VERSIONED = ("panes", "entities", "seen")
 
 
+NOWHERE = Settings(clickhouse_url="http://127.0.0.1:1")
+"""Read once: it takes as long as to count a poll, and schedules make hundreds of stores."""
+
+
 class FakeStore(Store):
     """Tables as dicts by key. `inserts` counts; `before(n, table, rows)` may raise, or return False to lose the write for now."""
 
     def __init__(self) -> None:
-        super().__init__(Settings(clickhouse_url="http://127.0.0.1:1"))
+        super().__init__(NOWHERE)
         self.tables: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {name: {} for name in KEYS}
         self.inserts = 0
         self.before: Callable[[int, str, pa.Table], bool] = lambda n, table, rows: True

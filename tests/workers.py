@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from ioc.counting.pipeline import Pipeline
 from ioc.errors import ServiceAway
-from ioc.settings import Settings
 from ioc.store.state import Place
 from tests.counting import CATALOG
-from tests.fake import FakeStore
+from tests.fake import NOWHERE, FakeStore
 
 FATES = ("well", "well", "fails", "answer lost", "in part", "late", "twice", "stands still", "stands still")
 
@@ -49,14 +48,15 @@ class Door(FakeStore):
         return super().query(sql, settings)
 
 
+SMALL = NOWHERE.model_copy(update={"cache_mb": 8})
+
+
 class Worker:
     """A pipeline whose polls run in a thread of their own, so that it can stand still in the midst; one runs at a time."""
 
     def __init__(self, schedule: World) -> None:
         self.schedule = schedule
-        self.pipeline = Pipeline(
-            CATALOG, Door(schedule, self._at), Settings(clickhouse_url="http://127.0.0.1:1", cache_mb=8), sealed=False
-        )
+        self.pipeline = Pipeline(CATALOG, Door(schedule, self._at), SMALL, sealed=False)
         self.failed = self.stands = False
         self._error: BaseException | None = None
         self._fate, self._left = "well", 0
