@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ioc.calendar.looks import STEP
-from ioc.calendar.windows import CALENDAR, LEVEL, step, window_start
+from ioc.calendar.windows import CALENDAR, LEVEL, begun, step, window_start
 from ioc.rolling.series import Entries, measured, series
 from ioc.store.clickhouse import Store, literal
 from ioc.times import DAY, floor
@@ -115,25 +115,30 @@ def row_frame(stream: Stream, span: Span, panes: Entries, there: pl.DataFrame | 
         opening = found.filter((pl.col("at") == span.first) & ((pl.col("n") != 0) | (pl.col("first_n") != 0)))
     if opening is not None and len(opening):
         there = pl.concat([there, opening.select(*dims, at=pl.lit(span.first + size, pl.Int64))]).unique()
-    result = _at_stored(found, span.first, there, dims, _nothing(indicator, span.window))
+    result = _at_stored(found, span.first, there, dims, lambda bare: _nothing(stream, indicator, span.window, bare))
     if span.groups is not None:
         result = result.join(span.groups, on=dims, how="semi")
     return result.with_columns(indicator=pl.lit(indicator.name), window=pl.lit(span.window), until=pl.col("at"))
 
 
-def _nothing(indicator: Indicator, window: str) -> pl.DataFrame:
-    zero = measured(indicator, window, np.zeros((1, len(indicator.value.measures)), np.int64))
-    return zero.with_columns(first_value="value", first_n="n")
+def _nothing(stream: Stream, indicator: Indicator, window: str, bare: pl.DataFrame) -> pl.DataFrame:
+    """Groups and `at` with rows of zero sums."""
+    at, each = bare["at"].to_numpy(), np.arange(len(bare))
+    beside = indicator.beside(bare.drop("at").rows(), stream.dimensions, each, begun(window, at), at)
+    zeros = measured(indicator, window, np.zeros((len(bare), len(indicator.value.measures)), np.int64), beside)
+    return bare.hstack(zeros).with_columns(first_value="value", first_n="n")
 
 
-def _at_stored(found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[str], nothing: pl.DataFrame) -> pl.DataFrame:
-    """The rows after `first`, and for every stored step what holds there now (`nothing`: a row of zero sums)."""
+def _at_stored(
+    found: pl.DataFrame, first: int, there: pl.DataFrame, dims: list[str], nothing: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    """The rows after `first`, and for every stored step what holds there now (`nothing`: rows of zero sums)."""
     changed = found.filter(pl.col("at") > first)
     missing = there.join(changed, on=[*dims, "at"], how="anti").sort("at")
     if missing.is_empty():
         return changed
     held = missing.join_asof(found.sort("at"), on="at", by=dims, strategy="backward", check_sortedness=False)
-    bare = held.filter(pl.col("n").is_null()).select(*dims, "at").join(nothing, how="cross")
+    bare = nothing(held.filter(pl.col("n").is_null()).select(*dims, "at"))
     whole = pl.concat([changed, held.drop_nulls("n").select(changed.columns), bare.select(changed.columns)])
     return whole.sort(*dims, "at")
 

@@ -22,7 +22,8 @@ from ioc.store.clickhouse import Store
 from ioc.store.tables import board_views
 from ioc.times import DAY, HOUR, MINUTE, to_ms
 from ioc.units import reading
-from streams.ran import PLACES, STREAM
+from streams.cells import NAMES
+from streams.ran import STREAM
 from tests.brute import RAN, Record
 from tests.counting import count, pipeline, real_store
 from tests.logs import beat, ran, record
@@ -109,5 +110,5 @@ def test_the_boards_of_sites_are_well_and_a_map_is_declared_where_it_can_be_draw
     bare = replace(stream, rollups=(), board=replace(stream.board, rankings=(), names={}))  # type: ignore[type-var]
     with pytest.raises(DeclarationError, match="nothing says where the values of site stand"):
         boards(Catalog((bare,)))
-    assert set(PLACES) == {rollup.name for rollup in stream.rollups}
+    assert set(NAMES) == {rollup.name for rollup in stream.rollups}
     assert reading.home() == stream.rollups[0].tree

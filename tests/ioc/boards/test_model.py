@@ -95,9 +95,10 @@ def test_the_time_of_a_tile_is_the_name_of_its_value_and_no_field_of_its_own() -
         for panel in json.loads(board.text())["panels"]:
             if panel["type"] != "stat":
                 continue
-            value, until = panel["fieldConfig"]["overrides"]
+            value, until, *bounds = panel["fieldConfig"]["overrides"]
             (name,) = [p["value"] for p in value["properties"] if p["id"] == "displayName"]
-            assert name == f"{'đến' if board.language == 'vi' else 'until'} ${{__data.fields.until}}"
+            more = " · ${__data.fields.bounds}" if bounds else ""
+            assert name == f"{'đến' if board.language == 'vi' else 'until'} ${{__data.fields.until}}{more}"
             assert [p["id"] for p in until["properties"]] == ["unit"]
             options = panel["options"]
             assert (options["textMode"], options["text"]["titleSize"]) == ("value_and_name", 14)

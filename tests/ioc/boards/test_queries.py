@@ -60,7 +60,13 @@ def log() -> list[Record]:
     for n, ago in enumerate(EDGES):
         made.append((NOW - ago, dossier(f"E{n}", f"edge{n}", "received", NOW - ago, agency="ABC"[n % 3]), DOSSIER))
     radio = [*(n * MINUTE for n in range(1, 20)), *EDGES]
-    made += [(NOW - ago, ran(f"c{n % 2}", f"r{n}", NOW - ago, 5.0 * n, rat="NR"), RAN) for n, ago in enumerate(radio)]
+    told = [
+        [{"name": "DRB.UEThpDl", "value": 5.0 * n, "unit": "kbit/s"}, {"name": "RRU.PrbTotDl", "value": n, "unit": "%"}]
+        for n in range(len(radio))
+    ]
+    made += [
+        (NOW - ago, ran(f"c{n % 2}", f"r{n}", NOW - ago, rat="NR", measurements=told[n]), RAN) for n, ago in enumerate(radio)
+    ]
     made.append((NOW - 10 * MINUTE, made[0][1], DOSSIER))
     offsets: Counter[tuple[str, int]] = Counter()
     records = []
@@ -233,7 +239,7 @@ def test_a_run_bears_its_mark_is_never_without_feed_and_stands_among_the_runs_of
 
 def test_units_are_named_and_a_line_ends_where_the_data_end(store: Store) -> None:
     assert store.query("SELECT name FROM v_units WHERE code = '000.01.11.H56'")["name"].to_list() == ["UBND phường Hạc Thành"]
-    stream, indicator = LEVELS[0]
+    stream, indicator = next(one for one in LEVELS if one[1].name == "dossier.backlog")
     frame = store.query(asked(sql.lines(stream, {"x": indicator}, VI)))
     assert from_datetime(frame["time"].to_list()[-1]) == NOW + 1
     for time, value in frame.tail(100).rows()[::20]:
