@@ -3,7 +3,7 @@
 >>> place("SubNetwork=1,ManagedElement=THA-HT1,GNBDUFunction=1,NRCellDU=2", "element")
 ('THA-HT1', 'THA-HT1:2')
 >>> place("https://ems/SubNetwork=1/MeContext=HT1/NRCellCU=7", "element")
-('element', 'element:7')
+('HT1', 'HT1:7')
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import math
 import re
 from functools import lru_cache
 
+from ioc.importing import dn
 from ioc.text import nfc
 from schemas.envelope import CODE
 from schemas.ran import COUNTERS, LIMITS
 
-_CELL = re.compile(r"(NR|EUtran|Utran|Gsm)Cell\w*$")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST, _HASH = 128, 16
 
@@ -34,11 +34,9 @@ def parts(name: str) -> list[tuple[str, str]]:
 
 
 def place(name: str, element: str) -> tuple[str, str | None]:
-    """The site and the cell of a DN: its ManagedElement, or `element`; `<site>:<value of its cell>`, where it is in one."""
-    found = parts(name)
-    site = code(next((value for kind, value in found if kind == "ManagedElement"), element))
-    cell = next((value for kind, value in reversed(found) if _CELL.match(kind)), None)
-    return site, cell and code(f"{site}:{cell}")
+    """The site and the cell of a DN as PM files have them (`ioc.importing.dn`); no cell: it is of the whole site."""
+    where = dn.place("", element, ",".join(map("=".join, parts(name))))
+    return code(where.site), None if where.cell == where.site else code(where.cell)
 
 
 def element_of(name: str) -> str:

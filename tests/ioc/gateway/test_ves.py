@@ -22,6 +22,8 @@ from ioc.events import rejects
 from ioc.events.exact_lane import Reject, exact
 from ioc.gateway import app as gateway
 from ioc.gateway.ves_models import DOMAINS
+from ioc.gateway.ves_objects import place
+from ioc.importing import dn
 from ioc.settings import Settings
 from ioc.times import to_ms
 from schemas import contracts
@@ -506,3 +508,17 @@ def test_the_openapi_document_tells_the_truth_of_the_collector(case: schemathesi
             checks.content_type_conformance,
         ],
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SubNetwork=1,ManagedElement=HT1,GNBDUFunction=1,NRCellDU=2",
+        "MeContext=B,ManagedElement=1,ENodeBFunction=1,EUtranCellFDD=31",
+        "ManagedElement=HT1,GNBCUCPFunction=1,NRCellCU=2,NRCellRelation=7", "ManagedElement=HT1",
+    ],
+)  # fmt: skip
+def test_a_cell_has_the_code_that_pm_files_give_it(name: str) -> None:
+    where = dn.place("", "", name)
+    assert place(name, "x") == (where.site, None if where.cell == where.site else where.cell)
+    assert place(f"https://ems/{name.replace(',', '/')}", "x") == place(name, "x")
