@@ -82,25 +82,35 @@ def columns(every: pl.DataFrame) -> dict[str, pl.DataFrame]:
     if not known:
         return {}
     used = every.filter(pl.col("name").is_in(list(known))).with_columns(
-        counter=pl.col("name").replace_strict({name: found[0] for name, found in known.items()}),
-        of=pl.col("name").replace_strict({name: found[1] for name, found in known.items()}, return_dtype=pl.Int8),
+        counter=pl.col("name").replace_strict({name: counter for name, (counter, _) in known.items()})
+    )
+    rows = [
+        told.select(
+            "_i", "at", "site", "cell", "period_s",
+            indicator=pl.lit(one.indicator), measure=pl.lit(one.measure),
+            amount=(pl.col("amount") * one.scale).round().cast(pl.Int64),
+        )
+        for (counter,), told in _told(used, known).partition_by("counter", as_dict=True).items()
+        for one in COUNTERS[str(counter)]
+    ]  # fmt: skip
+    found = pl.concat(rows).partition_by("indicator", as_dict=True)
+    return {str(name): _wide(str(name), part) for (name,), part in found.items()}
+
+
+def _told(used: pl.DataFrame, known: Mapping[str, tuple[str, int]]) -> pl.DataFrame:
+    """What each event tells of each counter."""
+    if len({counter for counter, _ in known.values()}) == len(known) and {of for _, of in known.values()} == {TOTAL}:
+        return used.select(
+            "_i", "at", "site", "cell", "period_s", "counter", amount="value"
+        )  # one name each, as most senders have
+    used = used.with_columns(
+        of=pl.col("name").replace_strict({name: of for name, (_, of) in known.items()}, return_dtype=pl.Int8)
     )
     total, parts = (pl.col("value").filter(pl.col("of") == kind) for kind in (TOTAL, PART))
     without = pl.col("value").filter(pl.col("of") == WITHOUT).sum()
     # what is told of all holds what is left out; parts are added up without it
     amount = pl.when(total.len() > 0).then(total.first() - without).when(parts.len() > 0).then(parts.sum())
-    told = used.group_by("_i", "at", "site", "cell", "period_s", "counter", maintain_order=True).agg(amount=amount).drop_nulls()
-    rows = [
-        told.filter(pl.col("counter") == counter).select(
-            "_i", "at", "site", "cell", "period_s",
-            indicator=pl.lit(one.indicator), measure=pl.lit(one.measure),
-            amount=(pl.col("amount") * one.scale).round().cast(pl.Int64),
-        )
-        for counter, adds in COUNTERS.items()
-        for one in adds
-    ]  # fmt: skip
-    found = pl.concat(rows)
-    return {str(name): _wide(one) for (name,), one in found.partition_by("indicator", as_dict=True).items()}
+    return used.group_by("_i", "at", "site", "cell", "period_s", "counter", maintain_order=True).agg(amount=amount).drop_nulls()
 
 
 MEASURES: Mapping[str, tuple[str, ...]] = {
@@ -110,18 +120,23 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
 """The sums of each indicator."""
 
 
-def _wide(part: pl.DataFrame) -> pl.DataFrame:
+def _wide(indicator: str, part: pl.DataFrame) -> pl.DataFrame:
     """A row an event: its amounts, and the seconds for which they are told."""
-    indicator = part["indicator"][0]
-    amounts = [pl.col("amount").filter(pl.col("measure") == m).sum().alias(m) for m in MEASURES[indicator]]
-    seconds = [
-        pl.when((pl.col("measure") == m).any()).then(pl.col("period_s").first()).otherwise(0).alias(SECONDS[m])
-        for m in MEASURES[indicator]
-        if m in SECONDS
-    ]
-    rows = part.group_by("_i", "at", "site", "cell", maintain_order=True).agg(
-        *amounts, *seconds, pl.col("period_s").first(), n=pl.lit(1, pl.Int64)
-    )
+    measures, there = MEASURES[indicator], part["measure"].unique().to_list()
+    none = pl.lit(0, pl.Int64)
+    if len(there) == 1 and part["_i"].is_unique().all():
+        amounts = {m: pl.col("amount") if m in there else none for m in measures}
+        seconds = {SECONDS[m]: pl.col("period_s") if m in there else none for m in measures if m in SECONDS}
+        rows = part.select("_i", "at", "site", "cell", "period_s", **amounts, **seconds, n=pl.lit(1, pl.Int64))
+    else:
+        of = {m: pl.col("measure") == m for m in measures}
+        amounts = {m: pl.col("amount").filter(of[m]).sum() for m in measures}
+        seconds = {
+            SECONDS[m]: pl.when(of[m].any()).then(pl.col("period_s").first()).otherwise(0) for m in measures if m in SECONDS
+        }
+        rows = part.group_by("_i", "at", "site", "cell", maintain_order=True).agg(
+            pl.col("period_s").first(), **amounts, **seconds, n=pl.lit(1, pl.Int64)
+        )
     if indicator == "ran.cell_throughput":
         rows = rows.with_columns(whole="period_s")
     return rows.drop("period_s")

@@ -37,8 +37,10 @@ def columns(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     doubted = frame["suspect"].fill_null(False)
     trusted = base.filter(~doubted) if doubted.any() else base
     every = trusted.explode("measurements").drop_nulls("measurements").unnest("measurements").drop_nulls("value")
+    every = counters.standard(every)
+    counted = [name for name in every["name"].unique() if name in SCALE or kpis.read(name)]
     # a counter named twice in one event counts once, with its first value
-    every = counters.standard(every).unique(["_i", "name"], keep="first", maintain_order=True)
+    every = every.filter(pl.col("name").is_in(counted)).unique(["_i", "name"], keep="first", maintain_order=True)
     known = every.filter(pl.col("name").is_in(list(SCALE)))
     scaled = (pl.col("value") * pl.col("name").replace_strict(SCALE, return_dtype=pl.Int64)).round().cast(pl.Int64)
     sums = known.select("_i", "at", "site", "cell", "name", "n", sum=scaled * pl.col("period_s"), weight="period_s")
