@@ -36,9 +36,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 LONGEST = (
-    "years", "replay", "chaos", "faults", "store_trouble", "cli_centre", "schedules", "paced_whole", "paced", "wall", "truncated",
-    "event_time", "roll", "pipeline", "docs_commands", "store_mend", "stack", "grafana_client", "supervise", "alert_faults",
-    "importer", "cli", "mapping", "fast_lane", "province", "purity", "imported", "window_truth", "demo",
+    "years", "replay", "seasons", "chaos", "faults", "store_trouble", "cli_centre", "schedules", "paced_whole", "paced", "wall",
+    "truncated", "event_time", "roll", "pipeline", "docs_commands", "store_mend", "stack", "grafana_client", "supervise",
+    "alert_faults", "importer", "cli", "mapping", "fast_lane", "province", "purity", "imported", "window_truth", "demo", "kpis",
+    "maps", "rebuild",
 )  # fmt: skip
 """The files that take longest, the longest first: begun last, one of them would keep a core waiting for it."""
 

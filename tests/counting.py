@@ -23,7 +23,7 @@ CATALOG = load()
 TOPICS = (DOSSIER, RAN)
 EVERY = tuple(dict.fromkeys(topic for s in CATALOG.streams for topic in s.topics))
 """All topics that any stream reads."""
-OF_LOGS = tuple(s for s in CATALOG.streams if not {*TOPICS}.isdisjoint(s.topics))
+OF_LOGS = tuple(s for s in CATALOG.streams if not {*TOPICS}.isdisjoint(s.topics) and s.name != "alarms")
 """The streams that random logs have events of; another stream is tested by its own tests."""
 
 

@@ -146,9 +146,11 @@ def random_data(rng: random.Random, start: int) -> dict[str, Any]:
         more["due_at"] += rng.choice((0, 0, 10 * HOUR, 16 * HOUR, 17 * HOUR))  # START is 07:00: at 17:00, 23:00, midnight
     if rng.random() < 0.3:
         facts = {"fee": (0, 0, 30_000), "paid_online": ("national", "own")}
-        for name in (*facts, "e_result", "digitised", "reused", "from_store", "identified", "disliked"):
+        for name in (*facts, "e_result", "digitised", "reused", "from_store", "identified"):
             if rng.random() < 0.4:
                 more[name] = rng.choice(facts.get(name, (True, True, False)))
+        if "from_store" in more:
+            more["disliked"] = not more["from_store"]
     return more
 
 

@@ -51,7 +51,8 @@ def spoilt(event: Outgoing, luck: int) -> Outgoing:
     """A wrong event in place of a right measurement: the measurement with a mistake, or a dossier in an unknown state."""
     kind = luck % (len(RADIO) + 2)
     if kind < len(RADIO):
-        return event._replace(value=RADIO[kind](event))
+        mistake = RADIO[kind] if b'"RRU.PrbTotDl"' in event.value else _cut_off  # what counts set-ups tells no load
+        return event._replace(value=mistake(event))
     dossier = f"H56.99-{local(event.time_ms)[:10].replace('-', '')}-{luck // 64 % 10_000:04}"
     wrong = changed(dossier, 1, event.time_ms, STATES[luck // 16 % len(STATES)], {"agency": "000.00.15.H56"})
     return wrong._replace(due_ms=event.due_ms)

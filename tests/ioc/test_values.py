@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ioc.catalog import load
-from ioc.values import NO_LIMIT, Count, Mean, Needed, TimeToBreach, Value, limited
+from ioc.values import NO_LIMIT, Count, Mean, Needed, TimeToBreach, Value, completed
 
 LIMITS = {("agency",): 10}
 
 
 def value(of: Value, sums: list[int], limit: int) -> float | None:
-    one = float(of.bounds(limited(of, np.array([sums], np.int64), [limit]))[0][0])
+    one = float(of.bounds(completed(of, np.array([sums], np.int64), [limit]))[0][0])
     return None if np.isnan(one) else one
 
 

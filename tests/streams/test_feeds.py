@@ -360,7 +360,7 @@ def test_a_look_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_catalog_gives_a_topics_own_stream_before_the_one_that_counts_records() -> None:
     assert [s.name for s in CATALOG.of_topic(DOSSIER)] == ["dossiers", "feeds"]
-    assert [s.name for s in CATALOG.of_topic(RAN)] == ["ran", "feeds"]
+    assert [s.name for s in CATALOG.of_topic(RAN)] == ["alarms", "ran", "feeds"]
     assert CATALOG.keeper(DOSSIER) == CATALOG.generations["dossiers"]
     assert CATALOG.keeper(REJECTS) == REJECTS == rejects.TOPIC
     assert Catalog((STREAM,)).keeper(DOSSIER) == DOSSIER

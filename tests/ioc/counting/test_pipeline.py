@@ -22,7 +22,7 @@ from ioc.events.decode import Clock
 from ioc.store import state
 from ioc.store.clickhouse import Store
 from ioc.store.state import Checkpoint
-from tests import brute
+from tests import brute, brute_kpis
 from tests.counting import CATALOG, OF_LOGS, count, everything, panes, pipeline, poll, real_store, verdicts
 from tests.fake import FakeStore, away
 from tests.ioc.counting.test_history import item
@@ -52,10 +52,8 @@ def test_the_random_logs_hold_everything_that_is_hard() -> None:
     assert {verdict for verdict, _ in found} == {"accepted", "duplicate", "rejected", "heartbeat"}
     assert min(found["accepted", ""], found["duplicate", ""]) > 50
     assert set(indicators) >= {i.name for s in OF_LOGS for i in s.indicators if not i.looks} - {
-        "ran.ul_throughput",
-        "ran.rsrp",
-        "ran.prb_used",
-    }
+        "ran.ul_throughput", "ran.rsrp", "ran.registration", *brute_kpis.BOUNDED, *brute_kpis.RATES,
+    }  # fmt: skip
 
 
 @given(SEEDS)
@@ -236,7 +234,7 @@ def test_the_room_for_entities_is_shared_by_those_who_have_some(monkeypatch: pyt
     monkeypatch.setattr("ioc.counting.held.Entities.settle", lambda _, limit: limits.append(limit))
     made = pipeline(FakeStore(), 4)
     made.settle()
-    assert len(limits) == 4
+    assert len(limits) == 8, "dossiers and alarms, in four partitions each"
     assert sum(limits) == (made.settings.cache_mb << 20) * 3 // 4
 
 

@@ -228,7 +228,7 @@ def test_a_wrong_map_is_refused_with_its_key_and_what_is_right(tmp_path: Path, w
 
 def test_an_unknown_map_lists_the_shipped_ones() -> None:
     known = shipped()
-    assert known == ["dvc_sync", "dvc_sync_progress", "edxml", "open311", "opencps", "pm", "receipt", "ucc5g"]
+    assert known == ["alarm_log", "dvc_sync", "dvc_sync_progress", "edxml", "open311", "opencps", "pm", "receipt", "ucc5g"]
     with pytest.raises(UsageError, match=f"neither a file nor one of the maps {', '.join(known)}"):
         load_map("recipt")
 

@@ -112,7 +112,7 @@ def finals(store: Store, name: str) -> dict[tuple[str, ...], pl.DataFrame]:
 def test_a_pane_known_before_every_watermark_never_changes_again(seed: int) -> None:
     """What the ledger stands on: late, doubled, corrected, misplaced, under headers and clocks that are wrong."""
     rng, store = random.Random(seed), FakeStore()
-    records = random_log(rng, 300)
+    records = random_log(rng, 200)
     made, settled, more, held = pipeline(store), {}, True, 0
     while more:
         more = poll(made, records, rng)
