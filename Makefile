@@ -52,7 +52,7 @@ run: install ## start the centre: broker, store, worker, gateway, wall, demo fee
 # a process more than cores; a file's tests stay together, the longest files come first (tests/conftest.py)
 PYTEST = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: install ## run all tests against a real broker and store, started on free ports; 18 to 24 minutes on two cores
+test: install ## run all tests against a real broker and store, started on free ports; 25 to 30 minutes on two cores
 	@$(PYTEST) $(ARGS)
 
 quick: install ## run the tests without the slow ones
