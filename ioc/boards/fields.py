@@ -32,7 +32,6 @@ Unit = Literal[
     "suffix: giờ",  # hours of work
     "suffix: hours",
     "suffix: °C",
-    "suffix: lần/giây",
     "suffix: /s",
     "suffix: bit/J",
     "Kbits",  # kbit/s; large ones are shown as Mbit/s

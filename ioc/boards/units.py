@@ -17,7 +17,7 @@ UNITS: dict[str, tuple[Unit, int | None]] = {
     "hồ sơ/giờ làm việc": ("none", 1),
     "hồ sơ/ngày làm việc": ("none", 0),
     "°C": ("suffix: °C", 1),
-    "lần/giây": ("suffix: lần/giây", 5),
+    "lần/giây": ("suffix: /s", 5),
     "bit/J": ("suffix: bit/J", 0),
 }
 """Grafana's unit and decimals by the unit of an indicator; what is counted stands in its title."""
@@ -26,5 +26,4 @@ ENGLISH: dict[Unit, Unit] = {
     "suffix: giây": "suffix: seconds",
     "suffix: phút": "suffix: minutes",
     "suffix: giờ": "suffix: hours",
-    "suffix: lần/giây": "suffix: /s",
 }
