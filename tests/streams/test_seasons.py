@@ -15,7 +15,7 @@ TELLING = [stream for stream in CATALOG.streams if stream.demo]
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("days", [3, pytest.param(365, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("days", [6, pytest.param(365, marks=pytest.mark.proof)])
 @pytest.mark.parametrize("stream", TELLING, ids=lambda stream: stream.name)
 def test_every_indicator_is_what_brute_force_says_at_a_hundred_instants(store_url: str, stream, days: int) -> None:  # type: ignore[no-untyped-def]
     read, rolled = season.judge(store_url, stream, days)

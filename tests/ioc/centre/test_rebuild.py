@@ -202,7 +202,7 @@ def radio_log() -> list[Record]:
     return made
 
 
-@pytest.mark.parametrize("name", ["alarms", pytest.param("ran", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("name", ["alarms", "ran"])
 def test_streams_of_one_topic_are_counted_anew_together_and_each_record_has_one_verdict(store_url: str, name: str) -> None:
     """One of them is new, or counts otherwise: what the other found out of its own events stays, and is told once."""
     now = Catalog(tuple(s for s in load().streams if s.topic == "ioc.events.ran"))
