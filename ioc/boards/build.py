@@ -2,72 +2,44 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ioc.alerting.judge import REMOVED
 from ioc.boards import groups, sql
 from ioc.boards.fields import (
     BarDefaults,
-    BarFields,
-    BelowProperty,
-    CellDefaults,
-    CellFields,
-    CellOptions,
-    CellProperty,
     Color,
     Colour,
     DataLink,
     Defaults,
-    FilledProperty,
-    HiddenProperty,
     LineCustom,
     LineDefaults,
-    LineFields,
-    MapFields,
-    MappingsProperty,
-    Matcher,
-    NameProperty,
-    NoValueProperty,
-    Override,
     Pattern,
     PatternMapping,
-    Property,
     Shown,
-    StatFields,
     Thresholds,
-    ThresholdsProperty,
     ThresholdStep,
     Unit,
-    UnitProperty,
-    ValueMapping,
-    WideProperty,
-    WidthProperty,
-)  # fmt: skip
-from ioc.boards.panels import (
-    BarOptions,
-    BarPanel,
-    GridPos,
-    LinePanel,
-    MapColor,
-    MapConfig,
-    MapLayer,
-    MapOptions,
-    MapPanel,
-    MapSize,
-    MapStyle,
-    MapText,
-    Reduce,
-    Sizes,
-    StatOptions,
-    StatPanel,
-    TablePanel,
-    Target,
 )
+from ioc.boards.geomap import MapColor, MapConfig, MapLayer, MapOptions, MapPanel, MapSize, MapStyle, MapText
+from ioc.boards.overrides import (
+    BarFields,
+    BelowProperty,
+    FilledProperty,
+    HiddenProperty,
+    LineFields,
+    MapFields,
+    NameProperty,
+    Override,
+    StatFields,
+    UnitProperty,
+    WideProperty,
+    override,
+)
+from ioc.boards.panel import NOWHERE, Target, panel_id, queried
+from ioc.boards.panels import BarOptions, BarPanel, LinePanel, Reduce, Sizes, StatOptions, StatPanel
 from ioc.boards.units import ENGLISH, UNITS
 from ioc.boards.words import Words
-from ioc.catalog import REJECTS
 from ioc.errors import DeclarationError
 from ioc.vocabulary import Count, Indicator, Measured, Ratio, Stream
 
@@ -77,20 +49,7 @@ AHEAD = 5
 """Coming working days that are shown at most."""
 BAND = 25
 """Per cent of the colour with which what lies between bounds is filled."""
-LETTER = 9
-"""Pixels of a letter in the heading of a table."""
-NOWHERE = GridPos(x=0, y=0, w=24, h=1)
-TIME: Unit = "time:DD/MM/YYYY HH:mm"
 CLOCK: Unit = "time:HH:mm:ss DD/MM"
-
-
-def panel_id(key: str) -> int:
-    """The id of a panel by what it shows (`tile dossier.backlog`); the same in every language and release.
-
-    >>> panel_id("tile dossier.backlog") == panel_id("tile dossier.backlog")
-    True
-    """
-    return zlib.crc32(key.encode()) % 1_000_000 + 1
 
 
 @dataclass(frozen=True)
@@ -115,7 +74,7 @@ class Builder:
             title=self.title(indicator),
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(sql.tile(stream, indicator, self.words)),
+            targets=queried(sql.tile(stream, indicator, self.words)),
             options=StatOptions(reduceOptions=Reduce(fields=""), textMode="value_and_name", text=Sizes(titleSize=14)),
             fieldConfig=StatFields(
                 defaults=Defaults(unit=unit, decimals=decimals, noValue=self._without(indicator), color=_fixed("blue")),
@@ -165,7 +124,7 @@ class Builder:
         (_, low), (_, high) = ends
         bare = (WideProperty(value=0), FilledProperty(value=0), HiddenProperty())
         band = (WideProperty(value=0), FilledProperty(value=BAND), BelowProperty(value=low), HiddenProperty())
-        return _override(low, *bare), _override(high, *band)
+        return override(low, *bare), override(high, *band)
 
     def ranking(self, stream: Stream, indicator: Indicator, dimension: str) -> BarPanel:
         """The highest groups; those above the threshold of the indicator's alert are red."""
@@ -184,7 +143,7 @@ class Builder:
             title=f"{titles[1]} {self.words.ranked} {titles[0].lower()}",
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(query),
+            targets=queried(query),
             options=BarOptions(xField=titles[0], colorByField=titles[1]),
             fieldConfig=BarFields(
                 defaults=BarDefaults(
@@ -212,7 +171,7 @@ class Builder:
             title=f"{value}: {self.words.on_map}",
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(sql.map_of(stream, indicator, dimension, (name, value), self.words)),
+            targets=queried(sql.map_of(stream, indicator, dimension, (name, value), self.words)),
             options=MapOptions(layers=(MapLayer(name=value, config=MapConfig(style=style)),)),
             fieldConfig=MapFields(
                 defaults=Defaults(
@@ -239,7 +198,7 @@ class Builder:
             title=f"{title}: {self.words.coming}",
             description=_described(indicator),
             gridPos=NOWHERE,
-            targets=_table(sql.ahead(stream, indicator, seen, self.words, title)),
+            targets=queried(sql.ahead(stream, indicator, seen, self.words, title)),
             options=BarOptions(xField=self.words.day),
             fieldConfig=BarFields(defaults=BarDefaults(unit="none", decimals=0, min=0, color=_fixed("orange"))),
         )
@@ -258,7 +217,7 @@ class Builder:
             id=panel_id("state"),
             title=words.state,
             gridPos=NOWHERE,
-            targets=_table(sql.state(words)),
+            targets=queried(sql.state(words)),
             options=StatOptions(
                 reduceOptions=Reduce(fields="/^(?!(until|begin|last)$)/"),
                 colorMode="background",
@@ -271,85 +230,19 @@ class Builder:
             ),
         )
 
-    def alerts(self, indicators: Iterable[Indicator]) -> TablePanel:
-        """Alerts, those that hold first."""
-        words = self.words
-        since, state, _, _, value, threshold, until = words.alert_columns
-        states = {
-            "firing": Shown(text=words.firing, color="red"),
-            "resolved": Shown(text=words.resolved, color="green", index=1),
-            REMOVED: Shown(text=words.rule_removed, color="green", index=2),
-        }
-        coloured = CellProperty(value=CellOptions(type="color-background"))
-        return TablePanel(
-            id=panel_id("alerts"),
-            title=words.alerts,
-            gridPos=NOWHERE,
-            targets=_table(sql.alerts(words, {i.name: self.title(i) for i in indicators})),
-            fieldConfig=CellFields(
-                defaults=CellDefaults(noValue=words.no_alerts),
-                overrides=(
-                    _column(since, 130, UnitProperty(value=TIME)),
-                    _column(state, 135, MappingsProperty(value=(ValueMapping(options=states),)), coloured),
-                    _column(value, 70, UnitProperty(value="none")),
-                    _column(threshold, 70, UnitProperty(value="none")),
-                    _column(until, 130, UnitProperty(value=TIME), NoValueProperty(value="–")),
-                ),
-            ),
-        )
-
-    def feeds(self, streams: Iterable[Stream], *, contacts: bool = False) -> TablePanel:
-        """Who sends, how fresh it is, and what was refused."""
-        words = self.words
-        topic, _, last, freshness, accepted, duplicate, rejected = words.feed_columns
-        # a topic of several streams is called as the one that has its name
-        named = sorted((s for s in streams if s.board), key=lambda s: s.topic.endswith(f".{s.name}"))
-        titles = {s.topic: words.of(s.board.vi, s.board.en) for s in named if s.board} | {REJECTS: words.unknown}
-        refused = Thresholds(steps=(ThresholdStep(color="text", value=None), ThresholdStep(color="red", value=1)))
-        coloured = CellProperty(value=CellOptions(type="color-text"))
-        return TablePanel(
-            id=panel_id("feeds"),
-            title=words.feeds,
-            gridPos=NOWHERE,
-            targets=_table(sql.feeds(words, titles, contacts)),
-            fieldConfig=CellFields(
-                defaults=CellDefaults(noValue=words.no_data),
-                overrides=(
-                    _column(topic, 100),
-                    _column(last, 125, UnitProperty(value=CLOCK)),
-                    _column(freshness, 75, UnitProperty(value="s")),
-                    *(_column(name, 65, UnitProperty(value="none")) for name in (accepted, duplicate)),
-                    _column(rejected, 75, UnitProperty(value="none"), ThresholdsProperty(value=refused), coloured),
-                ),
-            ),
-        )
-
     def _until(self, shown: str, bounds: bool = False) -> tuple[Override, ...]:
         """The time a row counts to is the name of its value: Grafana would draw a field of its own as large as the value. So are
         the bounds."""
         more = " · ${__data.fields.bounds}" if bounds else ""
         name = NameProperty(value=f"{self.words.until} ${{__data.fields.until}}{more}")
-        also = (_override("bounds", NameProperty(value=self.words.between)),) if bounds else ()
-        return _override(shown, name), _override("until", UnitProperty(value=CLOCK)), *also
+        also = (override("bounds", NameProperty(value=self.words.between)),) if bounds else ()
+        return override(shown, name), override("until", UnitProperty(value=CLOCK)), *also
 
     def _unit(self, indicator: Indicator) -> tuple[Unit, int | None]:
         unit, decimals = UNITS[indicator.unit]
         if unit == "none" and not isinstance(indicator.value, Count):  # a mean or a share of what is counted
             decimals = None
         return (ENGLISH.get(unit, unit) if self.words.language == "en" else unit), decimals
-
-
-def _table(query: str) -> tuple[Target]:
-    return (Target(queryType="table", format=1, rawSql=query),)
-
-
-def _override(field: str, *properties: Property) -> Override:
-    return Override(matcher=Matcher(options=field), properties=properties)
-
-
-def _column(field: str, width: int, *properties: Property) -> Override:
-    """A column of a table that is wide enough for what it holds, and for its heading."""
-    return _override(field, *properties, WidthProperty(value=max(width, LETTER * len(field) + 20)))
 
 
 def _fixed(colour: Colour) -> Color:

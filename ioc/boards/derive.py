@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ioc.boards import groups, sql
+from ioc.boards import groups, sql, tables
 from ioc.boards.build import Builder
 from ioc.boards.model import (
     AnyVariable,
@@ -16,7 +16,8 @@ from ioc.boards.model import (
     Templating,
     TimeRange,
 )
-from ioc.boards.panels import AnyPanel, GridPos
+from ioc.boards.panel import GridPos
+from ioc.boards.panels import AnyPanel
 from ioc.boards.words import LANGUAGES, Words
 from ioc.catalog import Catalog
 from ioc.errors import DeclarationError
@@ -63,13 +64,13 @@ def _overview(words: Words, names: dict[str, str], shown: Sequence[tuple[Stream,
     rankings = [make.ranking(s, s.indicator(name), by) for s, board in shown for name, by in board.overview_rankings]
     ahead = [make.ahead(s, s.indicator(name)) for s, board in shown for name in board.overview_ahead]
     streams = [stream for stream, _ in shown]
-    alerts = make.alerts([i for s in streams for i in s.indicators])
+    alerts = tables.alerts(words, [i for s in streams for i in s.indicators])
     panels = _placed(
         [
             (2, [make.state(uid(OVERVIEW, words))]),
             (5, [make.tile(stream, indicator) for stream, indicator in tiles]),
             (11, [*rankings, *ahead]),
-            (9, [alerts, make.feeds(streams)]),
+            (9, [alerts, tables.feeds(words, streams)]),
         ]
     )
     choosing = [s for s, b in shown if b.overview_tiles or b.overview_rankings or b.overview_ahead]
@@ -89,7 +90,7 @@ def _of_stream(words: Words, names: dict[str, str], stream: Stream, board: Board
             *((5, [make.tile(stream, indicator) for indicator in some]) for some in _rows(tiles)),
             (9, [make.lines(stream, some) for some in lines]),
             (11, [*maps, *(make.ranking(stream, indicator, by) for indicator, by in rankings), *ahead]),
-            *([(12, [make.feeds(streams, contacts=True)])] if board.feeds else []),
+            *([(12, [tables.feeds(words, streams, contacts=True)])] if board.feeds else []),
         ]
     )
     indicators = [

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from ioc.boards.fields import Part
-from ioc.boards.panels import AnyPanel, DataSource
+from ioc.boards.panel import DataSource
+from ioc.boards.panels import AnyPanel
 from ioc.errors import DeclarationError
 
 ZONE: Literal["Asia/Ho_Chi_Minh"] = "Asia/Ho_Chi_Minh"

@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from ioc.boards.panels import BarPanel, LinePanel, MapPanel, StatPanel, TablePanel
+from ioc.boards.geomap import MapPanel
+from ioc.boards.panels import BarPanel, LinePanel, StatPanel, TablePanel
 from ioc.times import iso
 from ioc.wall import lines, maps
 from ioc.wall.colours import THEMES, Theme

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from ioc.boards.panels import MapPanel
+from ioc.boards.geomap import MapPanel
 from ioc.wall.colours import Theme
 from ioc.wall.shown import field, text
 from ioc.wall.words import Words

@@ -12,8 +12,9 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 
 from ioc.boards.expand import filled
+from ioc.boards.geomap import MapPanel
 from ioc.boards.model import Dashboard, QueryVariable
-from ioc.boards.panels import AnyPanel, BarPanel, LinePanel, MapPanel
+from ioc.boards.panels import AnyPanel, BarPanel, LinePanel
 from ioc.wall import draw, view
 from ioc.wall.colours import THEMES, variables
 from ioc.wall.data import Fetched, Pulse, Question, Wall

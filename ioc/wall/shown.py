@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ioc.boards import fields as board
+from ioc.boards import overrides
 from ioc.times import DAY, HOUR, MINUTE, PROVINCE, SECOND, from_datetime, iso, to_datetime
 from ioc.wall.words import Words
 
 _LINKED = re.compile(r"\$\{__data\.fields\.(?:\"([^\"]+)\"|([^}]+))\}")
 _CLOCK = {"HH": "%H", "mm": "%M", "ss": "%S", "DD": "%d", "MM": "%m", "YYYY": "%Y"}
 
-DRAWN = (board.WideProperty, board.FilledProperty, board.HiddenProperty)
+DRAWN = (overrides.WideProperty, overrides.FilledProperty, overrides.HiddenProperty)
 """How Grafana draws the ends of a band; here a band has a form of its own (`ioc.wall.lines`)."""
 PLAIN = board.Color(mode="thresholds")
 
@@ -59,19 +60,19 @@ def field(config: Any, column: str) -> Field:
     return Field(**found)
 
 
-def _property(given: board.Property) -> tuple[str, Any]:
+def _property(given: overrides.Property) -> tuple[str, Any]:
     match given:
-        case board.NameProperty():
+        case overrides.NameProperty():
             return "name", given.value
-        case board.ThresholdsProperty():
+        case overrides.ThresholdsProperty():
             return "thresholds", given.value.steps
-        case board.CellProperty():
+        case overrides.CellProperty():
             return "cell", given.value.type
-        case board.WidthProperty():
+        case overrides.WidthProperty():
             return "width", given.value
-        case board.NoValueProperty():
+        case overrides.NoValueProperty():
             return "no_value", given.value
-        case board.BelowProperty():
+        case overrides.BelowProperty():
             return "below", given.value
         case _:
             return given.id, given.value
