@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from ioc.gateway.ves_models import Collection, Header, Measurement, Perf3gpp, Result, Values
 from ioc.gateway.ves_objects import code, element_of, number, parts, place, unit
-from schemas.ran import VECTOR
+from ioc.importing.results import result as read
 
 Group = tuple[dict[str, Any], str, Callable[[int], str]]
 """Data without its period, where it comes from, and where its n-th measurement does."""
@@ -29,8 +28,6 @@ SINGLE = (
     "concurrentSessions", "configuredEntities", "meanRequestLatency", "nfcScalingMetric", "numberOfMediaPortsInUse",
     "requestRate",
 )  # fmt: skip
-EMPTY = ("", "NIL", "NULL", "null")
-"""How a result is written that is none (TS 32.435: an empty element)."""
 
 
 class Unreadable(ValueError):
@@ -96,12 +93,11 @@ def _result(result: Result, names: list[str], at: str, types: str) -> dict[str, 
     name = names[result.p - 1]
     if result.sValue is None:
         return _named(name, None if result.isNull else number(result.iValue if result.iValue is not None else result.rValue))
-    text = result.sValue.strip(" ")
-    if text in EMPTY or (value := number(text)) is not None:
-        return _named(name, None if text in EMPTY else value)
-    if re.search(VECTOR, text):
-        return {"name": name, "vector": text}
-    raise Unreadable(f"{at}.sValue", f"{result.sValue[:100]!r} is no number, no vector (1,2,0) and not empty")
+    try:
+        value = read(result.sValue)
+    except ValueError as error:
+        raise Unreadable(f"{at}.sValue", str(error)) from None
+    return {"name": name, "vector": value} if isinstance(value, str) else _named(name, value)
 
 
 def _named(name: str, value: float | None) -> dict[str, Any]:

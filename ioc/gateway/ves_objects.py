@@ -13,24 +13,21 @@ import math
 import re
 from functools import lru_cache
 
-from ioc.importing import dn
+from ioc.importing import dn, results
 from ioc.text import nfc
 from schemas.envelope import CODE
-from schemas.ran import COUNTERS, LIMITS
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST, _HASH = 128, 16
 
 
-def parts(name: str) -> list[tuple[str, str]]:
-    """The (class, value) pairs of a DN, or of a URI whose path is one.
+def parts(name: str) -> list[dn.Rdn]:
+    """The parts of a DN, or of a URI whose path is one, that name a class and a value.
 
-    >>> parts("A=1,B=x\\\\,y"), parts("eth0")
-    ([('A', '1'), ('B', 'x\\\\,y')], [])
+    >>> parts("https://ems/A=1/B=x"), parts("eth0")
+    ([Rdn(kind='A', value='1'), Rdn(kind='B', value='x')], [])
     """
-    between = r"[,/]" if "://" in name or name.startswith("/") else r"(?<!\\),"
-    pairs = (part.partition("=") for part in re.split(between, name))
-    return [(kind.strip(), value.strip()) for kind, equals, value in pairs if equals and kind.strip() and value.strip()]
+    path = name.replace("/", ",") if "://" in name or name.startswith("/") else name
+    return [rdn for rdn in dn.rdns(path) if rdn.kind and rdn.value]
 
 
 def place(name: str, element: str) -> tuple[str, str | None]:
@@ -61,25 +58,25 @@ def code(text: str) -> str:
     return f"{kept}~{digest}"
 
 
-def number(text: object) -> float | None:
+def number(value: object) -> float | None:
     """The number in a value or a text; None where there is none that is finite.
 
     >>> number(" 12.50"), number("1e3"), number(True), number("1_0"), number("1e999")
     (12.5, 1000.0, None, None, None)
     """
-    if isinstance(text, bool) or not isinstance(text, str | int | float):
-        return None
-    if isinstance(text, str) and not _NUMBER.fullmatch(text := text.strip(" ")):
+    if isinstance(value, str):
+        return results.number(value.strip(" "))
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        found = float(text)
-    except OverflowError:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer of hundreds of digits
         return None
-    return found if math.isfinite(found) else None
 
 
 @lru_cache(maxsize=65_536)
 def unit(name: str) -> str | None:
-    """The unit of a measurement of TS 28.552, which VES does not tell; None of any other."""
-    known = re.match(LIMITS.pattern, name)
-    return COUNTERS[known[1]].unit if known else None
+    """The unit of a counter that is known, as PM files have it: VES does not tell it."""
+    from ioc.importing.measinfo import units  # with the first counter: it takes the tables of the streams with it
+
+    return units()(name)

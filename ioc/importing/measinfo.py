@@ -18,6 +18,7 @@ from typing import Any
 from ioc.importing.dn import joined, place
 from ioc.importing.logtimes import reader
 from ioc.importing.mapping import RESULTS
+from ioc.importing.results import result
 from ioc.importing.rows import Fields
 from ioc.text import nfc
 from ioc.times import iso
@@ -27,13 +28,8 @@ MOST = 5_000
 """Results of one object, as the contract has it."""
 ID = 256
 """Letters of an event's id; its source has half of that for the sender."""
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
-_VECTOR = re.compile(r"(-?[0-9]+(\.[0-9]+)?)?(,(-?[0-9]+(\.[0-9]+)?)?)*")
-_BLANKS = re.compile(r"\s*,\s*")
 _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.0+)?S)?)?", re.ASCII)
 _IN_SECONDS = (604_800, 86_400, 3_600, 60, 1)
-_NULLS = frozenset({"", "NULL", "null", "NIL", "nil"})
-"""TS 32.435: the value NULL is reserved for what is not applicable or could not be retrieved."""
 _TRUTH = {"true": "true", "1": "true", "false": "false", "0": "false"}
 
 
@@ -153,10 +149,10 @@ class Measured:
         """The results, in the order of the file, and what is said of their trust."""
         types, listed, suspect, seen = self._types, list[dict[str, Any]](), "", set[str]()
         namespace = element.tag[: -len("measValue")]
-        result, results, doubt = (f"{namespace}{name}" for name in ("r", "measResults", "suspect"))
+        single, results, doubt = (f"{namespace}{name}" for name in ("r", "measResults", "suspect"))
         for child in element:
             tag, text = child.tag, child.text
-            if tag == result:
+            if tag == single:
                 p = child.get("p")
                 if p not in types or p in seen:
                     why = "as another result of the object" if p in seen else "which no <measType> of the <measInfo> has"
@@ -178,16 +174,15 @@ class Measured:
         found: dict[str, Any] = {"name": name, "value": None}
         if unit is not None:
             found["unit"] = unit
-        text = (text or "").strip()
-        if (text.isascii() and text.isdecimal()) or _NUMBER.fullmatch(text):
-            found["value"] = float(text)
-        elif text in _NULLS:
-            return found
-        elif "," in text and _VECTOR.fullmatch(vector := _BLANKS.sub(",", text)):
+        try:
+            value = result(text or "")
+        except ValueError as error:
+            raise Broken(element.sourceline, f"{name[:80]}: {error}") from None
+        if isinstance(value, str):
             del found["value"]
-            found["vector"] = vector
+            found["vector"] = value
         else:
-            raise Broken(element.sourceline, f"{name[:80]}: {text[:40]!r} is no number, nor several with commas between")
+            found["value"] = value
         return found
 
 
