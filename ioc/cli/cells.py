@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ioc.cli.common import Data, Json, Run, dump, moment, reader, say, show, table
+from ioc.cli.units import checked
 from ioc.errors import ServiceAway
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def check(
     Exits 1 when something is wrong. Example: ioc cells check cells.csv
     """
     from ioc.units import cells_file, reading
-    from ioc.units.reading import UnitsRefused, first
+    from ioc.units.reading import UnitsRefused
 
     wrong: list[str] = []
     unknown: list[dict[str, Any]] = []
@@ -86,15 +87,7 @@ def check(
         wrong = list(error.found)
     else:
         told, unknown = _told(registry), [] if file else _unknown(run, data)
-    if as_json:
-        dump({"wrong": wrong, "unknown": unknown})
-    else:
-        show("\n".join([*first(wrong), *([told] if told else [])]))
-        if unknown:
-            columns = ("stream", "dimension", "code", "count", "of")
-            show(table("trạm không rõ / unknown sites in the data", columns, [tuple(row.values()) for row in unknown]))
-    if wrong or unknown:
-        raise typer.Exit(1)
+    checked(wrong, told, unknown, "trạm không rõ / unknown sites in the data", as_json)
 
 
 def _known() -> tuple[Registry, Tree]:

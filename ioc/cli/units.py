@@ -73,7 +73,7 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
 
     Exits 1 when something is wrong. Example: ioc units check units.csv successors.csv
     """
-    from ioc.units.reading import UnitsRefused, first, tree
+    from ioc.units.reading import UnitsRefused, tree
 
     try:
         found = _of_files(files, _folder(into)) if files else tree(_folder(into))
@@ -82,13 +82,20 @@ def check(files: Files = None, into: Into = None, run: Run = None, data: Data = 
     else:
         wrong, told = _gone(found, _folder(into)) if files else [], _told(found)
         unknown = [] if files else _unknown(run, data)
+    checked(wrong, told, unknown, "đơn vị không rõ / unknown units in the data", as_json)
+
+
+def checked(wrong: list[str], told: str, unknown: list[dict[str, Any]], title: str, as_json: bool) -> None:
+    """Say what is wrong with files, or how they are, and which codes in the data they lack.  Raises Exit 1 where there is any."""
+    from ioc.units.reading import first
+
     if as_json:
         dump({"wrong": wrong, "unknown": unknown})
     else:
         show("\n".join([*first(wrong), *([told] if told else [])]))
         if unknown:
             columns = ("stream", "dimension", "code", "count", "of")
-            show(table("đơn vị không rõ / unknown units in the data", columns, [tuple(row.values()) for row in unknown]))
+            show(table(title, columns, [tuple(row.values()) for row in unknown]))
     if wrong or unknown:
         raise typer.Exit(1)
 
